@@ -1,0 +1,20 @@
+// Something somebody changed: deploys, config rollouts, scaling, restarts.
+import type { EntityId } from "./entity.ts";
+import type { Labels } from "./labels.ts";
+import type { Instant } from "./time.ts";
+
+export type ChangeKind = "deploy" | "config" | "scale" | "restart" | "model" | "other";
+
+export interface ChangeEvent {
+  readonly id: string;
+  readonly at: Instant;
+  readonly kind: ChangeKind;
+  /** What was changed: one replica, a deployment. */
+  readonly target: EntityId;
+  /** One line, as a person would say it. */
+  readonly summary: string;
+  readonly before?: Labels;
+  readonly after?: Labels;
+  /** Who or what did it. */
+  readonly by?: string;
+}

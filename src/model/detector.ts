@@ -1,0 +1,55 @@
+// The seam of detection: a detector says how odd an input is; others decide what to do about it.
+import type { Evidence } from "./evidence.ts";
+import type { Instant } from "./time.ts";
+
+/** Many series at one instant, a row each. `slots` are stable small integers that index a detector's own columnar state. */
+export interface PointBatch {
+  readonly rows: number;
+  readonly slots: Int32Array;
+  readonly values: Float64Array;
+  /** Bits of `quality`, a byte a row. */
+  readonly quality: Uint8Array;
+}
+
+/** Many entities at one instant: `values[row * width + column]`, columns in the order of `coreSignals`. */
+export interface EntityBatch {
+  readonly rows: number;
+  readonly width: number;
+  readonly slots: Int32Array;
+  readonly values: Float64Array;
+  readonly quality: Uint8Array;
+}
+
+export interface Inputs {
+  readonly point: PointBatch;
+  readonly entity: EntityBatch;
+}
+
+export type InputKind = keyof Inputs;
+
+/**
+ * Scores are >= 0, higher = odder, on the detector's own scale; NaN while it cannot tell.
+ * The calibrator gives them a common meaning. Nothing is allocated per point.
+ */
+export interface Detector<K extends InputKind> {
+  /** Writes one score a row. Must not change the detector: scoring twice says the same. */
+  score(batch: Inputs[K], now: Instant, out: Float64Array): void;
+  /** Folds the rows into what counts as normal. */
+  learn(batch: Inputs[K]): void;
+  explain(batch: Inputs[K], row: number): DetectorView;
+  /** Everything needed to go on after a restart: a detector made from it says the same. */
+  snapshot(): Uint8Array;
+}
+
+/** What a detector thinks of one row. */
+export interface DetectorView {
+  readonly expected: { readonly low: number; readonly high: number };
+  readonly evidence: readonly Evidence[];
+}
+
+export interface DetectorKind<K extends InputKind> {
+  readonly kind: string;
+  readonly summary: string;
+  readonly input: K;
+  create(snapshot?: Uint8Array): Detector<K>;
+}

@@ -1,0 +1,21 @@
+// What telemetry is about: a replica of an engine, a deployment, a node, a GPU.
+import type { Labels } from "./labels.ts";
+
+export type EntityKind = "replica" | "deployment" | "node" | "gpu" | "service";
+
+/** `<kind>:<name>`, for example `replica:vllm-2`. Stable across restarts of the thing it names. */
+export type EntityId = string;
+
+export interface Entity {
+  readonly id: EntityId;
+  readonly kind: EntityKind;
+  readonly name: string;
+  /** What it belongs to: a replica's deployment, a GPU's node. Siblings share a parent. */
+  readonly parent?: EntityId;
+  /** Identifying facts: engine, model, version, namespace. */
+  readonly labels: Labels;
+}
+
+export function entityId(kind: EntityKind, name: string): EntityId {
+  return `${kind}:${name}`;
+}

@@ -1,0 +1,17 @@
+// What a judgement rests on, in a form both people and programs can check.
+import type { EntityId } from "./entity.ts";
+import type { Instant } from "./time.ts";
+
+export interface Evidence {
+  readonly kind: "signal" | "anomaly" | "alert" | "log" | "change" | "peer" | "check";
+  /** One sentence for the person on call: what was seen, with value and unit. */
+  readonly says: string;
+  readonly at: Instant;
+  readonly entity?: EntityId;
+  /** Canonical signal, rule or log template this is about. */
+  readonly subject?: string;
+  readonly observed?: number;
+  readonly expected?: { readonly low: number; readonly high: number };
+  /** Change event or other record this points at. */
+  readonly ref?: string;
+}

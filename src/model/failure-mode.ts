@@ -1,0 +1,74 @@
+// A way LLM serving breaks, as data: how to tell, what else looks like it, what to do, how to verify.
+
+/**
+ * One thing that is true of an entity when (or unless) a failure mode is at work.
+ * `expr` is PromQL over canonical and raw series; a non-empty result whose `entity` label names the entity means present.
+ */
+export interface SymptomSpec {
+  readonly id: string;
+  /** Sentence for the evidence; `{{value}}` is replaced by the observed value. */
+  readonly says: string;
+  readonly source:
+    | { readonly kind: "expr"; readonly expr: string }
+    | { readonly kind: "anomaly"; readonly signal: string; readonly direction: "up" | "down" | "both" }
+    | { readonly kind: "change"; readonly changeKinds: readonly string[]; readonly withinMs: number }
+    | { readonly kind: "log"; readonly contains: string; readonly withinMs: number };
+  /** How many times likelier it is seen with this mode than without, when present. > 1. */
+  readonly present: number;
+  /** The same when absent. <= 1; 1 = absence says nothing. */
+  readonly absent: number;
+}
+
+/** Something true of look-alikes: its presence speaks against the mode. */
+export interface DiscriminatorSpec extends SymptomSpec {
+  /** Slug of the look-alike. */
+  readonly against: string;
+}
+
+export type ActionKind =
+  | "rollback-config"
+  | "rollback-version"
+  | "restart-replica"
+  | "shed-load"
+  | "scale-out"
+  | "set-knob"
+  | "notify"
+  | "none";
+
+export type Safety = "A" | "B" | "C" | "N";
+
+export interface RemedySpec {
+  readonly action: ActionKind;
+  /** A = automatic inside limits, B = automatic with cap, verification and rollback, C = human approval, N = notify only. */
+  readonly safety: Safety;
+  /** Only when a change event triggered it. */
+  readonly needsTrigger: boolean;
+  readonly why: string;
+}
+
+/** A condition that must hold for `forMs` before a repair counts as verified. */
+export interface CheckSpec {
+  readonly id: string;
+  readonly says: string;
+  /** PromQL; `$entity` is replaced by the entity's id. Non-empty result = holds. */
+  readonly expr: string;
+  readonly forMs: number;
+  readonly withinMs: number;
+}
+
+export interface FailureMode {
+  /** Slug, for example `kv-cache-saturation`. */
+  readonly id: string;
+  /** Catalogue number, for example `FM-01`. */
+  readonly code: string;
+  readonly title: string;
+  readonly severity: "critical" | "warning" | "info";
+  /** Probability that an incident is of this mode, before any evidence. */
+  readonly prior: number;
+  readonly explanation: string;
+  readonly symptoms: readonly SymptomSpec[];
+  readonly discriminators: readonly DiscriminatorSpec[];
+  readonly remedies: readonly RemedySpec[];
+  readonly verify: readonly CheckSpec[];
+  readonly prevention: string;
+}

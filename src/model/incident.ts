@@ -1,0 +1,49 @@
+// One thing that went wrong, and what we think of it.
+import type { EntityId } from "./entity.ts";
+import type { Evidence } from "./evidence.ts";
+import type { Instant } from "./time.ts";
+
+export type IncidentId = string;
+export type IncidentState = "open" | "mitigating" | "resolved";
+
+export interface Incident {
+  readonly id: IncidentId;
+  readonly state: IncidentState;
+  readonly title: string;
+  readonly severity: "critical" | "warning" | "info";
+  /** When the first symptom began. */
+  readonly onset: Instant;
+  readonly openedAt: Instant;
+  readonly updatedAt: Instant;
+  readonly resolvedAt?: Instant;
+  /** Most affected first. */
+  readonly entities: readonly EntityId[];
+  /** Ids of the anomalies and alerts in it. */
+  readonly symptoms: readonly string[];
+}
+
+export interface RankedCause {
+  /** Slug of the failure mode. */
+  readonly failureMode: string;
+  readonly code: string;
+  readonly title: string;
+  /** Of all modes considered, together with "none of them", summing to 1. */
+  readonly probability: number;
+  readonly location: EntityId;
+  /** The change event that set it off, if one did. */
+  readonly trigger?: string;
+  readonly for: readonly Evidence[];
+  readonly against: readonly Evidence[];
+}
+
+export interface Diagnosis {
+  readonly id: string;
+  readonly incident: IncidentId;
+  readonly at: Instant;
+  /** Likeliest first; never empty once diagnosed. */
+  readonly causes: readonly RankedCause[];
+  /** One sentence: what, where, why, since when. */
+  readonly summary: string;
+  /** What would prove it wrong. */
+  readonly falsifiedBy: string;
+}

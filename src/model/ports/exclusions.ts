@@ -1,0 +1,6 @@
+// Which points must not be learned.
+import type { Exclusion } from "../anomaly.ts";
+
+export interface Exclusions {
+  current(): readonly Exclusion[];
+}

@@ -1,0 +1,50 @@
+// Raw metric points as observe reads them: by arrival, in columns, one query a tick.
+import type { Labels } from "../labels.ts";
+import type { Instant } from "../time.ts";
+
+export type PointKind = "gauge" | "sum" | "histogram";
+
+/** Identity of one raw series, sent once; points refer to it by `hash`. */
+export interface RawSeries {
+  /** The 64-bit series identity as a decimal string. */
+  readonly hash: string;
+  readonly metric: string;
+  readonly kind: PointKind;
+  readonly unit: string;
+  /** Sums and histograms: whether values accumulate from a start time. */
+  readonly cumulative: boolean;
+  readonly monotonic: boolean;
+  readonly service: string;
+  readonly resource: Labels;
+  readonly attributes: Labels;
+  /** Upper bucket bounds of a histogram, without +Inf. */
+  readonly bounds: readonly number[];
+}
+
+/** One raw point. Histograms carry count, sum and bucket counts (one more than bounds). */
+export interface RawPoint {
+  readonly hash: string;
+  readonly at: Instant;
+  readonly start: Instant;
+  /** Gauge and sum: the value. Histogram: the sum of observations. */
+  readonly value: number;
+  readonly count: number;
+  readonly buckets: readonly number[];
+  /** OTLP data point flags; bit 0 = no recorded value (stale). */
+  readonly flags: number;
+}
+
+export interface RawPage {
+  readonly series: readonly RawSeries[];
+  readonly points: readonly RawPoint[];
+  /** Hand back as `after` to read on. */
+  readonly cursor: string;
+}
+
+export interface TelemetryReader {
+  /**
+   * Metric points stored after `cursor`, whatever their event time, but not those older than `notBefore`.
+   * Never skips a stored point and never gives one twice. An empty cursor reads from the start.
+   */
+  metricsAfter(cursor: string, notBefore: Instant): Promise<RawPage>;
+}
