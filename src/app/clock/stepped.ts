@@ -1,0 +1,41 @@
+// The clock of replay, backtest and tests: moves only when told to.
+import type { Job, SteppedClock } from "../../model/clock.ts";
+import type { Instant } from "../../model/time.ts";
+import { type Cron, nextMatch, parseCron } from "./cron.ts";
+
+interface Entry {
+  readonly name: string;
+  readonly cron: Cron;
+  readonly run: (now: Instant) => Promise<void> | void;
+  due: Instant;
+}
+
+export function createSteppedClock(start: Instant): SteppedClock {
+  let current = start;
+  const jobs = new Set<Entry>();
+
+  return {
+    now: () => current,
+    every(cron, name, run): Job {
+      const parsed = parseCron(cron);
+      const entry: Entry = { name, cron: parsed, run, due: nextMatch(parsed, current) ?? Number.POSITIVE_INFINITY };
+      jobs.add(entry);
+      return { name, stop: () => void jobs.delete(entry) };
+    },
+    async step(now) {
+      if (now < current) throw new RangeError(`the clock cannot go back from ${current} to ${now}`);
+      for (let next = earliest(jobs); next !== undefined && next.due <= now; next = earliest(jobs)) {
+        current = next.due;
+        next.due = nextMatch(next.cron, current) ?? Number.POSITIVE_INFINITY;
+        await next.run(current);
+      }
+      current = now;
+    },
+  };
+}
+
+function earliest(jobs: ReadonlySet<Entry>): Entry | undefined {
+  let best: Entry | undefined;
+  for (const job of jobs) if (best === undefined || job.due < best.due) best = job;
+  return best;
+}

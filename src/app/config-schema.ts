@@ -1,0 +1,148 @@
+// The one configuration schema: types, checks, defaults, help texts and JSON Schema from one declaration.
+import { z } from "zod";
+import { parseDuration } from "../model/time.ts";
+
+const duration = (fallback: string) =>
+  z
+    .string()
+    .default(fallback)
+    .refine((text) => parseDuration(text) !== undefined, "is not a duration; write it like 30s, 5m or 1h30m")
+    .transform((text) => parseDuration(text)!)
+    .describe(`Duration such as 30s or 5m (default ${fallback}).`);
+const port = (fallback: number, what: string) =>
+  z
+    .int()
+    .min(-1)
+    .max(65535)
+    .default(fallback)
+    .describe(`${what} 0 picks a free port and prints it, -1 switches it off.`);
+const days = z.number().positive().optional().describe("Days to keep; leave out to keep for ever.");
+const secret = z.string().min(8, "is shorter than 8 characters; use a longer secret");
+
+const Receiver = z.strictObject({
+  name: z.string().min(1),
+  url: z.url({ protocol: /^https?$/, error: "is not an http(s) URL" }),
+  secret: z
+    .string()
+    .startsWith("whsec_", "must start with whsec_ (Standard Webhooks)")
+    .describe("Standard Webhooks secret."),
+});
+
+const Policy = z.strictObject({
+  action: z.string().default("*").describe("Action kind this policy is for, or *."),
+  target: z.string().default("*").describe("Entity id this policy is for; * at its end matches any rest."),
+  mode: z.enum(["observe", "propose", "approve", "auto"]).default("observe"),
+  minProbability: z.number().min(0).max(1).default(0.7),
+  cooldown: duration("15m"),
+  attempts: z.int().min(1).default(2),
+  maxEvidenceAge: duration("2m"),
+});
+
+export const Config = z.strictObject({
+  dataDirectory: z
+    .string()
+    .default("data")
+    .describe("Where the embedded store and the log of received telemetry live."),
+  store: z
+    .strictObject({
+      url: z
+        .url({ protocol: /^https?$/, error: "is not an http(s) URL such as http://127.0.0.1:8123" })
+        .optional()
+        .describe("A ClickHouse server. Unset: the embedded ClickHouse engine."),
+      username: z.string().optional(),
+      password: z.string().optional(),
+      cluster: z.string().regex(/^\w+$/).optional().describe("Cluster name: tables become Replicated and Distributed."),
+      database: z
+        .string()
+        .regex(/^[A-Za-z_]\w*$/, "must be an identifier")
+        .default("homeostat"),
+      backlogLimitMib: z.int().min(1).default(2048).describe("Received, not yet stored: beyond it intake answers 503."),
+      diskFloorMib: z.int().min(0).default(256).describe("Free disk below which intake answers 503."),
+      engineMemoryMib: z.int().min(256).default(1200),
+      retentionDays: z
+        .strictObject({
+          traces: days.default(7),
+          logs: days.default(7),
+          metrics: days.default(15),
+          own: days.default(400),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  receive: z
+    .strictObject({
+      host: z.string().default("127.0.0.1"),
+      httpPort: port(4318, "OTLP/HTTP."),
+      grpcPort: port(4317, "OTLP/gRPC."),
+      past: duration("7d").describe("Telemetry older than this is rejected."),
+      future: duration("1h").describe("Telemetry further in the future than this is rejected."),
+      anyTime: z.boolean().default(false).describe("Accept any timestamp (replay, tests)."),
+      credentials: z
+        .array(z.strictObject({ kind: z.enum(["bearer", "basic"]), secret, tenant: z.string().default("default") }))
+        .default([]),
+    })
+    .prefault({}),
+  show: z
+    .strictObject({
+      host: z.string().default("127.0.0.1"),
+      port: port(7070, "API, console, /metrics."),
+      tokens: z
+        .array(
+          z.strictObject({
+            name: z.string().min(1),
+            secret,
+            roles: z.array(z.enum(["viewer", "operator", "approver", "admin"])).min(1),
+          }),
+        )
+        .default([]),
+    })
+    .prefault({}),
+  observe: z
+    .strictObject({
+      tick: z.string().default("*/5 * * * * *").describe("Cron, seconds first: how often new telemetry is looked at."),
+      step: duration("15s").describe("Event time between two looks at every signal."),
+      rateWindow: duration("1m"),
+      lateness: duration("5s").describe("How long a step waits for late points."),
+      idle: duration("15s").describe("Silence after which missing telemetry counts as missing."),
+      window: duration("30m").describe("How much the Head keeps in memory."),
+      maxSeries: z.int().min(100).default(200_000),
+    })
+    .prefault({}),
+  detect: z
+    .strictObject({
+      falseEpisodesPerWeek: z.number().positive().default(1).describe("Budget of false alarms of the whole fleet."),
+      learned: z.boolean().default(true).describe("Use the trained model in models/."),
+    })
+    .prefault({}),
+  rules: z
+    .strictObject({
+      files: z.array(z.string()).default([]).describe("Prometheus rule files of your own, beside the packs that ship."),
+      packs: z.array(z.string()).default(["vllm"]).describe("Packs of rules/packs to load."),
+    })
+    .prefault({}),
+  deliver: z
+    .strictObject({
+      receivers: z.array(Receiver).default([]),
+      allow: z.array(z.string()).default([]).describe("Private or loopback addresses (CIDR) that webhooks may go to."),
+    })
+    .prefault({}),
+  act: z
+    .strictObject({
+      policies: z.array(Policy).default([]).describe("What may run. None: everything is only observed."),
+    })
+    .prefault({}),
+  telemetry: z
+    .strictObject({
+      level: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+      otlpEndpoint: z.url().optional().describe("Where Homeostat sends its own traces and metrics; may be itself."),
+    })
+    .prefault({}),
+});
+
+export type Config = z.infer<typeof Config>;
+export type ConfigInput = z.input<typeof Config>;
+
+/** The schema as JSON Schema, for editors. */
+export function configJsonSchema(): unknown {
+  return z.toJSONSchema(Config, { io: "input", unrepresentable: "any" });
+}

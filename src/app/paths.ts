@@ -1,0 +1,35 @@
+// Where the files that ship with Homeostat are, from source and compiled alike.
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+export const shipped = {
+  packs: join(root, "rules", "packs"),
+  signals: join(root, "rules", "signals"),
+  failureModes: join(root, "rules", "failure-modes"),
+  connectors: join(root, "rules", "connectors"),
+  models: join(root, "models"),
+};
+
+/** The version in package.json. */
+export const version: string = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string })
+  .version;
+
+export interface TextFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The files of `folder` whose name ends in `ending`, by name. */
+export function readFolder(folder: string, ending: string): readonly TextFile[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(ending))
+    .toSorted((a, b) => (a < b ? -1 : 1))
+    .map((name) => readOne(join(folder, name)));
+}
+
+export function readOne(path: string): TextFile {
+  return { name: path.startsWith(root) ? path.slice(root.length) : basename(path), text: readFileSync(path, "utf8") };
+}

@@ -1,0 +1,168 @@
+// One way through: what arrived becomes frames, frames become anomalies and alerts, those become incidents with a diagnosis,
+// and a diagnosis becomes a repair that is verified. Knows the order of the rooms, nothing of their insides.
+import type { LedgerEntry, Proposal } from "../model/action.ts";
+import type { Alert, Anomaly } from "../model/anomaly.ts";
+import type { Entity } from "../model/entity.ts";
+import type { EventType } from "../model/event.ts";
+import type { FailureMode } from "../model/failure-mode.ts";
+import type { Frame } from "../model/frame.ts";
+import type { Diagnosis, Incident } from "../model/incident.ts";
+import type { EventFeed } from "../model/ports/event-feed.ts";
+import type { RecordKind, Records, RecordTypes } from "../model/ports/records.ts";
+import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { Recommendation } from "../model/recommendation.ts";
+import { formatDuration, type Instant } from "../model/time.ts";
+
+/** What the pipeline needs of each room. */
+export interface Rooms {
+  readonly head: {
+    refresh(now: Instant): Promise<{ readonly more: boolean }>;
+    frames(now: Instant): readonly Frame[];
+    entities(): readonly Entity[];
+  };
+  readonly detection: {
+    step(frame: Frame): Promise<readonly Anomaly[]>;
+    baseline(): { readonly entities: number; readonly learnedMs: number; readonly ready: boolean };
+  };
+  readonly rules: { evaluate(at: Instant): Promise<readonly Alert[]>; all(): readonly Alert[] };
+  readonly diagnose: {
+    step(input: {
+      readonly at: Instant;
+      readonly anomalies: readonly Anomaly[];
+      readonly alerts: readonly Alert[];
+      readonly entities: readonly Entity[];
+    }): Promise<{ readonly incidents: readonly Incident[]; readonly diagnoses: readonly Diagnosis[] }>;
+  };
+  readonly act: {
+    propose(proposal: Proposal, now: Instant): Promise<readonly LedgerEntry[]>;
+    step(now: Instant): Promise<readonly LedgerEntry[]>;
+  };
+  readonly remedyFor: (diagnosis: Diagnosis, mode: FailureMode, now: Instant) => Proposal | undefined;
+  readonly modes: readonly FailureMode[];
+  readonly tune: {
+    recommend(input: {
+      readonly at: Instant;
+      readonly diagnoses: readonly Diagnosis[];
+      readonly entities: readonly Entity[];
+    }): Promise<readonly Recommendation[]>;
+  };
+  readonly records: Records;
+  readonly feed: EventFeed;
+  readonly telemetry: Telemetry;
+}
+
+export interface Pipeline {
+  /** Looks at everything that arrived since the last tick. */
+  tick(now: Instant): Promise<void>;
+  /** Event time of the last frame judged; undefined before the first. */
+  judgedThrough(): Instant | undefined;
+}
+
+export function createPipeline(rooms: Rooms): Pipeline {
+  const { head, detection, rules, diagnose, act, tune, records, feed, telemetry } = rooms;
+  let judged: Instant | undefined;
+  let baselineTold = false;
+  const openIncidents = new Map<string, Incident>();
+  const told = new Set<string>();
+
+  const publish = (type: EventType, at: Instant, text: string, data: object): void =>
+    feed.publish({ type, at, text, data: data as Readonly<Record<string, unknown>> });
+
+  async function keep<K extends RecordKind>(kind: K, found: readonly RecordTypes[K][]): Promise<void> {
+    if (found.length > 0) await records.put(kind, found);
+  }
+
+  async function judge(frame: Frame): Promise<void> {
+    const at = frame.at;
+    const anomalies = await detection.step(frame);
+    const alerts = await rules.evaluate(at);
+    tellBaseline(at);
+    await Promise.all([keep("anomalies", anomalies), keep("alerts", alerts)]);
+    for (const anomaly of anomalies) tellAnomaly(anomaly);
+    for (const alert of alerts) {
+      if (alert.state === "firing") publish("alert", at, alertText(alert), alert);
+    }
+    const firing = rules.all().filter((alert) => alert.state === "firing");
+    const { incidents, diagnoses } = await diagnose.step({ at, anomalies, alerts: firing, entities: head.entities() });
+    await Promise.all([keep("incidents", incidents), keep("diagnoses", diagnoses)]);
+    for (const incident of incidents) tellIncident(incident);
+    for (const diagnosis of diagnoses) await follow(diagnosis, at);
+    tellLedger(await act.step(at));
+    judged = at;
+  }
+
+  function tellBaseline(at: Instant): void {
+    const baseline = detection.baseline();
+    if (baselineTold || !baseline.ready) return;
+    baselineTold = true;
+    const text = `baseline learned: ${baseline.entities} replicas, ${formatDuration(baseline.learnedMs)} of telemetry`;
+    publish("baseline-learned", at, text, baseline);
+  }
+
+  function tellAnomaly(anomaly: Anomaly): void {
+    if (anomaly.endedAt !== undefined || told.has(anomaly.id)) return;
+    remember(anomaly.id);
+    const says = anomaly.evidence[0]?.says ?? `${anomaly.signal} of ${anomaly.entity} is ${anomaly.observed}`;
+    publish("anomaly", anomaly.lastSeen, says, anomaly);
+  }
+
+  function tellIncident(incident: Incident): void {
+    const known = openIncidents.has(incident.id);
+    if (incident.state === "resolved") {
+      openIncidents.delete(incident.id);
+      publish("resolved", incident.resolvedAt ?? incident.updatedAt, `incident over: ${incident.title}`, incident);
+    } else {
+      openIncidents.set(incident.id, incident);
+      if (!known) publish("incident", incident.openedAt, `incident: ${incident.title}`, incident);
+    }
+  }
+
+  async function follow(diagnosis: Diagnosis, at: Instant): Promise<void> {
+    const cause = diagnosis.causes[0];
+    if (cause === undefined) return;
+    publish("diagnosed", at, diagnosis.summary, { ...diagnosis, failureMode: cause.failureMode });
+    const mode = rooms.modes.find((candidate) => candidate.id === cause.failureMode);
+    const proposal = mode === undefined ? undefined : rooms.remedyFor(diagnosis, mode, at);
+    if (proposal !== undefined) tellLedger(await act.propose(proposal, at));
+    const advice = await tune.recommend({ at, diagnoses: [diagnosis], entities: head.entities() });
+    await keep("recommendations", advice);
+    for (const one of advice) {
+      if (told.has(one.id)) continue;
+      remember(one.id);
+      publish("recommended", at, `${one.title}: ${one.changes.map((c) => `${c.parameter} = ${c.to}`).join(", ")}`, one);
+    }
+  }
+
+  function tellLedger(entries: readonly LedgerEntry[]): void {
+    for (const entry of entries) {
+      const what = `${entry.action.kind} of ${entry.action.target}`;
+      if (entry.state === "accepted") publish("webhook-sent", entry.at, `signed webhook delivered: ${what}`, entry);
+      else if (entry.state === "verified") publish("recovered", entry.at, `${what} verified: ${entry.reason}`, entry);
+      else publish("action", entry.at, `${what}: ${entry.state} by ${entry.by} (${entry.reason})`, entry);
+    }
+  }
+
+  /** Bounded memory of what was told already; the oldest half is let go. */
+  function remember(id: string): void {
+    told.add(id);
+    if (told.size < 10_000) return;
+    for (const old of [...told].slice(0, 5000)) told.delete(old);
+  }
+
+  return {
+    judgedThrough: () => judged,
+    async tick(now) {
+      const start = performance.now();
+      let more = true;
+      while (more) {
+        more = (await telemetry.span("observe.refresh", () => head.refresh(now))).more;
+        for (const frame of head.frames(now)) await judge(frame);
+      }
+      telemetry.record("homeostat.app.tick_seconds", (performance.now() - start) / 1000);
+    },
+  };
+}
+
+function alertText(alert: Alert): string {
+  return alert.annotations["summary"] ?? `${alert.rule} is firing`;
+}

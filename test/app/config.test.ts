@@ -1,0 +1,104 @@
+// Configuration: sources, precedence, and every mistake with its place.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { type ConfigSources, formatMistakes, loadConfig } from "../../src/app/config.ts";
+import { configJsonSchema } from "../../src/app/config-schema.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "homeostat-config-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function load(text: string, more: Partial<ConfigSources> = {}) {
+  const file = join(folder, "homeostat.yaml");
+  writeFileSync(file, text);
+  return loadConfig({ file, sets: [], env: {}, ...more });
+}
+
+function mistakes(text: string, more: Partial<ConfigSources> = {}): string {
+  const loaded = load(text, more);
+  return loaded.ok ? "" : formatMistakes(loaded.mistakes).replaceAll(folder, "");
+}
+
+describe("configuration", () => {
+  test("an empty file gives the defaults: loopback, embedded store, observe only", () => {
+    const loaded = load("");
+    expect(loaded.ok && loaded.config.receive).toMatchObject({ host: "127.0.0.1", httpPort: 4318, grpcPort: 4317 });
+    expect(loaded.ok && loaded.config.store.url).toBeUndefined();
+    expect(loaded.ok && loaded.config.act.policies).toEqual([]);
+  });
+
+  test("file, then environment, then flags; later ones win", () => {
+    const text = "store:\n  url: http://file:8123\n  database: from_file\nobserve:\n  step: 10s\n";
+    const env = { HOMEOSTAT_STORE__URL: "http://env:8123", HOMEOSTAT_OBSERVE__RATE_WINDOW: "2m", OTHER: "x" };
+    const loaded = load(text, { env, sets: ["store.url=http://flag:8123", "receive.httpPort=0"] });
+    expect(loaded.ok && loaded.config.store.url).toBe("http://flag:8123");
+    expect(loaded.ok && loaded.config.store.database).toBe("from_file");
+    expect(loaded.ok && loaded.config.observe).toMatchObject({ step: 10_000, rateWindow: 120_000 });
+    expect(loaded.ok && loaded.config.receive.httpPort).toBe(0);
+  });
+
+  test("all mistakes of a file are told, each with its line", () => {
+    const text = "stroe: {}\nreceive:\n  httpPort: many\n  past: soon\nshow:\n  port: 99999\n";
+    expect(mistakes(text).split("\n").toSorted()).toEqual([
+      "/homeostat.yaml:1:8: stroe: is not a known key; remove it or correct its spelling",
+      "/homeostat.yaml:3:13: receive.httpPort: Invalid input: expected number, received string",
+      expect.stringContaining("/homeostat.yaml:4:9: receive.past: is not a duration"),
+      expect.stringContaining("/homeostat.yaml:6:9: show.port: Too big"),
+    ]);
+  });
+
+  test("a mistake in the environment or a flag names it, not a line of the file", () => {
+    expect(mistakes("", { env: { HOMEOSTAT_SHOW__PORT: "x" } })).toContain(
+      "environment HOMEOSTAT_SHOW__PORT: show.port",
+    );
+    expect(mistakes("", { sets: ["show.port=x"] })).toContain("--set show.port=x: show.port");
+    expect(mistakes("", { sets: ["nonsense"] })).toContain("write it like store.url=");
+  });
+
+  test("broken YAML is told with its line", () => {
+    expect(mistakes("store:\n  url: [1,\n")).toMatch(/homeostat\.yaml:\d+:\d+: /);
+  });
+
+  test.each([
+    ["40 kB of open brackets", "[".repeat(40_000)],
+    ["a 300 kB file", `# ${"x".repeat(300_000)}`],
+    ["nested dashes", "- ".repeat(5000)],
+    [
+      "nested keys",
+      Array.from({ length: 3000 }, (_, i) => `${" ".repeat(i)}a:`)
+        .join("\n")
+        .slice(0, 250_000),
+    ],
+    [
+      "billion laughs",
+      `a: &a [x,x,x,x,x,x,x,x,x]\n${"bcdefghi"
+        .split("")
+        .map((k, i) => `${k}: &${k} [${Array(9).fill(`*${"abcdefgh"[i]}`).join(",")}]`)
+        .join("\n")}`,
+    ],
+  ])("%s is refused without harm", (_what, text) => {
+    expect(mistakes(text)).not.toBe("");
+  });
+
+  test("secrets come from the environment by reference, and a missing one is told", () => {
+    const text = 'receive:\n  credentials:\n    - { kind: bearer, secret: "${env:OTLP_TOKEN}" }\n';
+    const loaded = load(text, { env: { OTLP_TOKEN: "a-long-token" } });
+    expect(loaded.ok && loaded.config.receive.credentials[0]?.secret).toBe("a-long-token");
+    expect(mistakes(text)).toContain("environment variable OTLP_TOKEN is not set");
+  });
+
+  test("keys like __proto__ change nothing", () => {
+    expect(mistakes("", { sets: ["__proto__.polluted=1"] })).not.toBe("");
+    expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
+  });
+
+  test("a file that is not there is told by name", () => {
+    const loaded = loadConfig({ file: join(folder, "absent.yaml"), sets: [], env: {} });
+    expect(loaded.ok).toBe(false);
+  });
+
+  test("the JSON Schema knows every section", () => {
+    expect(JSON.stringify(configJsonSchema())).toContain('"receive"');
+  });
+});
