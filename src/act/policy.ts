@@ -1,0 +1,49 @@
+// What may run: the operator's policies, and which of them is for an action.
+import type { Action, Mode } from "../model/action.ts";
+import type { DurationMs } from "../model/time.ts";
+
+export interface Policy {
+  /** Action kind, or `*`. */
+  readonly action: string;
+  /** Entity id; `*` at its end matches any rest. */
+  readonly target: string;
+  readonly mode: Mode;
+  readonly minProbability: number;
+  /** Pause after an action before the next on the same target. */
+  readonly cooldown: DurationMs;
+  /** How often the same repair of the same incident is tried within a day. */
+  readonly attempts: number;
+  /** Telemetry of the target older than this is no ground to act on, nor to verify by. */
+  readonly maxEvidenceAge: DurationMs;
+  readonly blastRadius?: BlastRadius;
+}
+
+export interface BlastRadius {
+  /** Actions under way at once, of all targets. Default 1. */
+  readonly maxConcurrent?: number;
+  /** Share of a failure domain's replicas acted on within an hour, one always allowed. Default 0.34. */
+  readonly maxShare?: number;
+  /** Actions within an hour, of all targets. Default 6. */
+  readonly maxPerHour?: number;
+}
+
+const observe: Policy = {
+  action: "*",
+  target: "*",
+  mode: "observe",
+  minProbability: 0.7,
+  cooldown: 15 * 60_000,
+  attempts: 2,
+  maxEvidenceAge: 2 * 60_000,
+};
+
+/** The first policy that matches, as written; without one the action is only observed. */
+export function policyFor(action: Action, policies: readonly Policy[]): Policy {
+  return (
+    policies.find((policy) => matches(policy.action, action.kind) && matches(policy.target, action.target)) ?? observe
+  );
+}
+
+function matches(pattern: string, text: string): boolean {
+  return pattern.endsWith("*") ? text.startsWith(pattern.slice(0, -1)) : pattern === text;
+}

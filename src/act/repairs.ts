@@ -1,0 +1,96 @@
+// Repairs in progress: one for each idempotency key, with all its attempts; and what is rebuilt of them from the ledger.
+import type { Action, ActionState, LedgerEntry } from "../model/action.ts";
+import type { DeliveryOutcome } from "../model/ports/notifier.ts";
+import type { Instant } from "../model/time.ts";
+import type { Past, TargetFacts } from "./facts.ts";
+import { startVerification, type Verification } from "./verification.ts";
+
+export interface Repair {
+  /** Of the proposal, the same for all attempts. */
+  readonly key: string;
+  /** As proposed, before it is numbered. */
+  proposal: Action;
+  /** The current attempt, counted from 1. */
+  attempt: number;
+  action: Action;
+  state: ActionState;
+  /** While held: by whom, why, and when to look again (absent: when somebody approves or proposes again). */
+  hold: { readonly by: string; readonly reason: string; readonly retryAt?: Instant } | undefined;
+  heldSince: Instant;
+  approvedBy: string | undefined;
+  target: TargetFacts | undefined;
+  /** How delivery of this attempt ended; delivery itself is not waited for. */
+  outcome: DeliveryOutcome | undefined;
+  verification: Verification | undefined;
+  readonly sends: { readonly at: Instant; readonly domain: string }[];
+  /** Nothing more will happen. */
+  over: boolean;
+  touchedAt: Instant;
+}
+
+export function newRepair(proposal: Action, now: Instant): Repair {
+  return {
+    key: proposal.idempotencyKey,
+    proposal,
+    attempt: 1,
+    action: numbered(proposal, 1),
+    state: "proposed",
+    hold: undefined,
+    heldSince: now,
+    approvedBy: undefined,
+    target: undefined,
+    outcome: undefined,
+    verification: undefined,
+    sends: [],
+    over: false,
+    touchedAt: now,
+  };
+}
+
+/** The action of one attempt: a key of its own, so that a receiver tells a new attempt from a repeat of the last. */
+export function numbered(proposal: Action, attempt: number): Action {
+  return { ...proposal, id: `${proposal.id}-${attempt}`, idempotencyKey: `${proposal.idempotencyKey}-${attempt}` };
+}
+
+export function isUnderWay({ state, over }: Repair): boolean {
+  return !over && (state === "sent" || state === "accepted" || state === "verifying");
+}
+
+export function pastOf(repairs: Iterable<Repair>): readonly Past[] {
+  return [...repairs].flatMap((repair) =>
+    repair.sends.map(({ at, domain }, i) => ({
+      repair: repair.key,
+      target: repair.proposal.target,
+      domain,
+      sentAt: at,
+      underWay: isUnderWay(repair) && i === repair.sends.length - 1,
+    })),
+  );
+}
+
+/**
+ * Repairs as the ledger tells them, newest entry first as `Records.list` gives them. What was under way goes on: a request
+ * that was written down but not answered is sent again under the same id, and verification starts over.
+ */
+export function fromLedger(entries: readonly LedgerEntry[]): readonly Repair[] {
+  const repairs = new Map<string, Repair>();
+  for (const { action, state, at, by, reason } of entries.toReversed()) {
+    const match = /^(.+)-(\d+)$/.exec(action.idempotencyKey);
+    const id = /^(.+)-(\d+)$/.exec(action.id);
+    if (match === null || id === null) continue;
+    const proposal = { ...action, id: id[1]!, idempotencyKey: match[1]! };
+    const repair = repairs.get(match[1]!) ?? newRepair(proposal, at);
+    repairs.set(repair.key, repair);
+    repair.proposal = proposal;
+    repair.attempt = Number(match[2]);
+    repair.action = action;
+    repair.state = state;
+    repair.touchedAt = at;
+    repair.hold = state === "held" ? { by, reason, retryAt: at } : undefined;
+    repair.over = state === "verified" || state === "failed" || state === "undone";
+    if (state === "sent") repair.sends.push({ at, domain: action.domain });
+    if (state === "accepted" || state === "verifying") repair.verification ??= startVerification(at);
+    else repair.verification = undefined;
+  }
+  return [...repairs.values()];
+}

@@ -1,0 +1,10 @@
+// The one switch that stops everything.
+import type { Stage } from "../stages.ts";
+
+export const killSwitch: Stage = {
+  name: "kill-switch",
+  check(_action, { killed }, now) {
+    if (!killed) return { kind: "pass" };
+    return { kind: "hold", by: "kill-switch", reason: "the kill switch is on", retryAt: now + 10_000 };
+  },
+};

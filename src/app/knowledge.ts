@@ -1,0 +1,45 @@
+// What users edit and Homeostat knows: rule files, signal mappings, failure modes, connectors. Loaded once, all mistakes told.
+import { existsSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import { loadConnectors, type ConnectorSpec } from "../act/connectors.ts";
+import { parseRuleFile, type RuleFile } from "../detect/rules/parse.ts";
+import { loadFailureModes } from "../diagnose/failure-modes.ts";
+import type { FailureMode } from "../model/failure-mode.ts";
+import type { Mistake } from "../model/yaml.ts";
+import { loadSignalMappings, type SignalMapping } from "../observe/mappings.ts";
+import type { Config } from "./config-schema.ts";
+import { readFolder, readOne, shipped } from "./paths.ts";
+
+export interface Knowledge {
+  readonly ruleFiles: readonly RuleFile[];
+  readonly mappings: readonly SignalMapping[];
+  readonly modes: readonly FailureMode[];
+  readonly connectors: readonly ConnectorSpec[];
+  readonly mistakes: readonly Mistake[];
+}
+
+export function loadKnowledge(config: Config): Knowledge {
+  const mistakes: Mistake[] = [];
+  const ruleFiles: RuleFile[] = [];
+  for (const path of rulePaths(config, mistakes)) {
+    const { name, text } = readOne(path);
+    const parsed = parseRuleFile(name, text);
+    mistakes.push(...parsed.mistakes);
+    if (parsed.file !== undefined) ruleFiles.push(parsed.file);
+  }
+  const mappings = loadSignalMappings(readFolder(shipped.signals, ".yaml"));
+  const modes = loadFailureModes(readFolder(shipped.failureModes, ".yaml"));
+  const connectors = loadConnectors(readFolder(shipped.connectors, ".yaml"));
+  mistakes.push(...mappings.mistakes, ...modes.mistakes, ...connectors.mistakes);
+  return { ruleFiles, mappings: mappings.mappings, modes: modes.modes, connectors: connectors.connectors, mistakes };
+}
+
+function rulePaths(config: Config, mistakes: Mistake[]): readonly string[] {
+  const packs = config.rules.packs.map((pack) => ({ from: `rules.packs: ${pack}`, path: join(shipped.packs, `${pack}.rules.yaml`) }));
+  const own = config.rules.files.map((file) => ({ from: `rules.files: ${file}`, path: isAbsolute(file) ? file : resolve(file) }));
+  return [...packs, ...own].flatMap(({ from, path }) => {
+    if (existsSync(path)) return [path];
+    mistakes.push({ file: from, line: 0, column: 0, says: `there is no file ${path}; correct the name` });
+    return [];
+  });
+}

@@ -1,0 +1,169 @@
+// The running service: every room opened in one straight line, closed last-in-first-out. It is deliberately one function:
+// each step needs what the steps before it opened.
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { createAct } from "../act/act.ts";
+import { remedyFor } from "../act/remedy.ts";
+import { createDetection } from "../detect/detection.ts";
+import { createRules } from "../detect/rules/engine.ts";
+import { createDeliver } from "../deliver/deliver.ts";
+import { createDiagnosis } from "../diagnose/diagnose.ts";
+import type { Clock } from "../model/clock.ts";
+import type { EventFeed } from "../model/ports/event-feed.ts";
+import { createHead } from "../observe/head.ts";
+import { openReceive } from "../receive/receive.ts";
+import { createEventFeed } from "../show/event-feed.ts";
+import { startShow } from "../show/show.ts";
+import { openStore, type Store } from "../store/store.ts";
+import { createTune } from "../tune/tune.ts";
+import { userError } from "./command.ts";
+import type { Config } from "./config-schema.ts";
+import { formatMistakes } from "./config.ts";
+import { loadKnowledge } from "./knowledge.ts";
+import { shipped, version } from "./paths.ts";
+import { createPipeline } from "./pipeline.ts";
+import { createReadiness } from "./readiness.ts";
+import type { AppTelemetry } from "./telemetry.ts";
+import { createUndo } from "./undo.ts";
+
+export interface Service extends AsyncDisposable {
+  readonly feed: EventFeed;
+  readonly store: Store;
+  readonly otlpUrl: string;
+  readonly grpcUrl: string;
+  readonly apiUrl: string;
+  /** One line for people: where it listens and where it stores. */
+  readonly summary: string;
+}
+
+const mib = 1024 * 1024;
+
+export async function startService(config: Config, deps: { clock: Clock; telemetry: AppTelemetry }): Promise<Service> {
+  const { clock, telemetry } = deps;
+  const knowledge = loadKnowledge(config);
+  if (knowledge.mistakes.length > 0) {
+    throw userError(`the rules have mistakes, so nothing was started:\n${formatMistakes(knowledge.mistakes)}`);
+  }
+  const undo = createUndo(telemetry.log);
+  try {
+    const directory = resolve(config.dataDirectory);
+    makeDirectory(directory);
+    const store = await openStore(storeOptions(config, directory), telemetry);
+    undo.push("store", () => store[Symbol.asyncDispose]());
+
+    const head = createHead({ ...headOptions(config), mappings: knowledge.mappings }, { reader: store.reader, telemetry });
+    const exclusions = { current: () => diagnose.exclusions() };
+    const detection = await createDetection(
+      { falseEpisodesPerWeek: config.detect.falseEpisodesPerWeek, stepMs: config.observe.step },
+      { exclusions, telemetry, ...(config.detect.learned ? { modelsDirectory: shipped.models } : {}) },
+    );
+    undo.push("detection", () => detection[Symbol.asyncDispose]());
+    const rules = createRules(knowledge.ruleFiles, { source: head, telemetry });
+    const diagnose = createDiagnosis(knowledge.modes, { source: head, changes: store.changes, logs: store.logs, telemetry });
+
+    const deliver = createDeliver(
+      { receivers: config.deliver.receivers, allow: config.deliver.allow },
+      { records: store.records, telemetry, now: Date.now, random: Math.random },
+    );
+    undo.push("deliver", () => deliver[Symbol.asyncDispose]());
+    await deliver.resume();
+    const act = createAct(
+      { policies: config.act.policies, connectors: knowledge.connectors },
+      { notifier: deliver, records: store.records, source: head, telemetry },
+    );
+    const tune = createTune({ source: head, logs: store.logs, telemetry });
+    const feed = createEventFeed();
+
+    const pipeline = createPipeline({
+      head, detection, rules, diagnose, act, tune, remedyFor, feed, telemetry,
+      modes: knowledge.modes,
+      records: store.records,
+    });
+    const readiness = createReadiness({ store, clock, pipeline });
+    const show = await startShow(
+      { host: config.show.host, port: config.show.port, tokens: config.show.tokens, version },
+      {
+        records: store.records,
+        changes: announced(store, feed),
+        feed,
+        signals: () => head.latest(),
+        status: () => ({ version, store: store.info(), baseline: detection.baseline(), judgedThrough: pipeline.judgedThrough() }),
+        metrics: () => telemetry.metricsText(),
+        checks: readiness.checks,
+        telemetry,
+        now: Date.now,
+      },
+    );
+    undo.push("show", () => show[Symbol.asyncDispose]());
+    const receive = await openReceive(receiveOptions(config), { journal: store.journal, telemetry, now: Date.now });
+    undo.push("receive", () => receive[Symbol.asyncDispose]());
+
+    const tick = clock.every(config.observe.tick, "tick", (now) => readiness.watch(() => pipeline.tick(now)));
+    undo.push("tick", () => tick.stop());
+
+    const otlpUrl = `http://${shownHost(config.receive.host)}:${receive.httpPort}`;
+    const summary = `OTLP on ${otlpUrl} and gRPC ${receive.grpcPort}, API on ${show.url}, ${describeStore(store, directory)}`;
+    feed.publish({ type: "started", at: clock.now(), text: summary, data: { otlpUrl, apiUrl: show.url } });
+    const grpcUrl = `http://${shownHost(config.receive.host)}:${receive.grpcPort}`;
+    return { feed, store, otlpUrl, grpcUrl, apiUrl: show.url, summary, [Symbol.asyncDispose]: () => undo[Symbol.asyncDispose]() };
+  } catch (error) {
+    await undo[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function storeOptions(config: Config, directory: string) {
+  const { url, username, password, cluster, database, backlogLimitMib, diskFloorMib, engineMemoryMib, retentionDays } = config.store;
+  return {
+    ...(url === undefined ? {} : { url }),
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(cluster === undefined ? {} : { cluster }),
+    database,
+    directory: join(directory, "store"),
+    backlogLimitBytes: backlogLimitMib * mib,
+    diskFloorBytes: diskFloorMib * mib,
+    engineMemoryBytes: engineMemoryMib * mib,
+    retentionDays,
+    now: Date.now,
+  };
+}
+
+function headOptions(config: Config) {
+  const { window, step, rateWindow, lateness, idle, maxSeries } = config.observe;
+  return { windowMs: window, stepMs: step, rateWindowMs: rateWindow, latenessMs: lateness, idleMs: idle, maxSeries };
+}
+
+function receiveOptions(config: Config) {
+  const { host, httpPort, grpcPort, past, future, anyTime, credentials } = config.receive;
+  return { host, httpPort, grpcPort, credentials, window: anyTime ? null : { pastMs: past, futureMs: future } };
+}
+
+/** The change log, with every accepted change told to those who follow. */
+function announced(store: Store, feed: EventFeed): Store["changes"] {
+  return {
+    ...store.changes,
+    async add(event) {
+      await store.changes.add(event);
+      feed.publish({ type: "change", at: event.at, text: `change: ${event.summary}`, data: { ...event } });
+    },
+  };
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw userError(`cannot make the data directory ${directory} (${why}); set dataDirectory to a place that can be written`);
+  }
+}
+
+function shownHost(host: string): string {
+  return host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+}
+
+function describeStore(store: Store, directory: string): string {
+  const info = store.info();
+  return info.mode === "embedded" ? `embedded ClickHouse ${info.engineVersion} in ${directory}` : `ClickHouse ${info.engineVersion}`;
+}

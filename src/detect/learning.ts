@@ -1,0 +1,85 @@
+// Learning, ten minutes behind judging: by then it is known which points were part of an outage.
+import type { Exclusion } from "../model/anomaly.ts";
+import type { Entity } from "../model/entity.ts";
+import { quality } from "../model/series.ts";
+import type { Instant } from "../model/time.ts";
+import type { Shadow } from "./shadows.ts";
+
+/** What one detector was given at one step, and the held scores the decider made of its answer. */
+export interface Lesson {
+  /** Rows of one entity lie together: `rowsPerEntity` of them. */
+  readonly rowsPerEntity: number;
+  readonly quality: Uint8Array;
+  /** Marks of quality that belong to one row of `held`. */
+  readonly qualityPerRow: number;
+  readonly held: Float64Array;
+  /** Pool of each of an entity's rows. */
+  readonly pools: readonly string[];
+  /** Teaches the detector the batch, after the rows that must not be learned were marked. */
+  learn(): void;
+}
+
+export interface Pending {
+  readonly at: Instant;
+  readonly entities: readonly Entity[];
+  readonly lessons: readonly Lesson[];
+}
+
+export interface Learning {
+  add(pending: Pending): void;
+  /** Learns every step up to `until`; calls back for each entity that was learned. */
+  drain(until: Instant, exclusions: readonly Exclusion[], learned: (entity: Entity) => void): void;
+}
+
+export function createLearning(
+  shadowAt: (entity: string, at: Instant) => Shadow,
+  calibrate: (pool: string, held: number) => void,
+): Learning {
+  const queue: Pending[] = [];
+  return {
+    add: (pending) => queue.push(pending),
+    drain(until, exclusions, learned) {
+      let done = 0;
+      for (const pending of queue) {
+        if (pending.at > until) break;
+        learnOne(pending, exclusions, learned);
+        done++;
+      }
+      queue.splice(0, done);
+    },
+  };
+
+  function learnOne(pending: Pending, exclusions: readonly Exclusion[], learned: (entity: Entity) => void): void {
+    for (const [row, entity] of pending.entities.entries()) {
+      const excluded = exclusions.some((exclusion) => covers(exclusion, entity, pending.at));
+      const shadow = shadowAt(entity.id, pending.at);
+      const teaches = !excluded && shadow === "clear";
+      for (const lesson of pending.lessons) {
+        if (!excluded && shadow !== "inside") calibrateRows(lesson, row);
+        if (!teaches) hideRows(lesson, row);
+      }
+      if (teaches) learned(entity);
+    }
+    for (const lesson of pending.lessons) lesson.learn();
+  }
+
+  function calibrateRows(lesson: Lesson, row: number): void {
+    for (let i = 0; i < lesson.rowsPerEntity; i++) {
+      const held = lesson.held[row * lesson.rowsPerEntity + i] as number;
+      if (!Number.isNaN(held)) calibrate(lesson.pools[i] as string, held);
+    }
+  }
+}
+
+function hideRows(lesson: Lesson, row: number): void {
+  const marks = lesson.rowsPerEntity * lesson.qualityPerRow;
+  for (let i = row * marks; i < (row + 1) * marks; i++) {
+    lesson.quality[i] = (lesson.quality[i] as number) | quality.MISSING;
+  }
+}
+
+/** An exclusion of a deployment covers its replicas. */
+function covers(exclusion: Exclusion, entity: Entity, at: Instant): boolean {
+  if (exclusion.entity !== entity.id && exclusion.entity !== entity.parent) return false;
+  return at >= exclusion.from && at < (exclusion.to ?? Number.POSITIVE_INFINITY);
+}

@@ -1,0 +1,148 @@
+// Reads YAML from users without trusting it: size and nesting are bounded before anything recursive sees the text, and
+// every value can say where it stands.
+import type { Document, Node } from "yaml";
+import { isMap, isNode, isScalar, Lexer, LineCounter, Parser, parseDocument, Scalar } from "yaml";
+
+export interface Position {
+  /** From 1. */
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface YamlMistake extends Position {
+  readonly what: string;
+  readonly mend: string;
+}
+
+export type YamlPath = readonly (string | number)[];
+
+export interface YamlFile {
+  /** Maps, lists and strings only: scalars are left as written. */
+  readonly value: unknown;
+  /** Where the value at a path stands; the nearest one around it if there is none. */
+  at(path: YamlPath): Position;
+  /** Where a key of the map at a path stands. */
+  atKey(path: YamlPath, key: string): Position;
+  /** Where a place inside the string at a path stands. */
+  inside(path: YamlPath, place: Position): Position;
+}
+
+const textBytesMax = 256 * 1024;
+const nestingMax = 64;
+
+/** Positions and values of a document, or its mistakes. Never throws on bad input. */
+export function readYaml(text: string): YamlFile | { readonly mistakes: readonly YamlMistake[] } {
+  const refusal = refuse(text);
+  if (refusal !== undefined) return { mistakes: [refusal] };
+  const lines = new LineCounter();
+  const position = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  // Every scalar stays a string, so that `version: 1.10` is not 1.1 and `on` is no boolean.
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    schema: "failsafe",
+    prettyErrors: false,
+    uniqueKeys: true,
+  });
+  if (document.errors.length > 0) {
+    return {
+      mistakes: document.errors.map((error) => ({
+        ...position(error.pos[0]),
+        what: error.message,
+        mend: "correct the YAML here; a wrong indentation or a missing quote is the usual cause",
+      })),
+    };
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 50 });
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    return {
+      mistakes: [{ line: 1, column: 1, what, mend: "write the values out instead of repeating them by alias" }],
+    };
+  }
+  return {
+    value,
+    at: (path) => position(nodeAt(document, path)?.range?.[0] ?? 0),
+    atKey(path, key) {
+      const map = nodeAt(document, path);
+      const pair = isMap(map) ? map.items.find((item) => isScalar(item.key) && item.key.value === key) : undefined;
+      return position((isNode(pair?.key) ? pair.key.range?.[0] : undefined) ?? map?.range?.[0] ?? 0);
+    },
+    inside: (path, place) => insideScalar(nodeAt(document, path), place, text, position),
+  };
+}
+
+/** Why the text must not be handed to the composer, which recurses: too long or too deep. */
+function refuse(text: string): YamlMistake | undefined {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > textBytesMax) {
+    const what = `the file has ${bytes} bytes, more than the ${textBytesMax} allowed`;
+    return { line: 1, column: 1, what, mend: "split it into several files" };
+  }
+  // The lexer and the concrete-syntax parser keep their own stack, so they can be asked how deep the text goes.
+  const parser = new Parser();
+  let offset = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const _ of parser.next(lexeme)) {
+      // Tokens are not wanted, only depth.
+    }
+    // The lexer marks documents and scalars with control characters that are not in the text.
+    if (!/^[\u0002\u0018\u001f\ufeff]$/.test(lexeme)) offset += lexeme.length;
+    if (parser.stack.length - 1 > nestingMax) {
+      const before = text.slice(0, offset).split("\n");
+      const what = `the YAML is nested deeper than ${nestingMax}`;
+      return {
+        line: before.length,
+        column: Math.max(1, before.at(-1)!.length),
+        what,
+        mend: "a rule file needs six levels; remove the nesting",
+      };
+    }
+  }
+  return undefined;
+}
+
+function nodeAt(document: Document, path: YamlPath): Node | undefined {
+  for (let length = path.length; length >= 0; length--) {
+    const found: unknown = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
+    if (isNode(found)) return found;
+  }
+  return undefined;
+}
+
+function insideScalar(
+  node: Node | undefined,
+  place: Position,
+  text: string,
+  position: (offset: number) => Position,
+): Position {
+  const start = node?.range?.[0];
+  if (start === undefined) return { line: 1, column: 1 };
+  const begins = position(start);
+  const type = isScalar(node) ? node.type : undefined;
+  if (type === Scalar.BLOCK_LITERAL || type === Scalar.BLOCK_FOLDED) {
+    const lines = text.split("\n");
+    const firstContent = lines.slice(begins.line).find((line) => line.trim() !== "") ?? "";
+    const indent = firstContent.length - firstContent.trimStart().length;
+    // Folding joins lines with a blank, so a place on the first line may stand further down.
+    if (type === Scalar.BLOCK_FOLDED) return unfold(lines, begins.line, indent, place.column);
+    return { line: begins.line + place.line, column: indent + place.column };
+  }
+  const quote = type === Scalar.QUOTE_DOUBLE || type === Scalar.QUOTE_SINGLE ? 1 : 0;
+  return { line: begins.line, column: begins.column + quote + place.column - 1 };
+}
+
+function unfold(lines: readonly string[], from: number, indent: number, column: number): Position {
+  let rest = column;
+  let line = from;
+  for (; line < lines.length - 1; line++) {
+    const length = Math.max(0, lines[line]!.length - indent) + 1;
+    if (rest <= length) break;
+    rest -= length;
+  }
+  return { line: line + 1, column: indent + rest };
+}

@@ -1,0 +1,52 @@
+// Which stretches of an entity's time lie inside its own episodes, and so must not be learned as normal.
+import type { Anomaly } from "../model/anomaly.ts";
+import type { EntityId } from "../model/entity.ts";
+import type { DurationMs, Instant } from "../model/time.ts";
+
+/** `brief`: inside an episode that ended soon by itself. Its scores may teach what false alarms look like, its values nothing. */
+export type Shadow = "clear" | "brief" | "inside";
+
+export interface Shadows {
+  put(entity: EntityId, anomaly: Anomaly): void;
+  at(entity: EntityId, at: Instant): Shadow;
+  /** Lets go of episodes that ended before. */
+  forget(before: Instant): void;
+}
+
+/** Before the onset and after the end, where the trouble was there but not yet, or no longer, plain to see. */
+const marginMs = 60_000;
+const briefMs = 300_000;
+/** Episodes kept for an entity at once. */
+const keptMax = 64;
+
+export function createShadows(acceptAfterMs: DurationMs): Shadows {
+  const byEntity = new Map<EntityId, Map<string, Anomaly>>();
+  return {
+    put(entity, anomaly) {
+      let own = byEntity.get(entity);
+      if (own === undefined) {
+        own = new Map();
+        byEntity.set(entity, own);
+      }
+      own.set(anomaly.id, anomaly);
+      const oldest = own.keys().next();
+      if (own.size > keptMax && !oldest.done) own.delete(oldest.value);
+    },
+    at(entity, at) {
+      let shadow: Shadow = "clear";
+      for (const { onset, endedAt, lastSeen } of byEntity.get(entity)?.values() ?? []) {
+        const to = Math.min((endedAt ?? Number.POSITIVE_INFINITY) + marginMs, onset + acceptAfterMs);
+        if (at < onset - marginMs || at > to) continue;
+        if (endedAt === undefined || lastSeen - onset > briefMs) return "inside";
+        shadow = "brief";
+      }
+      return shadow;
+    },
+    forget(before) {
+      for (const [entity, own] of byEntity) {
+        for (const [id, { endedAt }] of own) if (endedAt !== undefined && endedAt + marginMs < before) own.delete(id);
+        if (own.size === 0) byEntity.delete(entity);
+      }
+    },
+  };
+}

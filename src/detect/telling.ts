@@ -1,0 +1,78 @@
+// Sentences for the person on call.
+import type { Entity } from "../model/entity.ts";
+import type { Evidence } from "../model/evidence.ts";
+import { type SignalId, signalOf } from "../model/signal.ts";
+import { type DurationMs, formatDuration, type Instant } from "../model/time.ts";
+
+export interface Band {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What a signal had to do with an oddness of several, `share` 0..1. */
+export interface SignalPart {
+  readonly signal: SignalId;
+  readonly observed: number;
+  readonly expected: Band;
+  readonly share: number;
+}
+
+/** `Time to first token, p95 of vllm-2 is 3.2 s; 0.15 to 0.6 s is normal for it.` */
+export function tellLevel(entity: Entity, id: SignalId, at: Instant, observed: number, expected: Band): Evidence {
+  const signal = signalOf(id);
+  const normal = Number.isNaN(expected.low)
+    ? ""
+    : `; ${number(expected.low)} to ${withUnit(expected.high, signal.unit)} is normal for it`;
+  return {
+    kind: "anomaly",
+    says: `${signal.title} of ${entity.name} is ${withUnit(observed, signal.unit)}${normal}.`,
+    at,
+    entity: entity.id,
+    subject: id,
+    observed,
+    expected,
+  };
+}
+
+/** Of a replica whose gauges stand still, or that sends nothing, for `lastedMs`. */
+export function tellRun(entity: Entity, kind: "flat-line" | "dropout", at: Instant, lastedMs: DurationMs): Evidence {
+  const what =
+    kind === "flat-line"
+      ? `All gauges of ${entity.name} have repeated the same values for ${formatDuration(lastedMs)} with requests running`
+      : `${entity.name} has sent no telemetry for ${formatDuration(lastedMs)}`;
+  return {
+    kind: "anomaly",
+    says: `${what}, longer than it ever does.`,
+    at,
+    entity: entity.id,
+    subject: kind,
+    observed: lastedMs / 1000,
+  };
+}
+
+/** Of one signal's part in a joint anomaly. */
+export function tellPart(entity: Entity, part: SignalPart, at: Instant): Evidence {
+  const { signal: id, observed, expected, share } = part;
+  const signal = signalOf(id);
+  const suggested = `${number(expected.low)} to ${withUnit(expected.high, signal.unit)}`;
+  return {
+    kind: "anomaly",
+    says: `${signal.title} of ${entity.name} is ${withUnit(observed, signal.unit)} where its other signals suggest ${suggested} (${Math.round(share * 100)} % of the oddness).`,
+    at,
+    entity: entity.id,
+    subject: id,
+    observed,
+    expected,
+  };
+}
+
+function withUnit(value: number, unit: string): string {
+  if (unit === "1") return `${number(value * 100)} %`;
+  if (unit === "s" && Math.abs(value) < 1) return `${number(value * 1000)} ms`;
+  return `${number(value)} ${unit.replace(/[{}]/g, "")}`;
+}
+
+function number(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  return String(Number(value.toPrecision(3)));
+}

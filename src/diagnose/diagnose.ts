@@ -1,0 +1,247 @@
+// From anomalies, alerts, changes and logs to incidents, and to a diagnosis that says what, where, why, with evidence.
+import type { Alert, Anomaly, Exclusion } from "../model/anomaly.ts";
+import type { ChangeEvent } from "../model/change.ts";
+import type { Entity, EntityId } from "../model/entity.ts";
+import type { FailureMode } from "../model/failure-mode.ts";
+import type { Diagnosis, Incident, RankedCause } from "../model/incident.ts";
+import type { ChangeLog } from "../model/ports/change-log.ts";
+import type { LogSource } from "../model/ports/log-source.ts";
+import type { SeriesSource } from "../model/ports/series-source.ts";
+import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { Instant } from "../model/time.ts";
+import { diagnosisOf, exclusionsOf, isNews, openIncident, updateIncident } from "./incidents.ts";
+import { createLooker, type Look } from "./look.ts";
+import { createQueries } from "./queries.ts";
+import { rank } from "./rank.ts";
+import { type DiagnosisSnapshot, readSnapshot } from "./snapshot.ts";
+import { createSymptomBook, type Symptoms } from "./symptoms.ts";
+import { startupMs, worthWaking } from "./waking.ts";
+
+export interface DiagnosisInput {
+  readonly at: Instant;
+  /** Those that changed at this step. */
+  readonly anomalies: readonly Anomaly[];
+  /** Those that fire now. */
+  readonly alerts: readonly Alert[];
+  readonly entities: readonly Entity[];
+}
+
+export interface DiagnosisOutput {
+  /** Opened, changed or resolved at this step. */
+  readonly incidents: readonly Incident[];
+  /** New, or thought better of. */
+  readonly diagnoses: readonly Diagnosis[];
+}
+
+export interface Diagnose {
+  /** Steps come in the order of event time. A source that fails makes symptoms unknown; it never fails the step. */
+  step(input: DiagnosisInput): Promise<DiagnosisOutput>;
+  /** What must not be learned: the time of open incidents, and of those closed in the last half hour. */
+  exclusions(): readonly Exclusion[];
+  /** Open incidents, for after a restart. Plain JSON. */
+  snapshot(): DiagnosisSnapshot;
+  /** Takes up an earlier run's snapshot before the first step; false (and counted) if it is not one. */
+  restore(snapshot: unknown): boolean;
+}
+
+/** An open incident and what is thought of it. */
+interface Open {
+  incident: Incident;
+  diagnosis: Diagnosis | undefined;
+  changes: readonly ChangeEvent[] | undefined;
+  /** Since when nothing was wrong any more. */
+  quietSince: Instant | undefined;
+}
+
+const openMax = 200;
+const closedMax = 1000;
+const quietMs = 2 * 60_000;
+const aliveMs = 60_000;
+/** Change events may reach us a little after what they caused. */
+const lateChangesMs = 2 * 60_000;
+
+export function createDiagnosis(
+  modes: readonly FailureMode[],
+  deps: {
+    readonly source: SeriesSource;
+    readonly changes: ChangeLog;
+    readonly logs: LogSource;
+    readonly telemetry: Telemetry;
+  },
+): Diagnose {
+  const { telemetry } = deps;
+  const queries = createQueries(deps.source, telemetry);
+  const looker = createLooker(modes, queries, deps.logs, telemetry);
+  const book = createSymptomBook(telemetry);
+  const changesBackMs = Math.max(
+    startupMs,
+    ...modes.flatMap(({ symptoms, discriminators }) =>
+      [...symptoms, ...discriminators].map(({ source }) => (source.kind === "change" ? source.withinMs : 0)),
+    ),
+  );
+  const open = new Map<EntityId, Open>();
+  let closed: Incident[] = [];
+  let now = Number.NEGATIVE_INFINITY;
+
+  async function changesWithin(from: Instant, to: Instant): Promise<readonly ChangeEvent[] | undefined> {
+    try {
+      return await deps.changes.within({ from, to: to + 1 });
+    } catch (error) {
+      telemetry.count("homeostat.diagnose.query_errors");
+      telemetry.log.error("the change log does not answer", { error: String(error) });
+      return undefined;
+    }
+  }
+
+  async function consider(scope: EntityId, symptoms: Symptoms, at: Instant, out: Output): Promise<void> {
+    const onset = onsetOf(symptoms);
+    const changes = await changesWithin(Math.min(onset, at) - changesBackMs, at);
+    const alive = await queries.alive(at, aliveMs);
+    const look = await looker.look({ at, onset, knownAt: at, scope, anomalies: symptoms.anomalies, changes, alive });
+    const causes = rankIn(scope, symptoms, look, at);
+    const starts = (changes ?? []).filter(({ kind }) => kind === "restart" || kind === "scale");
+    if (!worthWaking(symptoms, { at, scope, modes, causes, starts, alive })) return;
+    if (open.size >= openMax) {
+      telemetry.count("homeostat.diagnose.dropped", 1, { reason: "too-many-incidents" });
+      return;
+    }
+    const incident = openIncident(scope, symptoms, causes, modes, onset, at);
+    const entry: Open = { incident, diagnosis: undefined, changes, quietSince: undefined };
+    open.set(scope, entry);
+    out.incidents.push(incident);
+    telemetry.count("homeostat.diagnose.incidents", 1, { state: "open" });
+    publish(entry, scope, causes, at, out);
+  }
+
+  async function follow(
+    entry: Open,
+    scope: EntityId,
+    symptoms: Symptoms | undefined,
+    at: Instant,
+    out: Output,
+  ): Promise<void> {
+    if (symptoms === undefined) return settle(entry, scope, at, out);
+    entry.quietSince = undefined;
+    const { onset, openedAt } = entry.incident;
+    if (entry.changes === undefined || at - openedAt <= lateChangesMs) {
+      entry.changes = (await changesWithin(onset - changesBackMs, openedAt)) ?? entry.changes;
+    }
+    const alive = await queries.alive(at, aliveMs);
+    const { anomalies } = symptoms;
+    const look = await looker.look({ at, onset, knownAt: openedAt, scope, anomalies, changes: entry.changes, alive });
+    const causes = rankIn(scope, symptoms, look, at);
+    const changed = publish(entry, scope, causes, at, out);
+    const shown = changed ? causes : (entry.diagnosis?.causes ?? causes);
+    keep(entry, updateIncident(entry.incident, scope, symptoms, shown, modes, at), out);
+  }
+
+  /** Nothing is wrong any more: over when it stays like that. */
+  function settle(entry: Open, scope: EntityId, at: Instant, out: Output): void {
+    entry.quietSince ??= at;
+    if (at - entry.quietSince < quietMs) {
+      keep(entry, { ...entry.incident, state: "mitigating", updatedAt: at }, out);
+      return;
+    }
+    const resolved: Incident = { ...entry.incident, state: "resolved", updatedAt: at, resolvedAt: entry.quietSince };
+    open.delete(scope);
+    closed = [...closed, resolved].slice(-closedMax);
+    out.incidents.push(resolved);
+    telemetry.count("homeostat.diagnose.incidents", 1, { state: "resolved" });
+  }
+
+  /** Incidents restored from records are known by an entity of theirs until telemetry says what it belongs to. */
+  function placeRestored(): void {
+    for (const [scope, entry] of [...open]) {
+      const proper = book.scopeOf(scope);
+      if (proper === scope || open.has(proper)) continue;
+      open.delete(scope);
+      open.set(proper, entry);
+    }
+  }
+
+  function keep(entry: Open, next: Incident, out: Output): void {
+    const before = entry.incident;
+    entry.incident = next;
+    const same =
+      before.state === next.state &&
+      before.title === next.title &&
+      before.severity === next.severity &&
+      sameList(before.entities, next.entities) &&
+      sameList(before.symptoms, next.symptoms);
+    if (!same) out.incidents.push(next);
+  }
+
+  function rankIn(scope: EntityId, symptoms: Symptoms, look: Look, at: Instant): readonly RankedCause[] {
+    const touched = [...symptoms.anomalies, ...symptoms.alerts].flatMap(({ entity }) => entity ?? []);
+    const candidates = [...new Set([...book.members(scope), ...touched])].sort();
+    return rank(modes, candidates, look, symptoms.alerts, at);
+  }
+
+  function publish(entry: Open, scope: EntityId, causes: readonly RankedCause[], at: Instant, out: Output): boolean {
+    if (!isNews(entry.diagnosis, causes)) return false;
+    const diagnosis = diagnosisOf(entry.incident, scope, causes, modes, at);
+    entry.diagnosis = diagnosis;
+    out.diagnoses.push(diagnosis);
+    telemetry.count("homeostat.diagnose.diagnoses", 1, { failure_mode: causes[0]?.failureMode ?? "none" });
+    return true;
+  }
+
+  return {
+    async step({ at, anomalies, alerts, entities }) {
+      now = at;
+      book.update(at, anomalies, alerts, entities);
+      placeRestored();
+      const scopes = book.byScope();
+      const out: Output = { incidents: [], diagnoses: [] };
+      for (const [scope, entry] of [...open]) await follow(entry, scope, scopes.get(scope), at, out);
+      for (const [scope, symptoms] of scopes) {
+        if (!open.has(scope)) await consider(scope, symptoms, at, out);
+      }
+      telemetry.gauge("homeostat.diagnose.open_incidents", open.size);
+      return out;
+    },
+    exclusions: () =>
+      exclusionsOf(
+        [...open.values()].map(({ incident }) => incident),
+        closed,
+        now,
+      ),
+    snapshot: () => ({
+      version: 1,
+      open: [...open].map(([scope, { incident, diagnosis }]) => ({
+        scope,
+        incident,
+        diagnosis,
+        anomalies: book.byScope().get(scope)?.anomalies ?? [],
+      })),
+      closed,
+    }),
+    restore(snapshot) {
+      const read = readSnapshot(snapshot);
+      if (read === undefined) {
+        telemetry.count("homeostat.diagnose.dropped", 1, { reason: "bad-snapshot" });
+        telemetry.log.warn("the snapshot of open incidents is not readable; they are forgotten");
+        return false;
+      }
+      for (const { scope, incident, diagnosis, anomalies } of read.open.slice(0, openMax)) {
+        open.set(scope, { incident, diagnosis, changes: undefined, quietSince: undefined });
+        book.remember(anomalies);
+      }
+      closed = read.closed.slice(-closedMax);
+      return true;
+    },
+  };
+}
+
+interface Output {
+  readonly incidents: Incident[];
+  readonly diagnoses: Diagnosis[];
+}
+
+function onsetOf({ anomalies, alerts }: Symptoms): Instant {
+  return Math.min(...anomalies.map(({ onset }) => onset), ...alerts.map(({ activeAt }) => activeAt));
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i]);
+}

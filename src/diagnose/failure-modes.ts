@@ -1,0 +1,176 @@
+// The catalogue of failure modes: YAML files into checked values, every mistake with its place.
+import { z } from "zod";
+import type { FailureMode } from "../model/failure-mode.ts";
+import { signals } from "../model/signal.ts";
+import { parseDuration } from "../model/time.ts";
+import { type Mistake, parseYamlAs, type YamlDocument } from "../model/yaml.ts";
+import { parseQuery } from "../promql/parse.ts";
+
+/** What `$entity` and `$before` stand for while a check is only being parsed. */
+const samples: Readonly<Record<string, string>> = { $entity: "replica:x", $before: "0" };
+
+const duration = z
+  .string()
+  .refine((text) => parseDuration(text) !== undefined, "is not a duration; write it like 30s, 5m or 1h30m")
+  .transform((text) => parseDuration(text) ?? 0);
+const slug = z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, "must be a slug such as kv-cache-saturation");
+const text = z.string().trim().min(1, "must say something");
+const signal = z.enum(["joint", ...signals.map(({ id }) => id)]);
+const changeKind = z.enum(["deploy", "config", "scale", "restart", "model", "other"]);
+
+const sources = {
+  expr: text.optional(),
+  anomaly: z.strictObject({ signal, direction: z.enum(["up", "down", "both"]) }).optional(),
+  change: z.strictObject({ kinds: z.array(changeKind).min(1), within: duration }).optional(),
+  log: z.strictObject({ contains: text, within: duration }).optional(),
+};
+
+const symptom = {
+  id: slug,
+  says: text,
+  ...sources,
+  present: z.number().gt(1, "must be above 1: how many times likelier it is seen with this mode than without"),
+  absent: z.number().gt(0).max(1).default(1),
+};
+
+const oneSource = (spec: Readonly<Record<string, unknown>>): boolean =>
+  Object.keys(sources).filter((key) => spec[key] !== undefined).length === 1;
+const oneSourceSays = `needs exactly one of ${Object.keys(sources).join(", ")}`;
+
+const Symptom = z.strictObject(symptom).refine(oneSource, oneSourceSays).transform(toSymptom);
+const Discriminator = z
+  .strictObject({ ...symptom, against: slug })
+  .refine(oneSource, oneSourceSays)
+  .transform((spec) => ({ ...toSymptom(spec), against: spec.against }));
+
+const Remedy = z.strictObject({
+  action: z.enum([
+    "rollback-config",
+    "rollback-version",
+    "restart-replica",
+    "shed-load",
+    "scale-out",
+    "set-knob",
+    "notify",
+    "none",
+  ]),
+  safety: z.enum(["A", "B", "C", "N"]),
+  needsTrigger: z.boolean().default(false),
+  why: text,
+});
+
+const Check = z
+  .strictObject({ id: slug, says: text, expr: text, for: duration, within: duration })
+  .refine((check) => check.within > check.for, { path: ["within"], message: "must be longer than for" })
+  .transform(({ id, says, expr, for: forMs, within }) => ({ id, says, expr, forMs, withinMs: within }));
+
+const Mode = z.strictObject({
+  id: slug,
+  code: z.string().regex(/^FM-\d{2,3}[a-z]?$/, "must be a catalogue number such as FM-01"),
+  title: text,
+  severity: z.enum(["critical", "warning", "info"]),
+  prior: z.number().gt(0).lt(1),
+  explanation: text,
+  symptoms: z.array(Symptom).min(2, "needs two symptoms or more: one alone proves nothing"),
+  discriminators: z.array(Discriminator).default([]),
+  remedies: z.array(Remedy).min(1),
+  verify: z.array(Check).min(1, "needs a check: a repair that cannot be verified is not made"),
+  prevention: text,
+});
+
+/** Reads failure modes, one a file. What is faulty is left out; `mistakes` names all of it. */
+export function loadFailureModes(files: readonly { readonly name: string; readonly text: string }[]): {
+  readonly modes: readonly FailureMode[];
+  readonly mistakes: readonly Mistake[];
+} {
+  const modes: FailureMode[] = [];
+  const mistakes: Mistake[] = [];
+  for (const file of files) {
+    const parsed = parseYamlAs<FailureMode>(file.name, file.text, Mode);
+    if (!parsed.ok) {
+      mistakes.push(...parsed.mistakes);
+      continue;
+    }
+    const mode = parsed.value;
+    const found = [...queryMistakes(file.name, mode, parsed.document), ...repeated(file.name, mode, parsed.document)];
+    if (modes.some(({ id }) => id === mode.id)) {
+      found.push({
+        file: file.name,
+        ...parsed.document.place(["id"]),
+        says: `id: ${mode.id} is taken by another file`,
+      });
+    }
+    mistakes.push(...found);
+    if (found.length === 0) modes.push(mode);
+  }
+  const total = modes.reduce((sum, { prior }) => sum + prior, 0);
+  if (total >= 1) {
+    const says = `the priors of all failure modes add up to ${total.toFixed(2)}; they must leave room below 1 for "none of them"`;
+    mistakes.push({ file: files[0]!.name, line: 0, column: 0, says });
+  }
+  return { modes, mistakes };
+}
+
+interface SymptomInput {
+  readonly id: string;
+  readonly says: string;
+  readonly expr?: string | undefined;
+  readonly anomaly?: { readonly signal: string; readonly direction: "up" | "down" | "both" } | undefined;
+  readonly change?: { readonly kinds: readonly string[]; readonly within: number } | undefined;
+  readonly log?: { readonly contains: string; readonly within: number } | undefined;
+  readonly present: number;
+  readonly absent: number;
+}
+
+function toSymptom({
+  id,
+  says,
+  expr,
+  anomaly,
+  change,
+  log,
+  present,
+  absent,
+}: SymptomInput): FailureMode["symptoms"][0] {
+  const rest = { id, says, present, absent };
+  if (expr !== undefined) return { ...rest, source: { kind: "expr", expr } };
+  if (anomaly !== undefined) return { ...rest, source: { kind: "anomaly", ...anomaly } };
+  if (change !== undefined) {
+    return { ...rest, source: { kind: "change", changeKinds: change.kinds, withinMs: change.within } };
+  }
+  return { ...rest, source: { kind: "log", contains: log?.contains ?? "", withinMs: log?.within ?? 0 } };
+}
+
+function queryMistakes(file: string, mode: FailureMode, document: YamlDocument): Mistake[] {
+  const queries: { path: (string | number)[]; expr: string }[] = [];
+  for (const part of ["symptoms", "discriminators"] as const) {
+    for (const [i, { source }] of mode[part].entries()) {
+      if (source.kind === "expr") queries.push({ path: [part, i, "expr"], expr: source.expr });
+    }
+  }
+  for (const [i, { expr }] of mode.verify.entries()) {
+    queries.push({ path: ["verify", i, "expr"], expr: expr.replace(/\$(entity|before)\b/g, (name) => samples[name]!) });
+  }
+  return queries.flatMap(({ path, expr }) => {
+    const parsed = parseQuery(expr);
+    if (!("errors" in parsed)) return [];
+    return parsed.errors.map(({ line, column, message }) => ({
+      file,
+      ...document.place(path),
+      says: `${path.join(".")}: ${message} (line ${line}, column ${column} of the query)`,
+    }));
+  });
+}
+
+function repeated(file: string, mode: FailureMode, document: YamlDocument): Mistake[] {
+  const seen = new Set<string>();
+  return (["symptoms", "discriminators"] as const).flatMap((part) =>
+    mode[part].flatMap(({ id }, i) => {
+      if (!seen.has(id)) {
+        seen.add(id);
+        return [];
+      }
+      return [{ file, ...document.place([part, i, "id"]), says: `${part}.${i}.id: ${id} is used twice in this file` }];
+    }),
+  );
+}

@@ -1,0 +1,189 @@
+// Looking at the world through a failure mode's symptoms: what is there, what is not, and what cannot be told.
+import type { Anomaly } from "../model/anomaly.ts";
+import type { ChangeEvent } from "../model/change.ts";
+import type { EntityId } from "../model/entity.ts";
+import type { Evidence } from "../model/evidence.ts";
+import type { FailureMode, SymptomSpec } from "../model/failure-mode.ts";
+import type { LogRecord, LogSource } from "../model/ports/log-source.ts";
+import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { Instant } from "../model/time.ts";
+import type { Queries } from "./queries.ts";
+import { sentence } from "./words.ts";
+
+export type Finding =
+  | { readonly state: "present"; readonly evidence: Evidence }
+  | { readonly state: "absent" }
+  /** No telemetry, or the source did not answer: says nothing either way. */
+  | { readonly state: "unknown" };
+
+/** Whether a symptom shows on an entity. Pure: all that had to be fetched was fetched before. */
+export type Look = (spec: SymptomSpec, entity: EntityId) => Finding;
+
+export interface Scene {
+  readonly at: Instant;
+  /** When the trouble began. */
+  readonly onset: Instant;
+  /** Changes after this are answers to the trouble, not causes of it: when the incident opened, or now. */
+  readonly knownAt: Instant;
+  /** What the entities belong to. */
+  readonly scope: EntityId;
+  readonly anomalies: readonly Anomaly[];
+  /** Undefined when the change log did not answer. */
+  readonly changes: readonly ChangeEvent[] | undefined;
+  /** Entities with fresh telemetry. */
+  readonly alive: ReadonlySet<EntityId>;
+}
+
+export interface Looker {
+  look(scene: Scene): Promise<Look>;
+}
+
+/** A symptom that comes and goes within this is still there: preemptions come in bursts. */
+const flickerMs = 60_000;
+/** An onset is only known to the step, so a change may seem to come a little after what it caused. */
+const skewMs = 60_000;
+const logLimit = 50;
+
+export function createLooker(
+  modes: readonly FailureMode[],
+  queries: Queries,
+  logs: LogSource,
+  telemetry: Telemetry,
+): Looker {
+  const specs = modes.flatMap((mode) => [...mode.symptoms, ...mode.discriminators]);
+  const exprs = new Set(specs.flatMap(({ source }) => (source.kind === "expr" ? [source.expr] : [])));
+  const texts = new Set(specs.flatMap(({ source }) => (source.kind === "log" ? [source.contains] : [])));
+  const logMs = Math.max(0, ...specs.map(({ source }) => (source.kind === "log" ? source.withinMs : 0)));
+  /** When each query was last true of an entity, and with which value: at most queries x entities seen within flickerMs. */
+  const seen = new Map<string, Map<EntityId, { readonly at: Instant; readonly value: number }>>();
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let failed = new Set<string>();
+  let logged = new Map<string, readonly LogRecord[] | undefined>();
+
+  /** One round of queries serves every incident of a step. */
+  async function ask(at: Instant): Promise<void> {
+    if (at === askedAt) return;
+    askedAt = at;
+    failed = new Set();
+    logged = new Map();
+    for (const expr of exprs) {
+      const values = await queries.byEntity(expr, at);
+      if (values === undefined) failed.add(expr);
+      const recent = seen.get(expr) ?? new Map<EntityId, { at: Instant; value: number }>();
+      for (const [entity, before] of recent) if (at - before.at > flickerMs || before.at > at) recent.delete(entity);
+      for (const [entity, value] of values ?? []) recent.set(entity, { at, value });
+      seen.set(expr, recent);
+    }
+    for (const contains of texts) {
+      try {
+        logged.set(contains, await logs.search({ contains, range: { from: at - logMs, to: at + 1 }, limit: logLimit }));
+      } catch (error) {
+        telemetry.count("homeostat.diagnose.query_errors");
+        telemetry.log.error("logs cannot be searched", { contains, error: String(error) });
+        logged.set(contains, undefined);
+      }
+    }
+  }
+
+  return {
+    async look(scene) {
+      await ask(scene.at);
+      return (spec, entity) => {
+        const { source } = spec;
+        switch (source.kind) {
+          case "expr":
+            return ofQuery(spec, entity, scene, seen.get(source.expr)?.get(entity), failed.has(source.expr));
+          case "anomaly":
+            return ofAnomaly(spec, entity, source.signal, source.direction, scene);
+          case "change":
+            return ofChange(spec, entity, source.changeKinds, source.withinMs, scene);
+          case "log":
+            return ofLog(spec, entity, scene.at - source.withinMs, logged.get(source.contains));
+        }
+      };
+    },
+  };
+}
+
+function ofQuery(
+  spec: SymptomSpec,
+  entity: EntityId,
+  scene: Scene,
+  hit: { readonly at: Instant; readonly value: number } | undefined,
+  failed: boolean,
+): Finding {
+  if (hit === undefined) return { state: failed || !scene.alive.has(entity) ? "unknown" : "absent" };
+  const says = sentence(spec.says, entity, hit.value);
+  return {
+    state: "present",
+    evidence: { kind: "signal", says, at: hit.at, entity, subject: spec.id, observed: hit.value },
+  };
+}
+
+function ofAnomaly(
+  spec: SymptomSpec,
+  entity: EntityId,
+  signal: string,
+  direction: "up" | "down" | "both",
+  scene: Scene,
+): Finding {
+  const found = scene.anomalies.find(
+    (anomaly) =>
+      anomaly.entity === entity &&
+      anomaly.signal === signal &&
+      (direction === "both" || anomaly.direction === "both" || anomaly.direction === direction),
+  );
+  if (found === undefined) return { state: scene.alive.has(entity) ? "absent" : "unknown" };
+  const { low, high } = found.expected;
+  const known = Number.isFinite(low) && Number.isFinite(high);
+  return {
+    state: "present",
+    evidence: {
+      kind: "anomaly",
+      says: sentence(spec.says, entity, found.observed),
+      at: found.onset,
+      entity,
+      subject: signal,
+      observed: found.observed,
+      ...(known ? { expected: found.expected } : {}),
+      ref: found.id,
+    },
+  };
+}
+
+function ofChange(
+  spec: SymptomSpec,
+  entity: EntityId,
+  kinds: readonly string[],
+  withinMs: number,
+  scene: Scene,
+): Finding {
+  if (scene.changes === undefined) return { state: "unknown" };
+  const until = Math.min(scene.onset + skewMs, scene.knownAt);
+  const closest = scene.changes
+    .filter(({ target }) => target === entity || target === scene.scope)
+    .filter(({ kind, at }) => kinds.includes(kind) && at >= scene.onset - withinMs && at <= until)
+    .sort((a, b) => Math.abs(scene.onset - a.at) - Math.abs(scene.onset - b.at) || (a.id < b.id ? -1 : 1))[0];
+  if (closest === undefined) return { state: "absent" };
+  return {
+    state: "present",
+    evidence: {
+      kind: "change",
+      says: `${sentence(spec.says, entity, Number.NaN)}: ${closest.summary}`,
+      at: closest.at,
+      entity: closest.target,
+      subject: closest.kind,
+      ref: closest.id,
+    },
+  };
+}
+
+function ofLog(spec: SymptomSpec, entity: EntityId, from: Instant, records: readonly LogRecord[] | undefined): Finding {
+  if (records === undefined) return { state: "unknown" };
+  const record = records.find((one) => one.entity === entity && one.at >= from);
+  if (record === undefined) return { state: "absent" };
+  return {
+    state: "present",
+    evidence: { kind: "log", says: sentence(spec.says, entity, Number.NaN), at: record.at, entity, subject: spec.id },
+  };
+}

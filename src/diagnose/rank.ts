@@ -1,0 +1,121 @@
+// Which failure mode explains what is seen: naive Bayes over the modes and "none of them", in log odds.
+import type { Alert } from "../model/anomaly.ts";
+import type { EntityId } from "../model/entity.ts";
+import type { Evidence } from "../model/evidence.ts";
+import type { FailureMode, SymptomSpec } from "../model/failure-mode.ts";
+import type { RankedCause } from "../model/incident.ts";
+import type { Look } from "./look.ts";
+import { plainSentence, shortName } from "./words.ts";
+
+/** A rule that points at the mode repeats what the symptoms say, so it counts little. */
+const alertRatio = 2;
+/** No list of modes is complete: at least this much is left for what is not on it. */
+const nonePriorMin = 0.05;
+/** Absence of what nearly always shows is worth telling. */
+const tellAbsentBelow = 0.5;
+
+interface Judged {
+  readonly mode: FailureMode;
+  readonly location: EntityId;
+  readonly logOdds: number;
+  readonly for: readonly { readonly weight: number; readonly evidence: Evidence }[];
+  readonly against: readonly { readonly weight: number; readonly evidence: Evidence }[];
+}
+
+/**
+ * Ranks the modes by posterior probability, each at the entity where its evidence is strongest. The probabilities and the
+ * one of "none of them" add up to 1. Modes with nothing in their favour are left out.
+ *
+ * Naive Bayes (Duda, Hart, Stork, Pattern Classification, 2.12) takes symptoms as independent given the mode, which they
+ * are not: it is overconfident where symptoms are two views of one thing, so the catalogue gives those small ratios.
+ * It is blind to modes that are not in the catalogue and to two modes at once.
+ */
+export function rank(
+  modes: readonly FailureMode[],
+  entities: readonly EntityId[],
+  look: Look,
+  alerts: readonly Alert[],
+  at: number,
+): readonly RankedCause[] {
+  const judged = modes.flatMap((mode) => {
+    const places = entities.map((entity) => judge(mode, entity, look, alerts, at));
+    const best = places.reduce<Judged | undefined>(
+      (a, b) => (a === undefined || b.logOdds > a.logOdds ? b : a),
+      undefined,
+    );
+    return best === undefined || best.for.length === 0 ? [] : [best];
+  });
+  const nonePrior = Math.max(nonePriorMin, 1 - modes.reduce((sum, { prior }) => sum + prior, 0));
+  const weights = judged.map(({ mode, logOdds }) => mode.prior * Math.exp(logOdds));
+  const total = nonePrior + weights.reduce((sum, weight) => sum + weight, 0);
+  return judged
+    .map((one, i) => toCause(one, weights[i]! / total))
+    .sort((a, b) => b.probability - a.probability || (a.failureMode < b.failureMode ? -1 : 1));
+}
+
+function judge(mode: FailureMode, entity: EntityId, look: Look, alerts: readonly Alert[], at: number): Judged {
+  let logOdds = 0;
+  const pro: { weight: number; evidence: Evidence }[] = [];
+  const con: { weight: number; evidence: Evidence }[] = [];
+  for (const spec of mode.symptoms) {
+    const finding = look(spec, entity);
+    if (finding.state === "present") {
+      const weight = Math.log(spec.present);
+      logOdds += weight;
+      pro.push({ weight, evidence: finding.evidence });
+    } else if (finding.state === "absent") {
+      logOdds += Math.log(spec.absent);
+      if (spec.absent <= tellAbsentBelow)
+        con.push({ weight: -Math.log(spec.absent), evidence: missing(spec, entity, at) });
+    }
+  }
+  for (const spec of mode.discriminators) {
+    const finding = look(spec, entity);
+    if (finding.state === "present") {
+      const weight = Math.log(spec.present);
+      logOdds -= weight;
+      const says = `${finding.evidence.says}, which rather means ${spec.against}`;
+      con.push({ weight, evidence: { ...finding.evidence, says } });
+    } else if (finding.state === "absent") logOdds -= Math.log(spec.absent);
+  }
+  const alert = alerts.find((one) => one.failureMode === mode.id && (one.entity ?? entity) === entity);
+  if (alert !== undefined) {
+    const weight = Math.log(alertRatio);
+    logOdds += weight;
+    const says = `${shortName(entity)}: the rule ${alert.rule} fires`;
+    pro.push({
+      weight,
+      evidence: {
+        kind: "alert",
+        says,
+        at: alert.activeAt,
+        entity,
+        subject: alert.rule,
+        observed: alert.value,
+        ref: alert.id,
+      },
+    });
+  }
+  return { mode, location: entity, logOdds, for: pro, against: con };
+}
+
+function missing(spec: SymptomSpec, entity: EntityId, at: number): Evidence {
+  const says = `${shortName(entity)}: not seen, though it would be expected: ${plainSentence(spec.says)}`;
+  return { kind: spec.source.kind === "expr" ? "signal" : spec.source.kind, says, at, entity, subject: spec.id };
+}
+
+function toCause({ mode, location, for: pro, against }: Judged, probability: number): RankedCause {
+  const byWeight = (list: Judged["for"]): Evidence[] =>
+    list.toSorted((a, b) => b.weight - a.weight).map(({ evidence }) => evidence);
+  const trigger = pro.find(({ evidence }) => evidence.kind === "change")?.evidence.ref;
+  return {
+    failureMode: mode.id,
+    code: mode.code,
+    title: mode.title,
+    probability,
+    location,
+    ...(trigger === undefined ? {} : { trigger }),
+    for: byWeight(pro),
+    against: byWeight(against),
+  };
+}

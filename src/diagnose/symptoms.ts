@@ -1,0 +1,94 @@
+// What is wrong right now, sorted by what it belongs to.
+import type { Alert, Anomaly } from "../model/anomaly.ts";
+import type { Entity, EntityId } from "../model/entity.ts";
+import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { Instant } from "../model/time.ts";
+
+export interface Symptoms {
+  readonly anomalies: readonly Anomaly[];
+  readonly alerts: readonly Alert[];
+}
+
+export interface SymptomBook {
+  /** Takes in what changed; `alerts` are all that fire now. */
+  update(at: Instant, anomalies: readonly Anomaly[], alerts: readonly Alert[], entities: readonly Entity[]): void;
+  /** Active symptoms by deployment (or by the entity itself where it belongs to none). */
+  byScope(): ReadonlyMap<EntityId, Symptoms>;
+  /** What an entity belongs to: its deployment, or itself. */
+  scopeOf(entity: EntityId): EntityId;
+  /** Entities of a scope that are known, in the order of their ids. */
+  members(scope: EntityId): readonly EntityId[];
+  /** Anomalies that were active before a restart; each lives on only if detection reports its like again. */
+  remember(anomalies: readonly Anomaly[]): void;
+}
+
+const anomaliesMax = 5000;
+/** An anomaly nobody speaks of any more is over: its detector may have been restarted. */
+const forgetMs = 30 * 60_000;
+const forgetRememberedMs = 3 * 60_000;
+
+export function createSymptomBook(telemetry: Telemetry): SymptomBook {
+  const active = new Map<string, { anomaly: Anomaly; heardAt: Instant; remembered: boolean }>();
+  let firing: readonly Alert[] = [];
+  const parents = new Map<EntityId, EntityId | undefined>();
+
+  const scopeOf = (entity: EntityId): EntityId => parents.get(entity) ?? entity;
+
+  function take(at: Instant, anomaly: Anomaly): void {
+    if (anomaly.endedAt !== undefined) {
+      active.delete(anomaly.id);
+      return;
+    }
+    for (const [id, { anomaly: old, remembered }] of active) {
+      if (remembered && old.entity === anomaly.entity && old.signal === anomaly.signal) active.delete(id);
+    }
+    if (active.size >= anomaliesMax && !active.has(anomaly.id)) {
+      telemetry.count("homeostat.diagnose.dropped", 1, { reason: "too-many-anomalies" });
+      return;
+    }
+    active.set(anomaly.id, { anomaly, heardAt: at, remembered: false });
+  }
+
+  return {
+    update(at, anomalies, alerts, entities) {
+      // Whole again at each step: entities that left are forgotten with it.
+      parents.clear();
+      for (const { id, parent } of entities) parents.set(id, parent);
+      for (const anomaly of anomalies) take(at, anomaly);
+      for (const [id, entry] of active) {
+        if (entry.remembered && entry.heardAt === Number.NEGATIVE_INFINITY) entry.heardAt = at;
+        if (at - entry.heardAt > (entry.remembered ? forgetRememberedMs : forgetMs)) active.delete(id);
+      }
+      firing = alerts.filter(({ state }) => state === "firing");
+    },
+    byScope() {
+      const scopes = new Map<EntityId, { anomalies: Anomaly[]; alerts: Alert[] }>();
+      const of = (scope: EntityId): { anomalies: Anomaly[]; alerts: Alert[] } => {
+        const known = scopes.get(scope) ?? { anomalies: [], alerts: [] };
+        scopes.set(scope, known);
+        return known;
+      };
+      for (const { anomaly } of active.values()) of(scopeOf(anomaly.entity)).anomalies.push(anomaly);
+      for (const alert of firing) {
+        const entity = alert.entity ?? alert.labels["entity"] ?? alert.labels["parent"];
+        // An alert that names nobody cannot be placed; it is still an alert, only not part of an incident.
+        if (entity !== undefined)
+          of(scopeOf(entity)).alerts.push(entity === alert.entity ? alert : { ...alert, entity });
+      }
+      return scopes;
+    },
+    scopeOf,
+    members: (scope) =>
+      [...parents]
+        .filter(([id, parent]) => parent === scope || id === scope)
+        .map(([id]) => id)
+        .sort(),
+    remember(anomalies) {
+      for (const anomaly of anomalies.slice(0, anomaliesMax)) {
+        if (anomaly.endedAt === undefined) {
+          active.set(anomaly.id, { anomaly, heardAt: Number.NEGATIVE_INFINITY, remembered: true });
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,187 @@
+// The Head: the last half hour of all series in columnar memory. Takes raw points in, gives frames and query results out.
+import type { Entity } from "../model/entity.ts";
+import type { Frame } from "../model/frame.ts";
+import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts";
+import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
+import { quality, type SeriesView } from "../model/series.ts";
+import { signals } from "../model/signal.ts";
+import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
+import { type EntityState, measureSignal, remember } from "./canonical.ts";
+import { coverageOf, createCoverageBook, type EngineCoverage } from "./coverage.ts";
+import type { SignalMapping } from "./mapping.ts";
+import type { Measured } from "./measure.ts";
+import { createSeriesBook } from "./series-book.ts";
+import { selectFrom } from "./series-index.ts";
+import { createWatermark } from "./watermark.ts";
+
+export interface HeadOptions {
+  /** Event time kept in memory. */
+  readonly windowMs: DurationMs;
+  /** Distance of frames. */
+  readonly stepMs: DurationMs;
+  /** How far rates and quantiles look back. */
+  readonly rateWindowMs: DurationMs;
+  /** How long to wait for points of a step before it is judged. */
+  readonly latenessMs: DurationMs;
+  /** Silence of all telemetry after which time is taken to go on without it. */
+  readonly idleMs: DurationMs;
+  /** Raw series kept at once. */
+  readonly maxSeries: number;
+  readonly mappings: readonly SignalMapping[];
+  /** A replica that stopped sending stays in frames, all MISSING, for this long. Default 10 minutes. */
+  readonly leaveAfterMs?: DurationMs;
+  /** A page of this many points or more is taken to have another behind it. Default 5000. */
+  readonly pagePoints?: number;
+}
+
+export interface HeadDependencies {
+  readonly reader: TelemetryReader;
+  readonly telemetry: Telemetry;
+}
+
+export interface Head extends SeriesSource {
+  /**
+   * Takes in one page of what arrived since the last call. `more`: call again, after taking the frames, to catch up.
+   * Rejects when the reader does; nothing is lost then, the next call reads from the same place.
+   */
+  refresh(now: Instant): Promise<{ readonly more: boolean }>;
+  /** All steps complete since the last call, oldest first. What comes later for them is kept for queries only. */
+  frames(now: Instant): Frame[];
+  /**
+   * Raw series under Prometheus-style names, canonical ones under their `llm:…` metric. `range.to` is exclusive. A series
+   * that ended has a NaN point with the STALE bit. The views are windows into the memory itself: use them before the next refresh.
+   */
+  select(matchers: readonly LabelMatcher[], range: TimeRange): readonly SeriesView[];
+  /** Replicas in memory, in the order they were first seen. */
+  entities(): readonly Entity[];
+  coverage(): readonly EngineCoverage[];
+  /** Newest event time seen. */
+  newestAt(): Instant | undefined;
+}
+
+const leaveAfterMsDefault = 600_000;
+const pagePointsDefault = 5000;
+/** A page this far behind the clock is part of a catch-up. */
+const behindMs = 60_000;
+/** Frames handed out at once: the rest waits for the next call. */
+const framesMax = 2000;
+
+export function createHead(options: HeadOptions, { reader, telemetry }: HeadDependencies): Head {
+  const { windowMs, stepMs, latenessMs, idleMs, mappings } = options;
+  const leaveAfterMs = options.leaveAfterMs ?? leaveAfterMsDefault;
+  const watermark = createWatermark(latenessMs, idleMs);
+  const coverageBook = createCoverageBook();
+  const book = createSeriesBook(options, { coverageBook, telemetry });
+  const signalIds = signals.map((signal) => signal.id);
+  const measured: Measured = { value: Number.NaN, quality: quality.MISSING };
+  let cursor = "";
+  let nextStep: Instant | undefined;
+
+  return {
+    refresh,
+    frames,
+    select: (matchers, range) => selectFrom(book.index, book.entityStates(), matchers, range),
+    entities: () => book.entityStates().map((state) => state.entity),
+    coverage,
+    newestAt: watermark.newestAt,
+  };
+
+  async function refresh(now: Instant): Promise<{ readonly more: boolean }> {
+    const newest = watermark.newestAt();
+    // At first only the window before now is of use; from then on whatever arrives, even if it tells of the past.
+    const notBefore = newest !== undefined ? newest - windowMs : cursor === "" ? now - windowMs : 0;
+    const page = await reader.metricsAfter(cursor, notBefore);
+    const judgedTo = nextStep === undefined ? Number.NEGATIVE_INFINITY : nextStep - stepMs;
+    const newestInPage = book.take(page, { now, judgedTo, keepFrom: keepFrom() });
+    const advanced = page.cursor !== cursor;
+    cursor = page.cursor;
+    if (newestInPage === undefined) return { more: advanced && page.points.length > 0 };
+    watermark.arrived(newestInPage, now);
+    const behind = newestInPage < now - behindMs;
+    const pagePoints = options.pagePoints ?? pagePointsDefault;
+    return { more: advanced && (behind || page.points.length >= pagePoints) };
+  }
+
+  function frames(now: Instant): Frame[] {
+    const complete = watermark.at(now);
+    const earliest = book.earliestAt();
+    if (earliest === undefined || complete === Number.NEGATIVE_INFINITY) return [];
+    nextStep ??= Math.ceil(earliest / stepMs) * stepMs;
+    const out: Frame[] = [];
+    while (nextStep <= complete && out.length < framesMax) {
+      const present = statesAt(nextStep);
+      if (present.length > 0) {
+        out.push(frameAt(nextStep, present));
+        nextStep += stepMs;
+      } else nextStep = afterGap(nextStep, complete);
+    }
+    book.forget(keepFrom());
+    return out;
+  }
+
+  function statesAt(at: Instant): readonly EntityState[] {
+    return book.entityStates().filter((state) => state.firstAt <= at && at - state.lastAt <= leaveAfterMs);
+  }
+
+  /** With nobody there, time goes on to where somebody is, or to where it is complete. */
+  function afterGap(step: Instant, complete: Instant): Instant {
+    const next = book
+      .entityStates()
+      .reduce(
+        (soonest, state) => (state.lastAt >= step ? Math.min(soonest, Math.max(state.firstAt, step + 1)) : soonest),
+        complete + 1,
+      );
+    return Math.max(step + stepMs, Math.ceil(next / stepMs) * stepMs);
+  }
+
+  function frameAt(at: Instant, states: readonly EntityState[]): Frame {
+    const width = signals.length;
+    const values = new Float64Array(states.length * width);
+    const flags = new Uint8Array(states.length * width);
+    for (const [row, state] of states.entries()) {
+      for (let signal = 0; signal < width; signal++) {
+        measureSignal(state, signal, at, options, measured);
+        values[row * width + signal] = measured.value;
+        flags[row * width + signal] = measured.quality;
+        remember(state, signal, at, measured, at - windowMs);
+      }
+    }
+    return {
+      at,
+      stepMs,
+      entities: states.map((state) => state.entity),
+      slots: Int32Array.from(states, (state) => state.slot),
+      signals: signalIds,
+      values,
+      quality: flags,
+    };
+  }
+
+  function coverage(): readonly EngineCoverage[] {
+    const states = book.entityStates();
+    const engines = new Set([...mappings.map((mapping) => mapping.engine), ...coverageBook.engines()]);
+    const found: EngineCoverage[] = [];
+    for (const engine of engines) {
+      const own = states.filter((state) => state.entity.labels["engine"] === engine);
+      const unmapped = coverageBook.unmappedOf(engine);
+      if (own.length === 0 && unmapped.length === 0) continue;
+      const seen = new Set<number>();
+      for (const state of own) {
+        for (const [signal, { columns }] of state.history.entries()) {
+          const last = columns.end - 1;
+          if (last >= columns.start && ((columns.flags[last] as number) & quality.STALE) === 0) seen.add(signal);
+        }
+      }
+      found.push(coverageOf(engine, own.length, seen, unmapped));
+    }
+    return found;
+  }
+
+  /** Oldest event time of use: a page may span more than the window, and its steps are judged before they are forgotten. */
+  function keepFrom(): Instant {
+    const newest = watermark.newestAt();
+    if (newest === undefined || nextStep === undefined) return Number.NEGATIVE_INFINITY;
+    return Math.min(newest, nextStep) - windowMs;
+  }
+}

@@ -1,0 +1,90 @@
+// The Head as PromQL sees it: series under Prometheus-style names, found by matchers, handed out as views.
+import type { Labels } from "../model/labels.ts";
+import { METRIC_NAME } from "../model/labels.ts";
+import type { RawSeries } from "../model/ports/telemetry-reader.ts";
+import type { SeriesView } from "../model/series.ts";
+import type { TimeRange } from "../model/time.ts";
+import { type Columns, firstAtOrAfter } from "./columns.ts";
+import type { Identity } from "./entities.ts";
+import type { StoredSeries } from "./raw-series.ts";
+
+/** One series a query can find: a column of a raw series (a histogram has one for every bound). */
+export interface Selectable {
+  readonly labels: Labels;
+  readonly columns: Columns;
+  readonly column: number;
+}
+
+/** Resource attributes that go along as labels. */
+const resourceKeys = [
+  "service.name",
+  "service.namespace",
+  "service.version",
+  "k8s.cluster.name",
+  "k8s.namespace.name",
+  "k8s.deployment.name",
+  "k8s.pod.name",
+  "k8s.node.name",
+  "host.name",
+  "deployment.environment.name",
+];
+
+/** `.` and all else that Prometheus does not allow become `_`; `:` stays. */
+export function metricName(name: string): string {
+  const clean = name.replace(/[^A-Za-z0-9_:]/g, "_");
+  return /^[0-9]/.test(clean) ? `_${clean}` : clean;
+}
+
+/** What queries find of a raw series, named as a Prometheus client library would. */
+export function selectablesOf(series: StoredSeries, identity: Identity): readonly Selectable[] {
+  const { definition, columns } = series;
+  const name = metricName(definition.metric);
+  const shared = rawLabels(definition, identity);
+  const make = (suffix: string, column: number, extra: Labels = {}): Selectable => ({
+    labels: { ...shared, ...extra, [METRIC_NAME]: name + suffix },
+    columns,
+    column,
+  });
+  if (series.behaviour !== "histogram") return [make("", 0)];
+  const { bounds } = definition;
+  const buckets = [...bounds.map(String), "+Inf"].map((le, i) => make("_bucket", i + 1, { le }));
+  return [make("_sum", 0), make("_count", bounds.length + 1), ...buckets];
+}
+
+/** The points of a series inside the range, without copying; undefined if there are none. */
+export function viewOf(selectable: Selectable, range: TimeRange): SeriesView | undefined {
+  const { columns } = selectable;
+  const from = firstAtOrAfter(columns, range.from);
+  const to = firstAtOrAfter(columns, range.to);
+  if (to <= from) return undefined;
+  return {
+    labels: selectable.labels,
+    length: to - from,
+    times: columns.times.subarray(from, to),
+    values: (columns.values[selectable.column] as Float64Array).subarray(from, to),
+    quality: columns.flags.subarray(from, to),
+  };
+}
+
+function rawLabels(definition: RawSeries, identity: Identity): Labels {
+  const labels: Record<string, string> = {};
+  for (const key of resourceKeys) {
+    const value = definition.resource[key];
+    if (value !== undefined && value !== "") labels[labelName(key)] = value;
+  }
+  for (const [key, value] of Object.entries(definition.attributes)) {
+    if (value !== "") labels[labelName(key)] = value;
+  }
+  const namespace = definition.resource["service.namespace"];
+  const job = namespace ? `${namespace}/${definition.service}` : definition.service;
+  if (job !== "") labels["job"] ??= job;
+  labels["instance"] ??= definition.resource["service.instance.id"] || identity.name;
+  labels["entity"] = identity.id;
+  labels["parent"] = identity.parent;
+  return labels;
+}
+
+function labelName(key: string): string {
+  const clean = key.replace(/[^A-Za-z0-9_]/g, "_");
+  return /^[0-9]/.test(clean) ? `_${clean}` : clean;
+}

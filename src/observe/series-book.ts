@@ -1,0 +1,174 @@
+// All raw series in memory, and the replicas they feed: takes pages in, lets go of what ended, counts what it refused.
+import type { EntityId } from "../model/entity.ts";
+import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { RawPage, RawSeries } from "../model/ports/telemetry-reader.ts";
+import { quality } from "../model/series.ts";
+import type { DurationMs, Instant } from "../model/time.ts";
+import { attach, createEntityState, detach, type EntityState } from "./canonical.ts";
+import { dropBefore } from "./columns.ts";
+import type { CoverageBook } from "./coverage.ts";
+import { createEntityBook, entityLabels, type Identity, withLabels } from "./entities.ts";
+import { createDefinitions, futureToleranceMs, isCreatedSeries, type Refusal, refusePoint } from "./intake.ts";
+import type { SignalMapping } from "./mapping.ts";
+import { createStoredSeries, type StoredSeries, storePoint } from "./raw-series.ts";
+import { createResolver, type Target } from "./resolver.ts";
+import { type Selectable, selectablesOf } from "./selection.ts";
+import { createSeriesIndex, type SeriesIndex } from "./series-index.ts";
+
+/** Where time stands while a page is taken in. */
+export interface PageTimes {
+  readonly now: Instant;
+  /** Last step judged: points at or before it come late. */
+  readonly judgedTo: Instant;
+  readonly keepFrom: Instant;
+}
+
+export interface SeriesBook {
+  readonly index: SeriesIndex;
+  /** Takes a page in; returns the newest event time it brought. */
+  take(page: RawPage, times: PageTimes): Instant | undefined;
+  /** Lets go of points before `keepFrom`, then of series and replicas without any. */
+  forget(keepFrom: Instant): void;
+  entityStates(): readonly EntityState[];
+  /** Oldest event time of any replica. */
+  earliestAt(): Instant | undefined;
+}
+
+interface LiveSeries {
+  readonly stored: StoredSeries;
+  readonly selectables: readonly Selectable[];
+  readonly state: EntityState | undefined;
+}
+
+/** Distance in event time of sweeps for ended series. */
+const sweepMs = 30_000;
+
+export function createSeriesBook(
+  options: { readonly windowMs: DurationMs; readonly maxSeries: number; readonly mappings: readonly SignalMapping[] },
+  { coverageBook, telemetry }: { readonly coverageBook: CoverageBook; readonly telemetry: Telemetry },
+): SeriesBook {
+  // Four points a second for the whole window: more is not telemetry, it is a loop.
+  const pointsMax = Math.max(1024, Math.ceil(options.windowMs / 250));
+  const resolver = createResolver(options.mappings);
+  const definitions = createDefinitions(options.maxSeries * 4);
+  const identities = createEntityBook();
+  const index = createSeriesIndex();
+  const live = new Map<string, LiveSeries>();
+  const states = new Map<EntityId, EntityState>();
+  const slots = new Map<EntityId, number>();
+  const refused = new Map<Refusal, number>();
+  let stateList: readonly EntityState[] = [];
+  let sweptAt = Number.NEGATIVE_INFINITY;
+
+  return { index, take, forget, entityStates: () => stateList, earliestAt };
+
+  function take(page: RawPage, { now, judgedTo, keepFrom }: PageTimes): Instant | undefined {
+    for (const series of page.series) definitions.add(series);
+    const horizon = { from: keepFrom, to: now + futureToleranceMs };
+    let newest = Number.NEGATIVE_INFINITY;
+    let late = 0;
+    let stored = 0;
+    for (const point of page.points) {
+      const series = live.get(point.hash) ?? admit(definitions.get(point.hash));
+      if (series === undefined) continue;
+      const refusal = refusePoint(series.stored.definition, point, horizon);
+      if (refusal !== undefined) {
+        refuse(refusal);
+        continue;
+      }
+      const { columns } = series.stored;
+      if (columns.end - columns.start >= pointsMax) refuse("points-limit");
+      const isLate = point.at <= judgedTo;
+      const outcome = storePoint(series.stored, point, isLate ? quality.LATE : 0, pointsMax);
+      if (outcome !== "stored") {
+        refuse(outcome);
+        continue;
+      }
+      stored++;
+      if (isLate) late++;
+      if (point.at > newest) newest = point.at;
+      const { state } = series;
+      if (state !== undefined && (point.flags & 1) === 0) {
+        if (point.at < state.firstAt) state.firstAt = point.at;
+        if (point.at > state.lastAt) state.lastAt = point.at;
+      }
+    }
+    report(stored, late);
+    return newest === Number.NEGATIVE_INFINITY ? undefined : newest;
+  }
+
+  function admit(definition: RawSeries | undefined): LiveSeries | undefined {
+    if (definition === undefined) return refuse("series-without-definition");
+    if (isCreatedSeries(definition)) return refuse("created-series");
+    if (live.size >= options.maxSeries) return refuse("series-limit");
+    const stored = createStoredSeries(definition);
+    const identity = identities.identify(definition);
+    const targets = resolver.resolve(definition, stored.behaviour);
+    const state = targets.length > 0 ? stateFor(definition, identity, targets) : undefined;
+    if (state !== undefined) for (const target of targets) attach(state, target, stored);
+    else noteUnmapped(definition.metric);
+    const series: LiveSeries = { stored, selectables: selectablesOf(stored, identity), state };
+    live.set(definition.hash, series);
+    index.add(series.selectables);
+    return series;
+  }
+
+  function stateFor(definition: RawSeries, identity: Identity, targets: readonly Target[]): EntityState {
+    const { mapping } = targets[0] as Target;
+    const labels = entityLabels(definition, mapping.engine, mapping.model, mapping.version);
+    const known = states.get(identity.id);
+    if (known !== undefined) {
+      known.entity = withLabels(known.entity, labels);
+      return known;
+    }
+    // Slots live as long as the process: a replica that comes back finds its own again.
+    const slot = slots.get(identity.id) ?? slots.size;
+    slots.set(identity.id, slot);
+    const state = createEntityState(
+      { id: identity.id, kind: "replica", name: identity.name, parent: identity.parent, labels },
+      slot,
+    );
+    states.set(identity.id, state);
+    stateList = [...states.values()];
+    return state;
+  }
+
+  function forget(keepFrom: Instant): void {
+    if (keepFrom < sweptAt + sweepMs) return;
+    sweptAt = keepFrom;
+    for (const [hash, series] of live) {
+      const { columns } = series.stored;
+      dropBefore(columns, keepFrom);
+      if (columns.start < columns.end) continue;
+      live.delete(hash);
+      index.remove(series.selectables);
+      if (series.state !== undefined && !detach(series.state, series.stored)) states.delete(series.state.entity.id);
+    }
+    stateList = [...states.values()];
+  }
+
+  function noteUnmapped(metric: string): void {
+    const engine = resolver.engineOf(metric);
+    if (engine !== undefined) coverageBook.unmapped(engine, metric);
+  }
+
+  function earliestAt(): Instant | undefined {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const state of stateList) earliest = Math.min(earliest, state.firstAt);
+    return earliest === Number.POSITIVE_INFINITY ? undefined : earliest;
+  }
+
+  function refuse(reason: Refusal): undefined {
+    refused.set(reason, (refused.get(reason) ?? 0) + 1);
+    return undefined;
+  }
+
+  function report(stored: number, late: number): void {
+    telemetry.count("homeostat.observe.points", stored);
+    if (late > 0) telemetry.count("homeostat.observe.late", late);
+    for (const [reason, amount] of refused) telemetry.count("homeostat.observe.dropped", amount, { reason });
+    refused.clear();
+    telemetry.gauge("homeostat.observe.series", live.size);
+    telemetry.gauge("homeostat.observe.entities", states.size);
+  }
+}

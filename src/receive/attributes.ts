@@ -1,0 +1,310 @@
+// Attributes off the wire into a Map(LowCardinality(String), String) column: keys by dictionary, values as text.
+import { appendEmpty, appendText, REPLACED, TRUNCATED } from "../model/columns/text.ts";
+import { appendAscii, appendVarint, appendWord, type Bytes, clearBytes, createBytes, ensure, sameBytes } from "../model/columns/bytes.ts";
+import type { MapColumn } from "../model/columns/column.ts";
+import { lookUp } from "../model/columns/dictionary.ts";
+import { base64, writeValueAsJson } from "./any-value.ts";
+import { limits } from "./limits.ts";
+import { doubleText, int64Text } from "./numbers.ts";
+import { repair, type Tally } from "./tally.ts";
+import { malformed, readEnd, readTag, readVarint64, skip, takeFixed64, type Wire } from "./wire.ts";
+
+/** Where the attributes of one item stand in the body: starts and ends, alternating. */
+export interface Spans {
+  at: Int32Array;
+  count: number;
+}
+
+/** Set by {@link findKeyValue} and {@link findValue}: out-parameters, since this runs for every attribute. */
+const found = { keyStart: 0, keyEnd: 0, valueStart: 0, valueEnd: 0, tag: 0, start: 0, end: 0 };
+const scratch = createBytes();
+/** Grows by one for each map row, so that a key's stamp tells whether this row already has it. */
+let row = 0;
+
+export function createSpans(): Spans {
+  return { at: new Int32Array(64), count: 0 };
+}
+
+/** Notes a field of the item and moves `wire.pos` past it. */
+export function noteSpan(spans: Spans, wire: Wire, end: number): void {
+  const fieldEnd = readEnd(wire, end);
+  addSpan(spans, wire.pos, fieldEnd);
+  wire.pos = fieldEnd;
+}
+
+export function addSpan(spans: Spans, start: number, end: number): void {
+  const at = spans.count * 2;
+  if (at === spans.at.length) growSpans(spans);
+  spans.at[at] = start;
+  spans.at[at + 1] = end;
+  spans.count++;
+}
+
+/** Appends the entries of one row; {@link endMapRow} ends it. Attributes over a limit are dropped and counted. */
+export function appendAttributes(map: MapColumn, wire: Wire, spans: Spans, tally: Tally): void {
+  if (spans.count === 0) return;
+  row = row === 0x7fffffff ? 1 : row + 1;
+  const count = Math.min(spans.count, limits.attributes);
+  for (let done = 0; done < count; ) {
+    done = appendUsual(map, wire, spans, done, count);
+    if (done < count) appendAttribute(map, wire, spans.at[done * 2]!, spans.at[done * 2 + 1]!, done++, tally);
+  }
+  if (count < spans.count) repair(tally, "attribute-limit", spans.count - count);
+}
+
+/**
+ * Appends attributes as long as they are as nearly all are: key first, the same key as in an earlier row at this place,
+ * then a short ASCII string, a small positive integer, a boolean or a double. Returns how far it came; the one it
+ * stopped at is untouched. Most of the time of decoding goes here, so it is written out flat, on local variables.
+ */
+function appendUsual(map: MapColumn, wire: Wire, spans: Spans, from: number, count: number): number {
+  const { data, view } = wire;
+  const { dictionary, index } = map.keys;
+  const { guesses, lengths, starts, stamps, bytes } = dictionary;
+  const { values } = map;
+  const { at } = spans;
+  // Text takes no more room than on the wire; a number at most 25 bytes.
+  ensure(values, at[count * 2 - 1]! - at[from * 2]! + (count - from) * 32);
+  ensure(index, (count - from) * 4);
+  const out = values.data;
+  const outView = values.view;
+  let to = values.length;
+  let indexTo = index.length;
+  let i = from;
+  for (; i < count; i++) {
+    const start = at[i * 2]!;
+    const end = at[i * 2 + 1]!;
+    const keyLength = data[start + 1]!;
+    const valueAt = start + keyLength + 6;
+    const key = guesses[i]!;
+    if (valueAt > end || data[start] !== 0x0a || keyLength > 127 || data[valueAt - 4] !== 0x12) break;
+    if (data[valueAt - 3] !== end - valueAt + 2) break;
+    if (key >= dictionary.count || lengths[key] !== keyLength || stamps[key] === row) break;
+    if (!sameBytes(wire.source, start + 2, bytes, starts[key]!, keyLength)) break;
+    const tag = data[valueAt - 2]!;
+    const first = data[valueAt - 1]!;
+    if (tag === 0x0a) {
+      if (first !== end - valueAt || first > 127) break;
+      let seen = 0;
+      if (first < 4) {
+        for (let j = 0; j < first; j++) {
+          const byte = data[valueAt + j]!;
+          seen |= byte << 24;
+          out[to + 1 + j] = byte;
+        }
+      } else {
+        const last = first - 4;
+        for (let j = 0; j < last; j += 4) {
+          const word = view.getInt32(valueAt + j, true);
+          seen |= word;
+          outView.setInt32(to + 1 + j, word, true);
+        }
+        const word = view.getInt32(valueAt + last, true);
+        seen |= word;
+        outView.setInt32(to + 1 + last, word, true);
+      }
+      if ((seen & 0x80808080) !== 0) break;
+      out[to] = first;
+      to += first + 1;
+    } else if (tag === 0x18) {
+      let value = first;
+      if (first < 0x80) {
+        if (valueAt !== end) break;
+      } else {
+        const second = data[valueAt]!;
+        if (second > 0x7f || valueAt + 1 !== end) break;
+        value = (first & 0x7f) | (second << 7);
+      }
+      to = putSmall(out, to, value);
+    } else if (tag === 0x10) {
+      if (valueAt !== end || first > 1) break;
+      to = putAscii(out, to, first === 1 ? "true" : "false");
+    } else if (tag === 0x21) {
+      if (valueAt + 7 !== end) break;
+      to = putAscii(out, to, doubleText(view.getFloat64(valueAt - 1, true)));
+    } else break;
+    stamps[key] = row;
+    index.view.setInt32(indexTo, key, true);
+    indexTo += 4;
+  }
+  values.length = to;
+  index.length = indexTo;
+  return i;
+}
+
+/** Puts the decimal digits of a number below 2^14, length first. */
+function putSmall(out: Uint8Array, to: number, value: number): number {
+  const digits = value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : value < 10_000 ? 4 : 5;
+  out[to] = digits;
+  let rest = value;
+  for (let at = to + digits; at > to; at--) {
+    const tenth = (rest / 10) | 0;
+    out[at] = 48 + rest - tenth * 10;
+    rest = tenth;
+  }
+  return to + digits + 1;
+}
+
+function putAscii(out: Uint8Array, to: number, text: string): number {
+  const { length } = text;
+  out[to] = length;
+  for (let i = 0; i < length; i++) out[to + 1 + i] = text.charCodeAt(i);
+  return to + length + 1;
+}
+
+export function endMapRow(map: MapColumn): void {
+  ensure(map.offsets, 8);
+  appendWord(map.offsets, map.keys.index.length >> 2, 0);
+}
+
+/** Whether every key is short enough: items whose identity hangs on their attributes are rejected if not. */
+export function keysFit(wire: Wire, spans: Spans): boolean {
+  for (let i = 0; i < spans.count; i++) {
+    findKeyValue(wire, spans.at[i * 2]!, spans.at[i * 2 + 1]!);
+    if (found.keyEnd - found.keyStart > limits.keyBytes) return false;
+  }
+  return true;
+}
+
+/** Appends an AnyValue as one row of a String column: an absent one as an empty string. */
+export function appendValue(column: Bytes, wire: Wire, start: number, end: number, maxBytes: number, tally: Tally): void {
+  findValue(wire, start, end);
+  switch (found.tag) {
+    case 0x0a:
+      countText(appendText(column, wire.source, found.start, found.end, maxBytes), tally);
+      return;
+    case 0x10: {
+      wire.pos = found.start;
+      readVarint64(wire, end);
+      const yes = (wire.low | wire.high) !== 0;
+      appendShort(column, yes ? "true" : "false");
+      return;
+    }
+    case 0x18:
+      appendInteger(column, wire, end);
+      return;
+    case 0x21:
+      appendShort(column, doubleText(wire.view.getFloat64(found.start, true)));
+      return;
+    case 0x2a:
+    case 0x32:
+      clearBytes(scratch);
+      wire.pos = start;
+      if (writeValueAsJson(scratch, wire, end, 0)) repair(tally, "depth");
+      countText(appendText(column, scratch, 0, scratch.length, maxBytes), tally);
+      return;
+    case 0x3a:
+      clearBytes(scratch);
+      base64(scratch, wire.source, found.start, found.end);
+      countText(appendText(column, scratch, 0, scratch.length, maxBytes), tally);
+      return;
+    default:
+      appendEmpty(column);
+  }
+}
+
+/** Position range of the text of the attribute with this key; `undefined` if there is none or it is not text. */
+export function findText(wire: Wire, spans: Spans, key: string): { readonly start: number; readonly end: number } | undefined {
+  for (let i = 0; i < spans.count; i++) {
+    findKeyValue(wire, spans.at[i * 2]!, spans.at[i * 2 + 1]!);
+    if (found.keyEnd - found.keyStart !== key.length) continue;
+    let same = true;
+    for (let j = 0; j < key.length; j++) same &&= wire.data[found.keyStart + j] === key.charCodeAt(j);
+    if (same) return { start: found.valueStart, end: found.valueEnd };
+  }
+  return undefined;
+}
+
+export function countText(bits: number, tally: Tally): void {
+  if (bits === 0) return;
+  if ((bits & REPLACED) !== 0) repair(tally, "invalid-utf8");
+  if ((bits & TRUNCATED) !== 0) repair(tally, "value-cut");
+}
+
+function appendAttribute(map: MapColumn, wire: Wire, start: number, end: number, position: number, tally: Tally): void {
+  findKeyValue(wire, start, end);
+  if (found.keyEnd - found.keyStart > limits.keyBytes) {
+    repair(tally, "key-length");
+    return;
+  }
+  const { dictionary, index } = map.keys;
+  const key = lookUp(dictionary, wire.source, found.keyStart, found.keyEnd, position, limits.keyBytes * 3);
+  if (dictionary.repairs !== 0) countText(dictionary.repairs, tally);
+  if (dictionary.stamps[key] === row) {
+    repair(tally, "duplicate-key");
+    return;
+  }
+  dictionary.stamps[key] = row;
+  appendValue(map.values, wire, found.valueStart, found.valueEnd, limits.valueBytes, tally);
+  ensure(index, 4);
+  index.view.setInt32(index.length, key, true);
+  index.length += 4;
+}
+
+function findKeyValue(wire: Wire, start: number, end: number): void {
+  wire.pos = start;
+  found.keyStart = found.keyEnd = found.valueStart = found.valueEnd = start;
+  while (wire.pos < end) {
+    const tag = readTag(wire, end);
+    if (tag === 0x0a) {
+      found.keyEnd = readEnd(wire, end);
+      found.keyStart = wire.pos;
+      wire.pos = found.keyEnd;
+    } else if (tag === 0x12) {
+      found.valueEnd = readEnd(wire, end);
+      found.valueStart = wire.pos;
+      wire.pos = found.valueEnd;
+    } else skip(wire, tag, end);
+  }
+}
+
+/** Finds the member of the oneof that counts: the last. `tag` is 0 if there is none. */
+function findValue(wire: Wire, start: number, end: number): void {
+  wire.pos = start;
+  found.tag = 0;
+  while (wire.pos < end) {
+    const tag = readTag(wire, end);
+    switch (tag) {
+      case 0x0a:
+      case 0x2a:
+      case 0x32:
+      case 0x3a:
+        found.end = readEnd(wire, end);
+        found.start = wire.pos;
+        found.tag = tag;
+        wire.pos = found.end;
+        break;
+      case 0x10:
+      case 0x18:
+        found.start = wire.pos;
+        found.tag = tag;
+        readVarint64(wire, end);
+        break;
+      case 0x21:
+        found.start = takeFixed64(wire, end);
+        found.tag = tag;
+        break;
+      default:
+        skip(wire, tag, end);
+    }
+  }
+  if (wire.pos !== end) throw malformed(`a value at byte ${start} runs past its end`);
+}
+
+function appendInteger(column: Bytes, wire: Wire, end: number): void {
+  wire.pos = found.start;
+  readVarint64(wire, end);
+  appendShort(column, int64Text(wire.low, wire.high));
+}
+
+function appendShort(column: Bytes, text: string): void {
+  ensure(column, 1);
+  appendVarint(column, text.length);
+  appendAscii(column, text);
+}
+
+function growSpans(spans: Spans): void {
+  const larger = new Int32Array(spans.at.length * 2);
+  larger.set(spans.at);
+  spans.at = larger;
+}

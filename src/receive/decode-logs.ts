@@ -1,0 +1,160 @@
+// ExportLogsServiceRequest -> rows of otel_logs.
+import { appendByte, appendWord, ensure } from "../model/columns/bytes.ts";
+import { appendLow } from "../model/columns/dictionary.ts";
+import { createTable, type Table } from "../model/columns/table.ts";
+import { appendText } from "../model/columns/text.ts";
+import { appendAttributes, appendValue, countText, createSpans, endMapRow, noteSpan } from "./attributes.ts";
+import { appendId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./ids.ts";
+import { limits } from "./limits.ts";
+import { appendRepeated, createRepeat, noteRange, range, type Request, timeFits, walk } from "./request.ts";
+import { reject } from "./tally.ts";
+import { readFixed32, readInt32, readTag, skip, takeFixed64, type Wire } from "./wire.ts";
+
+export interface LogDecoder {
+  readonly tables: readonly Table[];
+  /** Appends every acceptable record. Throws Malformed or TooLarge; the caller then rolls the table back. */
+  decode(request: Request): void;
+}
+
+export function createLogDecoder(): LogDecoder {
+  const table = createTable("otel_logs");
+  const timestamp = table.plain("Timestamp");
+  const traceId = table.plain("TraceId");
+  const spanId = table.plain("SpanId");
+  const traceFlags = table.plain("TraceFlags");
+  const severityText = table.low("SeverityText");
+  const severityNumber = table.plain("SeverityNumber");
+  const serviceName = table.low("ServiceName");
+  const body = table.plain("Body");
+  const resourceSchemaUrl = table.low("ResourceSchemaUrl");
+  const resourceAttributes = table.map("ResourceAttributes");
+  const scopeSchemaUrl = table.low("ScopeSchemaUrl");
+  const scopeName = table.plain("ScopeName");
+  const scopeVersion = table.low("ScopeVersion");
+  const scopeAttributes = table.map("ScopeAttributes");
+  const logAttributes = table.map("LogAttributes");
+  const eventName = table.plain("EventName");
+  const resourceRepeat = createRepeat();
+  const scopeRepeat = createRepeat();
+  const record = createRecord();
+
+  function append(request: Request): void {
+    const { wire, origin, tally } = request;
+    const { source } = wire;
+    if (!isOptionalId(record.traceId, TRACE_ID_BYTES)) return reject(tally, "trace-id");
+    if (!isOptionalId(record.spanId, SPAN_ID_BYTES)) return reject(tally, "span-id");
+    const [low, high] = timeOf(request);
+    if (!timeFits(request, low, high)) return;
+    ensure(timestamp, 8);
+    appendWord(timestamp, low, high);
+    appendId(traceId, wire, record.traceId, TRACE_ID_BYTES);
+    appendId(spanId, wire, record.spanId, SPAN_ID_BYTES);
+    ensure(traceFlags, 1);
+    appendByte(traceFlags, record.flags & 0xff);
+    countText(appendLow(severityText, source, record.severityText.start, record.severityText.end, 0, limits.nameBytes), tally);
+    ensure(severityNumber, 1);
+    appendByte(severityNumber, record.severity > 0 && record.severity < 256 ? record.severity : 0);
+    appendLow(serviceName, origin.service, origin.serviceText.start, origin.serviceText.end, 0, limits.nameBytes);
+    appendValue(body, wire, record.body.start, record.body.end, limits.bodyBytes, tally);
+    const { resourceSchema, scopeSchema } = origin;
+    countText(appendLow(resourceSchemaUrl, source, resourceSchema.start, resourceSchema.end, 0, limits.nameBytes), tally);
+    appendRepeated(resourceAttributes, resourceRepeat, origin.resourceSerial, origin.resource, request);
+    countText(appendLow(scopeSchemaUrl, source, scopeSchema.start, scopeSchema.end, 0, limits.nameBytes), tally);
+    countText(appendText(scopeName, source, origin.scopeName.start, origin.scopeName.end, limits.nameBytes), tally);
+    countText(appendLow(scopeVersion, source, origin.scopeVersion.start, origin.scopeVersion.end, 0, limits.nameBytes), tally);
+    appendRepeated(scopeAttributes, scopeRepeat, origin.scopeSerial, origin.scope, request);
+    appendAttributes(logAttributes, wire, record.attributes, tally);
+    endMapRow(logAttributes);
+    countText(appendText(eventName, source, record.eventName.start, record.eventName.end, limits.nameBytes), tally);
+    table.rows++;
+    request.accepted++;
+  }
+
+  /** When it happened, else when it was seen, else when it arrived here: the first that is not zero. */
+  function timeOf(request: Request): readonly [low: number, high: number] {
+    const { view } = request.wire;
+    for (const at of [record.time, record.observed]) {
+      if (at < 0) continue;
+      const low = view.getInt32(at, true);
+      const high = view.getInt32(at + 4, true);
+      if ((low | high) !== 0) return [low, high];
+    }
+    const now = BigInt(Math.floor(request.nowMs)) * 1_000_000n;
+    return [Number(BigInt.asIntN(32, now)), Number(now >> 32n)];
+  }
+
+  return {
+    tables: [table],
+    decode(request) {
+      walk(request, (start, end) => {
+        readRecord(request.wire, start, end, record);
+        append(request);
+      });
+    },
+  };
+}
+
+/** Where the fields of a log record stand; times are positions, -1 if absent. */
+type LogFields = ReturnType<typeof createRecord>;
+
+function createRecord() {
+  return {
+    time: -1,
+    observed: -1,
+    severity: 0,
+    flags: 0,
+    severityText: range(),
+    body: range(),
+    traceId: range(),
+    spanId: range(),
+    eventName: range(),
+    attributes: createSpans(),
+  };
+}
+
+function readRecord(wire: Wire, start: number, end: number, record: LogFields): void {
+  record.time = record.observed = -1;
+  record.severity = record.flags = 0;
+  for (const field of [record.severityText, record.body, record.traceId, record.spanId, record.eventName]) {
+    field.start = field.end = 0;
+  }
+  record.attributes.count = 0;
+  wire.pos = start;
+  while (wire.pos < end) {
+    const tag = readTag(wire, end);
+    switch (tag) {
+      case 0x09:
+        record.time = takeFixed64(wire, end);
+        break;
+      case 0x59:
+        record.observed = takeFixed64(wire, end);
+        break;
+      case 0x10:
+        record.severity = readInt32(wire, end);
+        break;
+      case 0x1a:
+        noteRange(record.severityText, wire, end);
+        break;
+      case 0x2a:
+        noteRange(record.body, wire, end);
+        break;
+      case 0x32:
+        noteSpan(record.attributes, wire, end);
+        break;
+      case 0x45:
+        record.flags = readFixed32(wire, end);
+        break;
+      case 0x4a:
+        noteRange(record.traceId, wire, end);
+        break;
+      case 0x52:
+        noteRange(record.spanId, wire, end);
+        break;
+      case 0x62:
+        noteRange(record.eventName, wire, end);
+        break;
+      default:
+        skip(wire, tag, end);
+    }
+  }
+}

@@ -1,0 +1,33 @@
+// Trace and span ids: fixed-length bytes on the wire, lower-case hex in the tables.
+import { appendHex, type Bytes, ensure } from "../model/columns/bytes.ts";
+import { appendEmpty } from "../model/columns/text.ts";
+import type { Range } from "./request.ts";
+import type { Wire } from "./wire.ts";
+
+export const TRACE_ID_BYTES = 16;
+export const SPAN_ID_BYTES = 8;
+
+/** Right length and not all zero. */
+export function isId(wire: Wire, id: Range, bytes: number): boolean {
+  if (id.end - id.start !== bytes) return false;
+  let any = 0;
+  for (let at = id.start; at < id.end; at += 4) any |= wire.view.getInt32(at, true);
+  return any !== 0;
+}
+
+/** Absent, all zero, or an id: what an optional id may be. */
+export function isOptionalId(id: Range, bytes: number): boolean {
+  return id.start === id.end || id.end - id.start === bytes;
+}
+
+/** Appends an id as a row; an absent, all-zero or ill-formed one as an empty string. Returns false for an ill-formed one. */
+export function appendId(column: Bytes, wire: Wire, id: Range, bytes: number): boolean {
+  if (isId(wire, id, bytes)) {
+    ensure(column, bytes * 2 + 1);
+    column.data[column.length++] = bytes * 2;
+    appendHex(column, wire.source, id.start, bytes);
+    return true;
+  }
+  appendEmpty(column);
+  return isOptionalId(id, bytes);
+}

@@ -1,0 +1,48 @@
+// How much of everything a request may bring.
+
+export interface ItemLimits {
+  /** Event times outside are rejected item by item; null takes any time. */
+  readonly window: { readonly pastMs: number; readonly futureMs: number } | null;
+}
+
+export const limits = {
+  /** Spans, log records or data points in one request. */
+  items: 100_000,
+  /** Events, links, exemplars, buckets and quantiles in one request. */
+  parts: 1_000_000,
+  /** Column bytes one request may become: resource attributes are repeated in every row. */
+  producedBytes: 256 * 1024 * 1024,
+  attributes: 128,
+  keyBytes: 256,
+  /** Attribute values; longer ones are cut. Prompts live there. */
+  valueBytes: 64 * 1024,
+  /** Log bodies; longer ones are cut. */
+  bodyBytes: 256 * 1024,
+  /** Names, versions, units, messages; longer ones are cut. */
+  nameBytes: 16 * 1024,
+  /** Levels of arrays and maps in an attribute value; what lies deeper becomes null. */
+  valueDepth: 64,
+  /** Objects and arrays inside each other in a JSON body: every level of a value takes three. */
+  jsonDepth: 320,
+  /** Partitions are days, and one insert may not touch more than 100. */
+  days: 100,
+  /** Rows and bytes after which a batch is closed and another begun. */
+  batchRows: 100_000,
+  batchBytes: 32 * 1024 * 1024,
+  /** Series remembered as already described, in each of two generations. */
+  rememberedSeries: 131_072,
+  /** Bodies being read, decoded or waiting for the journal. */
+  inFlightBytes: 64 * 1024 * 1024,
+  inFlightRequests: 2000,
+  wireBytes: 16 * 1024 * 1024,
+  inflatedBytes: 64 * 1024 * 1024,
+  /** Inflated bytes a wire byte may become, once a body has passed `ratioFromBytes`. */
+  inflateRatio: 200,
+  ratioFromBytes: 1024 * 1024,
+  connections: 1000,
+  headerTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  /** How full the journal may be before clients are asked to wait: metrics are what detection lives on, so they go last. */
+  pressure: { traces: 0.8, logs: 0.8, metrics: 0.95 },
+  retryAfterSeconds: 5,
+} as const;

@@ -1,0 +1,208 @@
+// Prometheus remote write 1.0: series as a Prometheus or its agent sends them, turned into an OTLP metrics request.
+// Senders shard by series, so the buckets of one histogram may come in different requests: every series is kept as it came
+// (`x_bucket{le="…"}` as a counter), which PromQL understands, and none is put together from parts that may be missing.
+import type { Labels } from "../../model/labels.ts";
+import {
+  malformed,
+  readEnd,
+  readTag,
+  readVarint,
+  readVarint64,
+  skip,
+  takeFixed64,
+  tooLarge,
+  type Wire,
+  wireOf,
+} from "../wire.ts";
+import type { Family, FamilyType, Sample } from "./exposition.ts";
+import type { StartTimes } from "./start-times.ts";
+import { pageToOtlp, seriesKey } from "./to-otlp.ts";
+
+export interface RemoteWrite {
+  /** OTLP requests, one for each `job` and `instance` in the request. */
+  readonly requests: readonly Uint8Array[];
+  readonly samples: number;
+  /** Native histograms, which 1.0 senders may add and nothing here keeps. */
+  readonly unsupported: number;
+}
+
+export interface RemoteWriteState {
+  /** Types by metric family, from the metadata senders repeat every minute. Bounded. */
+  readonly types: Map<string, { readonly type: FamilyType; readonly help: string; readonly unit: string }>;
+  readonly starts: StartTimes;
+}
+
+interface WireSeries {
+  name: string;
+  labels: (readonly [string, string])[];
+  samples: { value: number; timestampMs: number }[];
+}
+
+const typesMax = 20_000;
+const samplesMax = 100_000;
+const familyTypes: readonly FamilyType[] = [
+  "untyped",
+  "counter",
+  "gauge",
+  "histogram",
+  "untyped",
+  "summary",
+  "gauge",
+  "gauge",
+];
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Decodes a decompressed WriteRequest. Throws Malformed or TooLarge as every decoder here does. */
+export function remoteWriteToOtlp(body: Uint8Array, state: RemoteWriteState): RemoteWrite {
+  const wire = wireOf(body);
+  const series: WireSeries[] = [];
+  let samples = 0;
+  let unsupported = 0;
+  while (wire.pos < body.length) {
+    const tag = readTag(wire, body.length);
+    if (tag === ((1 << 3) | 2)) {
+      const end = readEnd(wire, body.length);
+      const one: WireSeries = { name: "", labels: [], samples: [] };
+      unsupported += readSeries(wire, end, one);
+      samples += one.samples.length;
+      if (samples > samplesMax)
+        throw tooLarge(`more than ${samplesMax} samples in one request; lower max_samples_per_send`);
+      if (one.name === "") throw malformed("a series has no __name__ label");
+      series.push(one);
+    } else if (tag === ((3 << 3) | 2)) {
+      readMetadata(wire, readEnd(wire, body.length), state);
+    } else {
+      skip(wire, tag, body.length);
+    }
+  }
+  return { requests: byTarget(series, state), samples, unsupported };
+}
+
+/** Fills `into`; returns how many native histograms were passed over. */
+function readSeries(wire: Wire, end: number, into: WireSeries): number {
+  let unsupported = 0;
+  while (wire.pos < end) {
+    const tag = readTag(wire, end);
+    const field = tag >>> 3;
+    if ((tag & 7) !== 2 || field > 4) {
+      skip(wire, tag, end);
+      continue;
+    }
+    const stop = readEnd(wire, end);
+    if (field === 1) readLabel(wire, stop, into);
+    else if (field === 2) readSample(wire, stop, into);
+    else if (field === 4) unsupported += 1;
+    wire.pos = stop;
+  }
+  return unsupported;
+}
+
+function readLabel(wire: Wire, end: number, into: WireSeries): void {
+  let name = "";
+  let value = "";
+  while (wire.pos < end) {
+    const tag = readTag(wire, end);
+    if (tag === 10) name = readText(wire, end);
+    else if (tag === 18) value = readText(wire, end);
+    else skip(wire, tag, end);
+  }
+  if (name === "__name__") into.name = value;
+  else if (name !== "") into.labels.push([name, value]);
+}
+
+function readSample(wire: Wire, end: number, into: WireSeries): void {
+  let value = 0;
+  let timestampMs = 0;
+  while (wire.pos < end) {
+    const tag = readTag(wire, end);
+    if (tag === 9) value = wire.view.getFloat64(takeFixed64(wire, end), true);
+    else if (tag === 16) {
+      readVarint64(wire, end);
+      timestampMs = wire.high * 4294967296 + (wire.low >>> 0);
+    } else skip(wire, tag, end);
+  }
+  into.samples.push({ value, timestampMs });
+}
+
+function readMetadata(wire: Wire, end: number, state: RemoteWriteState): void {
+  let type = 0;
+  let family = "";
+  let help = "";
+  let unit = "";
+  while (wire.pos < end) {
+    const tag = readTag(wire, end);
+    if (tag === 8) type = readVarint(wire, end);
+    else if (tag === 18) family = readText(wire, end);
+    else if (tag === 34) help = readText(wire, end);
+    else if (tag === 42) unit = readText(wire, end);
+    else skip(wire, tag, end);
+  }
+  if (family !== "" && (state.types.size < typesMax || state.types.has(family))) {
+    state.types.set(family, { type: familyTypes[type] ?? "untyped", help, unit });
+  }
+}
+
+function readText(wire: Wire, end: number): string {
+  const stop = readEnd(wire, end);
+  const from = wire.pos;
+  wire.pos = stop;
+  try {
+    return utf8.decode(wire.data.subarray(from, stop));
+  } catch {
+    throw malformed(`text at byte ${from} is not UTF-8`);
+  }
+}
+
+function byTarget(series: readonly WireSeries[], state: RemoteWriteState): readonly Uint8Array[] {
+  const targets = new Map<string, { resource: Labels; families: Map<string, Family> }>();
+  for (const one of series) {
+    const job = labelOf(one, "job");
+    const instance = labelOf(one, "instance");
+    const key = seriesKey("", [
+      ["job", job],
+      ["instance", instance],
+    ]);
+    let target = targets.get(key);
+    if (target === undefined) {
+      target = { resource: targetResource(job, instance), families: new Map() };
+      targets.set(key, target);
+    }
+    let family = target.families.get(one.name);
+    if (family === undefined) {
+      family = familyFor(one.name, state);
+      target.families.set(one.name, family);
+    }
+    const labels = one.labels.filter(([name]) => name !== "job" && name !== "instance");
+    for (const { value, timestampMs } of one.samples) {
+      (family.samples as Sample[]).push({ name: one.name, labels, value, timestampMs });
+    }
+  }
+  return [...targets.values()].map(({ resource, families }) =>
+    pageToOtlp({ families: [...families.values()], resource, atMs: 0, starts: state.starts }),
+  );
+}
+
+/** Resource attributes of what a Prometheus scraped. */
+export function targetResource(job: string, instance: string): Labels {
+  const colon = instance.lastIndexOf(":");
+  return {
+    "service.name": job,
+    "service.instance.id": instance,
+    ...(colon > 0 ? { "server.address": instance.slice(0, colon), "server.port": instance.slice(colon + 1) } : {}),
+  };
+}
+
+function labelOf(series: WireSeries, name: string): string {
+  return series.labels.find(([key]) => key === name)?.[1] ?? "";
+}
+
+/** A single series' kind: by metadata of its family, else by the suffixes Prometheus names counters with. */
+function familyFor(name: string, state: RemoteWriteState): Family {
+  const part = /^(.+)_(bucket|count|sum)$/.exec(name);
+  const whole = state.types.get(name) ?? state.types.get(name.replace(/_total$/, ""));
+  const parent = part === null ? undefined : state.types.get(part[1]!);
+  const isPart = parent?.type === "histogram" || parent?.type === "summary";
+  const counter = whole === undefined ? isPart || /_(total|bucket|count)$/.test(name) : whole.type === "counter";
+  const known = whole ?? (isPart ? parent : undefined);
+  return { name, type: counter ? "counter" : "gauge", help: known?.help ?? "", unit: known?.unit ?? "", samples: [] };
+}

@@ -1,0 +1,76 @@
+// What decoding had to reject or mend in a request, by reason.
+
+/** Why an item was not stored. */
+export type RejectReason =
+  | "trace-id"
+  | "span-id"
+  | "time"
+  | "days"
+  | "attributes"
+  | "key-length"
+  | "buckets"
+  | "metric-name"
+  | "metric-type";
+
+/** What was changed in an item that was stored. */
+export type RepairReason =
+  | "invalid-utf8"
+  | "value-cut"
+  | "attribute-limit"
+  | "key-length"
+  | "duplicate-key"
+  | "depth"
+  | "negative-duration"
+  | "link-id";
+
+export interface Tally {
+  rejected: Map<RejectReason, number>;
+  repaired: Map<RepairReason, number>;
+}
+
+const rejectTexts: Readonly<Record<RejectReason, string>> = {
+  "trace-id": "trace_id must be 16 bytes (32 hex digits in JSON) and not all zero",
+  "span-id": "span_id must be 8 bytes (16 hex digits in JSON) and not all zero",
+  time: "the time lies outside the accepted window; check the sender's clock",
+  days: "the request spreads over more than 100 days; split it",
+  attributes: "more than 128 attributes",
+  "key-length": "an attribute key is longer than 256 bytes",
+  buckets: "bucket_counts must have one element more than explicit_bounds",
+  "metric-name": "the metric has no name",
+  "metric-type": "the metric has no data",
+};
+
+const repairTexts: Readonly<Record<RepairReason, string>> = {
+  "invalid-utf8": "text that is not UTF-8 was replaced by U+FFFD",
+  "value-cut": "text over the length limit was cut",
+  "attribute-limit": "attributes beyond the 128th were dropped",
+  "key-length": "attributes with keys over 256 bytes were dropped",
+  "duplicate-key": "repeated attribute keys were dropped, the first kept",
+  depth: "attribute values nested deeper than 64 levels were cut",
+  "negative-duration": "a span that ends before it starts was given duration 0",
+  "link-id": "ids of the wrong length in links and exemplars were left empty",
+};
+
+export function createTally(): Tally {
+  return { rejected: new Map(), repaired: new Map() };
+}
+
+export function reject(tally: Tally, reason: RejectReason, items = 1): void {
+  tally.rejected.set(reason, (tally.rejected.get(reason) ?? 0) + items);
+}
+
+export function repair(tally: Tally, reason: RepairReason, times = 1): void {
+  tally.repaired.set(reason, (tally.repaired.get(reason) ?? 0) + times);
+}
+
+/** Items rejected in all. */
+export function rejectedItems(tally: Tally): number {
+  return [...tally.rejected.values()].reduce((sum, items) => sum + items, 0);
+}
+
+/** One line for the client: what, how many, what to do. Empty if there is nothing to say. */
+export function sayTally(tally: Tally): string {
+  const rejected = [...tally.rejected].map(([reason, items]) => `${items} rejected: ${rejectTexts[reason]}`);
+  const repaired = [...tally.repaired].map(([reason, times]) => `${times} changed: ${repairTexts[reason]}`);
+  return [...rejected, ...repaired].join("; ");
+}

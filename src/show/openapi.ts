@@ -1,0 +1,124 @@
+// openapi.json, written from the routes and the schemas their handlers check by.
+import { z } from "zod";
+import type { Answer, Route } from "./route.ts";
+import { type SchemaName, schemas } from "./schemas.ts";
+
+type Json = Record<string, unknown>;
+
+/** The OpenAPI 3.1 document of these routes. */
+export function openApi(routes: readonly Route[], version: string): Json {
+  const paths: Record<string, Json> = {};
+  for (const route of routes) {
+    const path = route.path.replaceAll(/:(\w+)/g, "{$1}");
+    paths[path] = { ...paths[path], [route.method]: operation(route) };
+  }
+  return {
+    openapi: "3.1.0",
+    jsonSchemaDialect: "https://json-schema.org/draft/2020-12/schema",
+    info: {
+      title: "Homeostat",
+      version,
+      description: "What Homeostat found, thinks, did and advises. Errors are RFC 9457 problem documents.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "/" }],
+    paths,
+    components: {
+      schemas: components(),
+      securitySchemes: {
+        token: {
+          type: "http",
+          scheme: "bearer",
+          description: "One of show.tokens. Not needed on loopback without tokens.",
+        },
+      },
+    },
+  };
+}
+
+function operation(route: Route): Json {
+  const problems = ["400", "429", ...(route.needs === "public" ? [] : ["401", "403"])];
+  if (route.path.includes(":id")) problems.push("404");
+  if (route.body !== undefined) problems.push("413", "415");
+  if (route.path.startsWith("/api/")) problems.push("503");
+  const responses: Record<string, Json> = {};
+  for (const status of problems.toSorted()) {
+    responses[status] = {
+      description: "What was wrong and what to do.",
+      content: { "application/problem+json": { schema: ref("Problem") } },
+    };
+  }
+  for (const answer of route.answers) {
+    const content = { [answer.contentType]: answer.schema === undefined ? {} : { schema: schemaOf(answer.schema) } };
+    responses[answer.status] = { description: answer.says, content };
+  }
+  return {
+    operationId: operationId(route),
+    summary: route.summary,
+    security: route.needs === "public" ? [] : [{ token: [] }],
+    ...(route.needs === "public" ? {} : { "x-role": route.needs }),
+    parameters: parametersOf(route),
+    ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body) }),
+    responses,
+  };
+}
+
+function parametersOf(route: Route): Json[] {
+  const shape = z.toJSONSchema(route.parameters, { io: "input" }) as { properties?: Record<string, Json> };
+  const query = Object.entries(shape.properties ?? {}).map(([name, { description, ...schema }]) => ({
+    name,
+    in: "query",
+    required: false,
+    description,
+    schema,
+  }));
+  if (!route.path.includes(":id")) return query;
+  return [
+    { name: "id", in: "path", required: true, schema: { type: "string", minLength: 1, maxLength: 200 } },
+    ...query,
+  ];
+}
+
+function bodyOf(name: SchemaName): Json {
+  const schema = { oneOf: [ref(name), { type: "array", items: ref(name), minItems: 1, maxItems: 100 }] };
+  return { required: true, content: { "application/json": { schema } } };
+}
+
+function schemaOf(schema: NonNullable<Answer["schema"]>): Json {
+  if ("ref" in schema) return ref(schema.ref);
+  if ("page" in schema) {
+    return {
+      type: "object",
+      required: ["data"],
+      properties: {
+        data: { type: "array", items: ref(schema.page) },
+        next: { type: "string", description: "Path and query of the next, older page; absent on the last one." },
+      },
+    };
+  }
+  const history = { type: "array", items: ref(schema.one), description: "Every entry about it, oldest first." };
+  return {
+    type: "object",
+    required: ["data"],
+    properties: { data: ref(schema.one), ...(schema.history === true ? { history } : {}) },
+  };
+}
+
+function components(): Json {
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, schema]) => {
+      const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+      return [name, rest];
+    }),
+  );
+}
+
+function operationId(route: Route): string {
+  const words = route.path.split(/[^\w]+/).filter((word) => word !== "" && word !== "api" && word !== "v1");
+  const name = words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join("");
+  return `${route.method}${name === "" ? "Page" : name}`;
+}
+
+function ref(name: SchemaName): Json {
+  return { $ref: `#/components/schemas/${name}` };
+}

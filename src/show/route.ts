@@ -1,0 +1,67 @@
+// What a route is: one declaration that the server mounts, the access rules read and openapi.json is written from.
+import type { Request, Response } from "express";
+import type { z } from "zod";
+import type { ChangeLog } from "../model/ports/change-log.ts";
+import type { EventFeed } from "../model/ports/event-feed.ts";
+import type { Records } from "../model/ports/records.ts";
+import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { Principal } from "../model/principal.ts";
+import type { Needs } from "./access.ts";
+import type { Check, SignalView } from "./contract.ts";
+import type { EventStream } from "./event-stream.ts";
+import type { SchemaName } from "./schemas.ts";
+
+/** What the room is handed. */
+export interface ShowDeps {
+  readonly records: Records;
+  readonly changes: ChangeLog;
+  readonly feed: EventFeed;
+  /** The newest value of every canonical signal of every entity. */
+  readonly signals: () => readonly SignalView[];
+  /** Plain JSON about the service: versions, backlog, what is judged so far. */
+  readonly status: () => Record<string, unknown>;
+  /** Homeostat's own metrics in the Prometheus text format. */
+  readonly metrics: () => string | Promise<string>;
+  /** Conditions of readiness. */
+  readonly checks: () => Promise<readonly Check[]>;
+  readonly telemetry: Telemetry;
+  /** Wall time, Unix ms. */
+  readonly now: () => number;
+}
+
+/** What a handler sees: the request, who asks, and the room's means. */
+export interface Call {
+  readonly request: Request;
+  readonly response: Response;
+  /** Undefined on public routes asked without credentials. */
+  readonly principal: Principal | undefined;
+  readonly deps: ShowDeps;
+  readonly stream: EventStream;
+  readonly version: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly says: string;
+  readonly contentType: string;
+  readonly schema?:
+    | { readonly page: SchemaName }
+    | { readonly one: SchemaName; readonly history?: boolean }
+    | { readonly ref: SchemaName };
+}
+
+export interface Route {
+  readonly method: "get" | "post";
+  /** As Express writes it; `:id` is the only path parameter there is. */
+  readonly path: string;
+  readonly needs: Needs;
+  readonly summary: string;
+  readonly parameters: z.ZodObject;
+  readonly body?: SchemaName;
+  readonly answers: readonly Answer[];
+  handle(call: Call): Promise<void> | void;
+}
+
+export function sendJson(response: Response, status: number, body: unknown): void {
+  response.status(status).set("cache-control", "no-store").type("application/json").send(JSON.stringify(body));
+}

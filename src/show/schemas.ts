@@ -1,0 +1,269 @@
+// Every shape this API takes or gives, once: handlers check by these, openapi.json is generated from them.
+import { z } from "zod";
+import type { Action, LedgerEntry } from "../model/action.ts";
+import type { Alert, Anomaly } from "../model/anomaly.ts";
+import type { ChangeEvent } from "../model/change.ts";
+import type { Evidence } from "../model/evidence.ts";
+import type { CheckSpec } from "../model/failure-mode.ts";
+import type { Diagnosis, Incident, RankedCause } from "../model/incident.ts";
+import type { Recommendation } from "../model/recommendation.ts";
+import { type SignalId, signals } from "../model/signal.ts";
+import type { Check, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
+
+/** An object schema that has exactly the keys of `T`: the compiler notices when the model grows or shrinks. */
+function shapeOf<T>() {
+  return <S extends Record<keyof T, z.ZodType>>(shape: S & Record<Exclude<keyof S, keyof T>, never>) =>
+    z.object(shape as S);
+}
+
+const instant = z.int().describe("Unix time in milliseconds.");
+/** JSON has no NaN and no infinities. */
+const real = z.number().nullable();
+const labels = z.record(z.string(), z.string());
+const band = z.object({ low: real, high: real });
+const severity = z.enum(["critical", "warning", "info"]);
+const roles = z.array(z.enum(["viewer", "operator", "approver", "admin"]));
+const signalIds = signals.map((signal) => signal.id) as [SignalId, ...SignalId[]];
+
+const evidence = shapeOf<Evidence>()({
+  kind: z.enum(["signal", "anomaly", "alert", "log", "change", "peer", "check"]),
+  says: z.string(),
+  at: instant,
+  entity: z.string().optional(),
+  subject: z.string().optional(),
+  observed: real.optional(),
+  expected: band.optional(),
+  ref: z.string().optional(),
+});
+
+const signal = shapeOf<SignalRow>()({
+  id: z.string().describe("`<entity>/<signal>`"),
+  entity: z.string(),
+  signal: z.enum(signalIds),
+  metric: z.string(),
+  title: z.string(),
+  unit: z.string().describe("UCUM."),
+  at: instant,
+  value: real,
+  quality: z.int().describe("Bits: stale 1, missing 2, reset 4, late 8, out of range 16, frozen 32, thin 64."),
+});
+
+const anomaly = shapeOf<Anomaly>()({
+  id: z.string(),
+  entity: z.string(),
+  signal: z.enum([...signalIds, "joint"]),
+  onset: instant,
+  lastSeen: instant,
+  endedAt: instant.optional(),
+  tail: z.number().describe("Probability of a score at least this high while nothing is wrong."),
+  direction: z.enum(["up", "down", "both"]),
+  shape: z.enum(["level-shift", "ramp", "spike", "flatline", "dropout", "joint"]),
+  observed: real,
+  expected: band,
+  detector: z.string(),
+  evidence: z.array(evidence),
+});
+
+const alert = shapeOf<Alert>()({
+  id: z.string(),
+  rule: z.string(),
+  group: z.string(),
+  state: z.enum(["inactive", "pending", "firing", "unknown"]),
+  labels,
+  annotations: labels,
+  failureMode: z.string().optional(),
+  entity: z.string().optional(),
+  activeAt: instant,
+  resolvedAt: instant.optional(),
+  value: real,
+  error: z.string().optional(),
+});
+
+const incident = shapeOf<Incident>()({
+  id: z.string(),
+  state: z.enum(["open", "mitigating", "resolved"]),
+  title: z.string(),
+  severity,
+  onset: instant,
+  openedAt: instant,
+  updatedAt: instant,
+  resolvedAt: instant.optional(),
+  entities: z.array(z.string()).describe("Most affected first."),
+  symptoms: z.array(z.string()).describe("Ids of anomalies and alerts."),
+});
+
+const cause = shapeOf<RankedCause>()({
+  failureMode: z.string(),
+  code: z.string(),
+  title: z.string(),
+  probability: z.number().min(0).max(1),
+  location: z.string(),
+  trigger: z.string().optional().describe("Id of the change event that set it off."),
+  for: z.array(evidence),
+  against: z.array(evidence),
+});
+
+const diagnosis = shapeOf<Diagnosis>()({
+  id: z.string(),
+  incident: z.string(),
+  at: instant,
+  causes: z.array(cause).describe("Likeliest first."),
+  summary: z.string(),
+  falsifiedBy: z.string(),
+});
+
+const check = shapeOf<CheckSpec>()({
+  id: z.string(),
+  says: z.string(),
+  expr: z.string().describe("PromQL; a non-empty result means it holds."),
+  forMs: z.number(),
+  withinMs: z.number(),
+});
+
+const action = shapeOf<Action>()({
+  id: z.string(),
+  kind: z.string(),
+  target: z.string(),
+  domain: z.string(),
+  incident: z.string().optional(),
+  failureMode: z.string().optional(),
+  probability: z.number(),
+  parameters: labels,
+  safety: z.enum(["A", "B", "C", "N"]),
+  verify: z.array(check),
+  why: z.string(),
+  idempotencyKey: z.string(),
+  proposedAt: instant,
+});
+
+const ledgerEntry = shapeOf<LedgerEntry>()({
+  action,
+  state: z.enum(["proposed", "held", "sent", "accepted", "verifying", "verified", "failed", "undone"]),
+  at: instant,
+  by: z.string(),
+  reason: z.string(),
+});
+
+const recommendation = shapeOf<Recommendation>()({
+  id: z.string(),
+  at: instant,
+  kind: z.enum(["engine-knob", "gpu-kernel", "capacity", "compression"]),
+  target: z.string(),
+  title: z.string(),
+  changes: z.array(z.object({ parameter: z.string(), from: z.string().optional(), to: z.string() })),
+  searchSpace: z.record(z.string(), z.array(z.union([z.string(), z.number()]))).optional(),
+  why: z.string(),
+  expected: z.string(),
+  risk: z.string(),
+  evidence: z.array(evidence),
+});
+
+const changeKind = z.enum(["deploy", "config", "scale", "restart", "model", "other"]);
+
+const change = shapeOf<ChangeEvent>()({
+  id: z.string(),
+  at: instant,
+  kind: changeKind,
+  target: z.string(),
+  summary: z.string(),
+  before: labels.optional(),
+  after: labels.optional(),
+  by: z.string().optional(),
+});
+
+/** A change event as it may be posted. */
+export const changeInput = (() => {
+  const line = (max: number) =>
+    z
+      .string()
+      .min(1)
+      .max(max)
+      .regex(/^\P{Cc}*$/u, "contains control characters; send one line of plain text");
+  const values = z
+    .record(z.string().min(1).max(128), z.string().max(4096))
+    .refine((record) => Object.keys(record).length <= 64, "has more than 64 entries; send only what changed");
+  return z.strictObject({
+    id: z
+      .string()
+      .regex(/^[\w.:@-]{1,128}$/, "must be 1 to 128 letters, digits or . _ : @ -")
+      .optional()
+      .describe("The same id twice is one event. Default: derived from the content."),
+    at: z
+      .union([z.int(), z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))], {
+        error: "must be Unix time in milliseconds or RFC 3339 text such as 2026-01-31T12:00:00Z",
+      })
+      .refine(
+        (at) => at >= instantMin && at < instantMax,
+        "is not between 2001 and 2100; send Unix time in milliseconds",
+      )
+      .optional()
+      .describe("When it was changed: Unix ms or RFC 3339. Default: now."),
+    kind: changeKind,
+    target: line(256)
+      .regex(
+        /^(replica|deployment|node|gpu|service):./,
+        "must be <kind>:<name> with kind replica, deployment, node, gpu or service",
+      )
+      .describe("Entity that was changed, such as deployment:chat."),
+    summary: line(1000).describe("One line, as a person would say it."),
+    before: values.optional(),
+    after: values.optional(),
+    by: line(200).optional().describe("Who or what did it. Default: the name of the token."),
+  });
+})();
+
+/** Instants the API takes: below are seconds sent as milliseconds, above is beyond the store's dates. */
+export const instantMin = 1_000_000_000_000;
+export const instantMax = 4_102_444_800_000;
+
+const receipt = shapeOf<Receipt>()({
+  index: z.int(),
+  status: z.union([z.literal(202), z.literal(400), z.literal(503)]),
+  id: z.string().optional(),
+  detail: z.string().optional(),
+});
+
+const receipts = shapeOf<Receipts>()({ data: z.array(receipt), ids: z.array(z.string()) });
+
+const status = shapeOf<Status>()({
+  version: z.string(),
+  now: instant,
+  principal: z.object({ name: z.string(), tenant: z.string(), roles }),
+  followers: z.int().describe("Clients that follow the event stream."),
+  service: z.record(z.string(), z.unknown()),
+});
+
+const problem = shapeOf<Problem>()({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  instance: z.string().optional(),
+  errors: z.array(z.object({ parameter: z.string(), detail: z.string() })).optional(),
+});
+
+const ready = z.object({
+  ok: z.boolean(),
+  checks: z.array(
+    shapeOf<Check>()({ name: z.string(), ok: z.boolean(), detail: z.string() }).partial({ detail: true }),
+  ),
+});
+
+/** Named shapes of the document, `#/components/schemas/<name>`. */
+export const schemas = {
+  Signal: signal,
+  Anomaly: anomaly,
+  Alert: alert,
+  Incident: incident,
+  Diagnosis: diagnosis,
+  LedgerEntry: ledgerEntry,
+  Recommendation: recommendation,
+  Change: change,
+  ChangeInput: changeInput,
+  Receipts: receipts,
+  Status: status,
+  Ready: ready,
+  Problem: problem,
+} as const;
+
+export type SchemaName = keyof typeof schemas;

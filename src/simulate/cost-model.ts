@@ -1,0 +1,74 @@
+// How long one engine step takes on a GPU: a roofline with published coefficients.
+import type { GpuSpec, ModelSpec } from "./hardware.ts";
+import { kvBytesPerToken } from "./hardware.ts";
+
+/** What one step computes. */
+export interface StepWork {
+  /** Tokens of prompts (or of recomputation after a preemption) in this step. */
+  prefillTokens: number;
+  /** Sum over prefill chunks of n * (s + n / 2): n tokens after s already in cache. */
+  prefillAttention: number;
+  /** Requests that get one token each. */
+  decodeTokens: number;
+  /** Tokens of context those requests read from the cache. */
+  decodeContext: number;
+  /** Requests in the step. */
+  batch: number;
+}
+
+export interface CostModel {
+  /** Milliseconds. */
+  stepMs(work: StepWork): number;
+  /** Milliseconds between arrival at the API server and the scheduler seeing the request. */
+  readonly admissionMs: number;
+}
+
+const kvReadFactor = 1.94710771;
+const weightReadFactor = 1.36252915;
+const layerMs = 0.03209546717;
+const requestMs = 0.00441684444;
+const stepOverheadMs = 0.126024825;
+const admissionMs = 15.563;
+/** Expert GEMMs on a default kernel configuration against a tuned one; an assumption, vLLM only says "sub-optimal". */
+const untunedExpertFactor = 1.15;
+
+/**
+ * Sources: coefficients of the inference-sim project's BLIS model (decode, weights, overheads); prefill as
+ * FLOPs / (peak * MFU), because BLIS' own prefill coefficient beats the hardware's peak. For a mixture of experts the
+ * weights read are those of the experts touched under uniform routing.
+ * Blind to: tensor parallelism, CUDA-graph batch padding, clock changes, skewed routing.
+ */
+export function createCostModel(
+  model: ModelSpec,
+  gpu: GpuSpec,
+  options: { readonly moeConfigTuned: boolean; readonly stepTimeFactor: number },
+): CostModel {
+  const attentionWeights = model.hidden * model.headDim * (2 * model.heads + 2 * model.kvHeads);
+  const feedForward = 3 * model.hidden * model.intermediate;
+  const moe = model.experts > 0;
+  const flopsPerToken = 2 * model.layers * (attentionWeights + feedForward * (moe ? model.expertsPerToken : 1));
+  const flopsPerAttention = 4 * model.layers * model.heads * model.headDim;
+  const usableFlopsPerMs = (gpu.peakFlops * gpu.prefillMfu) / 1000;
+  const bytesPerMs = gpu.bandwidthBytesPerSecond / 1000;
+  const kvMsPerToken = (kvReadFactor * kvBytesPerToken(model)) / bytesPerMs;
+  const readMs = (weights: number): number =>
+    (weightReadFactor * model.layers * weights * model.valueBytes) / bytesPerMs;
+  const denseReadMs = readMs(attentionWeights + (moe ? 0 : feedForward));
+  const expertFactor = options.moeConfigTuned ? 1 : untunedExpertFactor;
+  const expertReadMs = moe ? readMs(feedForward * model.experts) * expertFactor : 0;
+  const untouched = moe ? 1 - model.expertsPerToken / model.experts : 0;
+  const fixedMs = model.layers * layerMs + stepOverheadMs + denseReadMs;
+  const prefillFactor = moe ? expertFactor : 1;
+
+  function stepMs(work: StepWork): number {
+    const tokens = work.prefillTokens + work.decodeTokens;
+    const prefillMs =
+      ((work.prefillTokens * flopsPerToken + work.prefillAttention * flopsPerAttention) / usableFlopsPerMs) *
+      prefillFactor;
+    const kvMs = (work.decodeContext + work.decodeTokens) * kvMsPerToken;
+    const expertsMs = moe ? expertReadMs * (1 - untouched ** tokens) : 0;
+    return options.stepTimeFactor * (fixedMs + prefillMs + kvMs + expertsMs + work.batch * requestMs);
+  }
+
+  return { stepMs, admissionMs };
+}

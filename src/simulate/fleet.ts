@@ -1,0 +1,204 @@
+// A fleet of engine replicas behind a gateway, moved on by hand along virtual time.
+import type { Actions, Answer, Change, Request } from "./actions.ts";
+import { createActions } from "./actions.ts";
+import { scheduleFault } from "./faults.ts";
+import type { GatewayCounts } from "./gateway.ts";
+import { createGateway } from "./gateway.ts";
+import { type LogLine, startupLines, statsLine } from "./log-lines.ts";
+import { createRandom } from "./random.ts";
+import { createReplica, type Replica, startEngine } from "./replica.ts";
+import { createRequests } from "./requests.ts";
+import { createRollouts } from "./rollouts.ts";
+import type { Fault, Scenario } from "./scenario.ts";
+import { createTimeline } from "./timeline.ts";
+import { createArrivals } from "./workload.ts";
+
+/** A finished request, as an engine that traces tells it. Times are virtual milliseconds. */
+export interface FinishedRequest {
+  readonly id: number;
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  readonly reason: "stop" | "length";
+  readonly dispatchedAt: number;
+  readonly scheduledAt: number;
+  readonly firstTokenAt: number;
+  readonly finishedAt: number;
+}
+
+/** Where a fleet tells what happens; without one nothing is collected. */
+export interface FleetSink {
+  log?(replica: Replica, line: LogLine): void;
+  finished?(replica: Replica, request: FinishedRequest): void;
+  change?(change: Change): void;
+  event?(type: "fault" | "stopped" | "ready", text: string, atMs: number): void;
+}
+
+export interface Observation {
+  readonly nowMs: number;
+  readonly gateway: Readonly<GatewayCounts>;
+  /** Requests somebody waits for. */
+  readonly inFlight: number;
+  readonly replicas: readonly ReplicaObservation[];
+}
+
+export interface ReplicaObservation {
+  readonly name: string;
+  readonly state: "serving" | "starting";
+  readonly version: string;
+  readonly epoch: number;
+  readonly blocksTotal: number;
+  readonly blocksUsed: number;
+  /** Requests the engine holds now, whatever it last reported. */
+  readonly holds: number;
+  /** The process's own counters and histograms, live: copy what is to be kept. While starting: the dead process's. */
+  readonly stats: Replica["engine"]["stats"];
+}
+
+export interface Fleet {
+  readonly scenario: Scenario;
+  readonly nowMs: number;
+  readonly replicas: readonly Replica[];
+  /** Lets virtual time pass; going back throws. */
+  advance(toMs: number): void;
+  observe(): Observation;
+  /** Adds a fault to those of the scenario, at `atMs`. */
+  inject(fault: Fault, atMs: number): void;
+  /** Does what an operator asks for, with all its side effects, from now on. */
+  perform(request: Request, by: string): Answer;
+}
+
+const inFlightMax = 16_384;
+const statsEveryMs = 10_000;
+
+/** Everything follows from the scenario: the same one gives the same run, down to the byte. */
+export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
+  const requests = createRequests(inFlightMax);
+  const timeline = createTimeline();
+  const arrivals = createArrivals(scenario.workload, scenario.replicas, scenario.seed);
+  const replicas: Replica[] = [];
+  let nowMs = 0;
+
+  function onFinish(slot: number, atMs: number, reason: "stop" | "length"): void {
+    sink.finished?.(replicas[requests.replica[slot]!]!, {
+      id: requests.id[slot]!,
+      promptTokens: requests.promptTokens[slot]!,
+      generatedTokens: requests.generated[slot]!,
+      reason,
+      dispatchedAt: requests.dispatchedAt[slot]!,
+      scheduledAt: requests.scheduledAt[slot]!,
+      firstTokenAt: requests.firstTokenAt[slot]!,
+      finishedAt: atMs,
+    });
+    gateway.finished(slot);
+  }
+
+  for (let i = 0; i < scenario.replicas; i++) replicas.push(createReplica(scenario, i, requests, onFinish));
+  const gateway = createGateway(scenario, replicas, requests, timeline, createRandom(scenario.seed, "gateway"));
+  const rollouts = createRollouts(timeline, scenario.coldStartMs, {
+    stopped(replica, atMs) {
+      gateway.replicaDied(replica, replica.engine.slots(), atMs);
+      sink.event?.("stopped", `${replica.name} stopped`, atMs);
+    },
+    ready(replica, atMs) {
+      replica.engine = startEngine(scenario, replica.spec, requests, onFinish);
+      tellStart(replica, atMs);
+      sink.event?.("ready", `${replica.name} serves again`, atMs);
+    },
+  });
+  const actions: Actions = createActions(scenario, replicas, rollouts, gateway, (change) => sink.change?.(change));
+
+  function tellStart(replica: Replica, atMs: number): void {
+    if (sink.log === undefined) return;
+    for (const line of startupLines(scenario, replica, atMs)) sink.log(replica, line);
+    tellStats(replica, atMs);
+  }
+
+  /** The stats line of one process, every ten seconds while it lives and is not stuck. */
+  function tellStats(replica: Replica, fromMs: number): void {
+    const { epoch } = replica;
+    const before = { promptTokens: 0, generationTokens: 0 };
+    let stuckLines = 0;
+    const tell = (atMs: number): void => {
+      if (replica.epoch !== epoch || replica.state !== "serving") return;
+      const { stats, hung } = replica.engine;
+      // A stuck engine gets one line out that shows no throughput, then none.
+      stuckLines = hung ? stuckLines + 1 : 0;
+      const line = statsLine(atMs, stats, before, statsEveryMs);
+      if (line !== undefined && stuckLines <= 2) sink.log?.(replica, line);
+      before.promptTokens = stats.promptTokens;
+      before.generationTokens = stats.generationTokens;
+      timeline.add(atMs + statsEveryMs, tell);
+    };
+    timeline.add(fromMs + statsEveryMs, tell);
+  }
+
+  function inject(fault: Fault, atMs: number): void {
+    scheduleFault(fault, atMs, scenario, actions, timeline, (text, at) => sink.event?.("fault", text, at));
+  }
+
+  for (const replica of replicas) tellStart(replica, 0);
+  for (const fault of scenario.faults) inject(fault, fault.atMs);
+
+  function advance(toMs: number): void {
+    if (toMs < nowMs) throw new RangeError(`virtual time cannot go back from ${nowMs} to ${toMs}`);
+    for (;;) {
+      let next = arrivals.nextAt;
+      let stepping = -1;
+      for (let i = 0; i < replicas.length; i++) {
+        const replica = replicas[i]!;
+        if (replica.state !== "serving") continue;
+        const endsAt = replica.engine.stepEndsAt;
+        if (endsAt < next) {
+          next = endsAt;
+          stepping = i;
+        }
+      }
+      const due = timeline.nextAt;
+      if (Math.min(due, next) > toMs) break;
+      if (due <= next) {
+        nowMs = due;
+        timeline.runNext();
+      } else if (stepping >= 0) {
+        nowMs = next;
+        replicas[stepping]!.engine.step();
+      } else {
+        nowMs = next;
+        const { promptTokens, outputTokens } = arrivals.take();
+        gateway.arrive(promptTokens, outputTokens, nowMs);
+      }
+    }
+    nowMs = toMs;
+  }
+
+  return {
+    scenario,
+    get nowMs() {
+      return nowMs;
+    },
+    replicas,
+    advance,
+    inject,
+    observe: () => ({
+      nowMs,
+      gateway: { ...gateway.counts },
+      inFlight: gateway.inFlight,
+      replicas: replicas.map(observeReplica),
+    }),
+    perform: (request, by) => actions.perform(request, by, nowMs),
+  };
+}
+
+function observeReplica(replica: Replica): ReplicaObservation {
+  const { engine } = replica;
+  const alive = replica.state === "serving";
+  return {
+    name: replica.name,
+    state: replica.state,
+    version: replica.spec.version,
+    epoch: replica.epoch,
+    blocksTotal: engine.blocksTotal,
+    blocksUsed: alive ? engine.blocksUsed : 0,
+    holds: alive ? engine.running + engine.waiting : 0,
+    stats: engine.stats,
+  };
+}

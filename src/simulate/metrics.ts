@@ -1,0 +1,92 @@
+// The metrics of a vLLM process, declared once: the Prometheus page and the OTLP export are both made from this list.
+import type { Labels } from "../model/labels.ts";
+import { models } from "./hardware.ts";
+import type { Replica } from "./replica.ts";
+import type { Scenario } from "./scenario.ts";
+import type { EngineStats, Histogram } from "./stats.ts";
+
+export interface Sample {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+export type Family = {
+  /** As exposed: counters with `_total`, histograms without `_bucket`. */
+  readonly name: string;
+  readonly help: string;
+} & (
+  | { readonly kind: "gauge" | "counter"; samples(replica: Replica, scenario: Scenario): readonly Sample[] }
+  | { readonly kind: "histogram"; histogram(stats: EngineStats): Histogram }
+);
+
+/** Labels every engine metric carries. */
+export function engineLabels(scenario: Scenario): Labels {
+  return { model_name: models[scenario.model].name, engine: "0" };
+}
+
+export const families: readonly Family[] = [
+  gauge("num_requests_running", "Number of requests in model execution batches.", (stats) => stats.running),
+  gauge("num_requests_waiting", "Number of requests waiting to be processed.", (stats) => stats.waiting),
+  gauge("kv_cache_usage_perc", "KV-cache usage. 1 means 100 percent usage.", (stats) => stats.kvUsage),
+  counter("num_preemptions", "Cumulative number of preemption from the engine.", (stats) => stats.preemptions),
+  counter("prompt_tokens", "Number of prefill tokens processed.", (stats) => stats.promptTokens),
+  counter("generation_tokens", "Number of generation tokens processed.", (stats) => stats.generationTokens),
+  {
+    name: "vllm:request_success_total",
+    help: "Count of successfully processed requests.",
+    kind: "counter",
+    samples({ engine: { stats } }, scenario) {
+      const ends = { stop: stats.stopped, length: stats.lengthCapped, abort: stats.aborted };
+      return Object.entries(ends).map(([reason, value]) => ({
+        labels: { ...engineLabels(scenario), finished_reason: reason },
+        value,
+      }));
+    },
+  },
+  {
+    name: "vllm:cache_config_info",
+    help: "Information of the LLMEngine CacheConfig",
+    kind: "gauge",
+    samples: (replica) => [{ labels: cacheConfig(replica), value: 1 }],
+  },
+  histogram("time_to_first_token_seconds", "Histogram of time to first token in seconds.", (stats) => stats.ttft),
+  histogram("inter_token_latency_seconds", "Histogram of inter-token latency in seconds.", (stats) => stats.itl),
+  histogram("e2e_request_latency_seconds", "Histogram of e2e request latency in seconds.", (stats) => stats.e2e),
+  histogram("request_queue_time_seconds", "Histogram of time spent in WAITING phase for request.", (s) => s.queue),
+  histogram("request_prompt_tokens", "Number of prefill tokens processed.", (stats) => stats.promptLength),
+  histogram("request_generation_tokens", "Number of generation tokens processed.", (s) => s.generationLength),
+  histogram("iteration_tokens_total", "Histogram of number of tokens per engine_step.", (s) => s.iterationTokens),
+];
+
+function cacheConfig({ spec: { config }, engine }: Replica): Labels {
+  return {
+    block_size: String(config.block_size),
+    cache_dtype: "auto",
+    enable_prefix_caching: "False",
+    engine: "0",
+    gpu_memory_utilization: String(config.gpu_memory_utilization),
+    num_gpu_blocks: String(engine.blocksTotal),
+    swap_space: "4",
+  };
+}
+
+function gauge(name: string, help: string, read: (stats: EngineStats) => number): Family {
+  return scalar(`vllm:${name}`, help, "gauge", read);
+}
+
+function counter(name: string, help: string, read: (stats: EngineStats) => number): Family {
+  return scalar(`vllm:${name}_total`, help, "counter", read);
+}
+
+function scalar(name: string, help: string, kind: "gauge" | "counter", read: (stats: EngineStats) => number): Family {
+  return {
+    name,
+    help,
+    kind,
+    samples: ({ engine }, scenario) => [{ labels: engineLabels(scenario), value: read(engine.stats) }],
+  };
+}
+
+function histogram(name: string, help: string, read: (stats: EngineStats) => Histogram): Family {
+  return { name: `vllm:${name}`, help, kind: "histogram", histogram: read };
+}

@@ -1,0 +1,125 @@
+// One ClickHouse database, embedded or on a server, through the one client.
+import type { Agent } from "node:http";
+import { Readable } from "node:stream";
+import { ClickHouseLogLevel, type ClickHouseClient, type ClickHouseSettings, createClient } from "@clickhouse/client";
+import { backquote } from "./engine/sql-text.ts";
+import { engineCode, storeError } from "./errors.ts";
+
+export interface DatabaseOptions {
+  readonly url?: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly cluster?: string;
+  readonly database: string;
+  /** Leads to the embedded engine, instead of `url`. */
+  readonly agent?: Agent;
+}
+
+export type Parameters = Readonly<Record<string, unknown>>;
+
+export interface Database {
+  readonly name: string;
+  readonly cluster: string | undefined;
+  /** Rows as arrays of column values; 64-bit integers must be asked for as text. */
+  select<Row>(sql: string, parameters?: Parameters, settings?: ClickHouseSettings): Promise<Row[]>;
+  /** Rows as objects. */
+  objects<Row>(sql: string, parameters?: Parameters, settings?: ClickHouseSettings): Promise<Row[]>;
+  command(sql: string, parameters?: Parameters): Promise<void>;
+  /** An INSERT whose data are `body`. */
+  send(sql: string, body: readonly Uint8Array[], settings: ClickHouseSettings): Promise<void>;
+  /**
+   * Ends every statement whose text contains `marker` and waits until none runs; rejects while the database cannot be
+   * asked. The marker must not be part of any statement that may live.
+   */
+  quiet(marker: string, pause: () => Promise<void>): Promise<void>;
+  /** The table by its full name, quoted. */
+  table(name: string): string;
+  close(): Promise<void>;
+}
+
+const requestTimeoutMs = 120_000;
+/** Longest a read of ours may take in the engine, in seconds. */
+const readLimitSeconds = 60;
+
+/** Only makes the client; nothing is sent until it is used. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const client: ClickHouseClient = createClient({
+    url: options.url ?? "http://127.0.0.1",
+    ...(options.agent === undefined ? {} : { http_agent: options.agent }),
+    ...(options.username === undefined ? {} : { username: options.username }),
+    ...(options.password === undefined ? {} : { password: options.password }),
+    request_timeout: requestTimeoutMs,
+    max_open_connections: 12,
+    application: "homeostat",
+    // Errors come back as errors; the client's own log would say them twice.
+    log: { level: ClickHouseLogLevel.OFF },
+  });
+  const read = { max_execution_time: readLimitSeconds, output_format_json_quote_denormals: 1 } as const;
+  const ask = async (
+    query: string,
+    format: "JSONCompactEachRow" | "JSONEachRow",
+    query_params: Parameters | undefined,
+    settings: ClickHouseSettings | undefined,
+  ) =>
+    await named(() =>
+      client.query({
+        query,
+        format,
+        clickhouse_settings: { ...read, ...settings },
+        ...(query_params === undefined ? {} : { query_params: { ...query_params } }),
+      }),
+    );
+  const select: Database["select"] = async <Row>(sql: string, parameters?: Parameters, settings?: ClickHouseSettings) => {
+    const result = await ask(sql, "JSONCompactEachRow", parameters, settings);
+    return await named(() => result.json<Row>());
+  };
+
+  return {
+    name: options.database,
+    cluster: options.cluster,
+    select,
+    async objects<Row>(sql: string, parameters?: Parameters, settings?: ClickHouseSettings) {
+      const result = await ask(sql, "JSONEachRow", parameters, settings);
+      return await named(() => result.json<Row>());
+    },
+    async command(query, parameters) {
+      const query_params = parameters === undefined ? {} : { query_params: { ...parameters } };
+      await named(() => client.command({ query, ...query_params }));
+    },
+    async send(query, body, clickhouse_settings) {
+      await named(async () => {
+        const values = Readable.from(body, { objectMode: false });
+        const { stream } = await client.exec({ query, values, clickhouse_settings });
+        for await (const _ of stream);
+      });
+    },
+    async quiet(marker, pause) {
+      const processes =
+        options.cluster === undefined
+          ? "system.processes"
+          : `clusterAllReplicas(${backquote(options.cluster)}, system.processes)`;
+      const on = options.cluster === undefined ? "" : ` ON CLUSTER ${backquote(options.cluster)}`;
+      // Cut in two, so that neither of these statements contains the marker.
+      const where = "position(query, concat({head:String}, {tail:String})) > 0";
+      const parts = { head: marker.slice(0, 4), tail: marker.slice(4) };
+      for (;;) {
+        const running = await select(`SELECT query_id FROM ${processes} WHERE ${where}`, parts);
+        if (running.length === 0) return;
+        await named(() => client.command({ query: `KILL QUERY${on} WHERE ${where} ASYNC`, query_params: { ...parts } }));
+        await pause();
+      }
+    },
+    table: (name) => `${backquote(options.database)}.${backquote(name)}`,
+    close: () => client.close(),
+  };
+}
+
+/** Errors with the engine's code pass as they are; all others mean that it could not be reached. */
+async function named<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (engineCode(error) !== undefined) throw error;
+    throw storeError("unavailable", `The database cannot be reached: ${String(error)}. It is tried again.`, error);
+  }
+}

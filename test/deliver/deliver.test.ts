@@ -1,0 +1,211 @@
+// Webhooks against real receivers on loopback: signed, retried, durable, and sent nowhere they should not go.
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { Webhook } from "standardwebhooks";
+import { afterEach, expect, test } from "vitest";
+import { createDeliver, type Deliver, type DeliverOptions } from "../../src/deliver/deliver.ts";
+import type { OutgoingMessage } from "../../src/model/ports/notifier.ts";
+import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
+import { type MemoryRecords, memoryRecords } from "./memory-records.ts";
+
+const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+const otherSecret = `whsec_${Buffer.alloc(24, 9).toString("base64")}`;
+const message: OutgoingMessage = { id: "m-1", receiver: "ops", type: "action.requested", data: { n: 1 } };
+
+interface Seen {
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: string;
+}
+type Answer = (response: http.ServerResponse, count: number) => void;
+
+const cleanup: (() => Promise<unknown> | unknown)[] = [];
+afterEach(async () => {
+  for (const undo of cleanup.splice(0).reverse()) await undo();
+});
+
+async function receiver(answer: Answer): Promise<{ url: string; seen: Seen[] }> {
+  const seen: Seen[] = [];
+  const server = http.createServer((request, response) => {
+    let body = "";
+    request.on("data", (chunk) => (body += chunk));
+    request.on("end", () => {
+      seen.push({ headers: request.headers, body });
+      answer(response, seen.length);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  cleanup.push(() => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, seen };
+}
+
+function deliverTo(
+  url: string,
+  options: Partial<DeliverOptions> = {},
+  records: MemoryRecords = memoryRecords(),
+): { deliver: Deliver; records: MemoryRecords } {
+  const deliver = createDeliver(
+    {
+      receivers: [{ name: "ops", url, secret }],
+      allow: ["127.0.0.0/8"],
+      backoff: { firstMs: 1, maxMs: 2 },
+      ...options,
+    },
+    { records, telemetry: silentTelemetry, now: () => Date.now() },
+  );
+  cleanup.push(() => deliver[Symbol.asyncDispose]());
+  return { deliver, records };
+}
+
+const answering = (...statuses: number[]): Answer => {
+  return (response, count) => response.writeHead(statuses[Math.min(count, statuses.length) - 1]!).end();
+};
+
+test("a delivered message carries a signature that the reference library accepts", async () => {
+  const { url, seen } = await receiver(answering(204));
+  const { deliver, records } = deliverTo(url);
+  expect(await deliver.send(message)).toEqual({ kind: "delivered", status: 204, attempts: 1 });
+  const { headers, body } = seen[0]!;
+  const verified = new Webhook(secret).verify(body, headers as Record<string, string>);
+  expect(verified).toMatchObject({ type: "action.requested", data: { n: 1 } });
+  expect(() => new Webhook(otherSecret).verify(body, headers as Record<string, string>)).toThrow();
+  expect(() => new Webhook(secret).verify(`${body} `, headers as Record<string, string>)).toThrow();
+  expect(records.all.deliveries).toMatchObject([{ id: "m-1", state: "delivered", attempts: 1, status: 204 }]);
+});
+
+test("while a secret is rotated, both the old and the new one verify", async () => {
+  const { url, seen } = await receiver(answering(200));
+  const { deliver } = deliverTo(url, { receivers: [{ name: "ops", url, secret: [secret, otherSecret] }] });
+  await deliver.send(message);
+  for (const key of [secret, otherSecret]) {
+    new Webhook(key).verify(seen[0]!.body, seen[0]!.headers as Record<string, string>);
+  }
+});
+
+test("the outbox holds the message before the first attempt", async () => {
+  const order: string[] = [];
+  const { url } = await receiver((response) => {
+    order.push("received");
+    response.end();
+  });
+  const records = memoryRecords();
+  records.onPut = (kind, [record]) => order.push(`${kind} ${(record as { state: string }).state}`);
+  await deliverTo(url, {}, records).deliver.send(message);
+  expect(order).toEqual(["deliveries pending", "received", "deliveries delivered"]);
+});
+
+test.each([408, 425, 429, 500, 503])("%i is tried again with the same id and a fresh signature", async (status) => {
+  const { url, seen } = await receiver(answering(status, status, 200));
+  expect(await deliverTo(url).deliver.send(message)).toEqual({ kind: "delivered", status: 200, attempts: 3 });
+  expect(seen.map(({ headers }) => headers["webhook-id"])).toEqual(["m-1", "m-1", "m-1"]);
+  for (const { headers, body } of seen) new Webhook(secret).verify(body, headers as Record<string, string>);
+});
+
+test.each([400, 401, 404, 410, 422])("%i is final", async (status) => {
+  const { url, seen } = await receiver(answering(status));
+  const { deliver, records } = deliverTo(url);
+  expect(await deliver.send(message)).toMatchObject({ kind: "failed", attempts: 1 });
+  expect(seen).toHaveLength(1);
+  expect(records.all.deliveries).toMatchObject([{ state: "failed", status }]);
+});
+
+test("a redirect is not followed", async () => {
+  const inner = await receiver(answering(200));
+  const { url } = await receiver((response) => response.writeHead(307, { location: inner.url }).end());
+  expect(await deliverTo(url).deliver.send(message)).toMatchObject({ kind: "failed" });
+  expect(inner.seen).toHaveLength(0);
+});
+
+test("it gives up after the configured number of tries", async () => {
+  const { url, seen } = await receiver(answering(500));
+  expect(await deliverTo(url, { maxAttempts: 3 }).deliver.send(message)).toMatchObject({ kind: "failed", attempts: 3 });
+  expect(seen).toHaveLength(3);
+});
+
+test("a receiver that breaks the connection or never answers is tried again", async () => {
+  const { url } = await receiver((response, count) => {
+    if (count === 1) response.destroy();
+    else if (count > 2) response.end();
+  });
+  const options = { receivers: [{ name: "ops", url, secret, timeoutMs: 100 }] };
+  expect(await deliverTo(url, options).deliver.send(message)).toMatchObject({ kind: "delivered", attempts: 3 });
+});
+
+test("an endless answer is cut off and still counts", async () => {
+  const { url } = await receiver((response) => {
+    response.writeHead(200);
+    const pour = (): void => {
+      while (!response.destroyed && response.write(Buffer.alloc(16_384)));
+      response.once("drain", pour);
+    };
+    pour();
+  });
+  expect(await deliverTo(url).deliver.send(message)).toMatchObject({ kind: "delivered" });
+});
+
+test("the same id sent twice reaches the receiver once, also after it was delivered", async () => {
+  const { url, seen } = await receiver(answering(200));
+  const { deliver } = deliverTo(url);
+  await Promise.all([deliver.send(message), deliver.send(message)]);
+  expect(await deliver.send(message)).toMatchObject({ kind: "delivered", attempts: 1 });
+  expect(seen).toHaveLength(1);
+});
+
+test("what a stopped run left in the outbox is sent by the next one", async () => {
+  let ready: () => void = () => {};
+  const asked = new Promise<void>((resolve) => (ready = resolve));
+  const { url, seen } = await receiver((response, count) => {
+    if (count === 1) ready();
+    else response.end();
+  });
+  const records = memoryRecords();
+  const first = deliverTo(url, {}, records).deliver;
+  const outcome = first.send(message);
+  await asked;
+  await first[Symbol.asyncDispose]();
+  expect(await outcome).toMatchObject({ kind: "failed" });
+  expect(records.all.deliveries).toMatchObject([{ state: "pending" }]);
+  const second = deliverTo(url, {}, records).deliver;
+  expect(await second.resume()).toBe(1);
+  expect(await second.send(message)).toMatchObject({ kind: "delivered" });
+  expect(seen.map(({ body }) => body)).toEqual([seen[0]!.body, seen[0]!.body]);
+});
+
+test("a full queue, an unknown receiver and a body that is too large are refused with a reason", async () => {
+  const { url } = await receiver(() => {});
+  const { deliver } = deliverTo(url, { maxPending: 1, maxBodyBytes: 1000 });
+  expect(await deliver.send({ ...message, receiver: "nobody" })).toMatchObject({ kind: "failed", attempts: 0 });
+  expect(await deliver.send({ ...message, data: { text: "x".repeat(2000) } })).toMatchObject({ kind: "failed" });
+  void deliver.send(message);
+  expect(await deliver.send({ ...message, id: "m-2" })).toMatchObject({
+    kind: "failed",
+    reason: "1 messages are waiting already",
+  });
+});
+
+test("nothing goes out when the outbox cannot hold it", async () => {
+  const { url, seen } = await receiver(answering(200));
+  const records = memoryRecords();
+  records.onPut = () => {
+    throw new Error("disk full");
+  };
+  expect(await deliverTo(url, {}, records).deliver.send(message)).toMatchObject({ kind: "failed", attempts: 0 });
+  expect(seen).toHaveLength(0);
+});
+
+test("a receiver on a private address is refused unless it is allowed", async () => {
+  const { url, seen } = await receiver(answering(200));
+  const outcome = await deliverTo(url, { allow: [] }).deliver.send(message);
+  expect(outcome).toMatchObject({ kind: "failed", attempts: 1 });
+  expect(outcome.kind === "failed" && outcome.reason).toContain("deliver.allow");
+  expect(seen).toHaveLength(0);
+});
+
+test("a secret that is not one stops the start and is not repeated in the message", () => {
+  const start = (): unknown =>
+    deliverTo("https://example.com/", { receivers: [{ name: "ops", url: "x", secret: "whsec_hunter2" }] });
+  expect(start).toThrow(/receiver ops/);
+  expect(start).not.toThrow(/hunter2/);
+});

@@ -1,0 +1,114 @@
+// What the tests of show share: a real server on a free port over records kept in memory.
+import { request as httpRequest } from "node:http";
+import type { ChangeEvent } from "../../src/model/change.ts";
+import type { RecordKind, Records, RecordTypes } from "../../src/model/ports/records.ts";
+import type { Telemetry } from "../../src/model/ports/telemetry.ts";
+import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
+import type { SignalView } from "../../src/show/contract.ts";
+import { createEventFeed } from "../../src/show/event-feed.ts";
+import { collections, type StoredCollection } from "../../src/show/records.ts";
+import type { ShowDeps } from "../../src/show/route.ts";
+import { type Show, type ShowOptions, startShow } from "../../src/show/show.ts";
+
+export const now = Date.parse("2026-03-01T12:00:00Z");
+
+export type Kept = Partial<{ [K in RecordKind]: RecordTypes[K][] }>;
+
+/** Records as the store promises them: newest first, by range, id and limit. */
+export function memoryRecords(kept: Kept): Records {
+  const idOf = (kind: RecordKind, record: unknown): string =>
+    kind === "actions" ? (record as RecordTypes["actions"]).action.id : (record as { id: string }).id;
+  return {
+    async put(kind, records) {
+      kept[kind] = [...((kept[kind] ?? []) as typeof records), ...records] as never;
+    },
+    async list(kind, query = {}) {
+      const { timeOf } = collections[kind as StoredCollection] as { timeOf: (record: unknown) => number };
+      const all = (kept[kind] ?? []) as unknown[];
+      const found = all
+        .filter((one) => query.id === undefined || idOf(kind, one) === query.id)
+        .filter((one) => !query.range || (timeOf(one) >= query.range.from && timeOf(one) < query.range.to))
+        .map((one, place) => ({ one, place }))
+        .sort((a, b) => timeOf(b.one) - timeOf(a.one) || b.place - a.place)
+        .map(({ one }) => one);
+      return found.slice(0, Math.min(query.limit ?? 100, 1000)) as never;
+    },
+  };
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export interface World {
+  readonly show: Show;
+  readonly kept: Kept;
+  readonly changes: ChangeEvent[];
+  readonly deps: ShowDeps;
+  readonly counted: Map<string, number>;
+  get(path: string, init?: RequestInit): Promise<Response>;
+  /** The JSON of a path that lists, and of one that gives a single record. */
+  page(path: string): Promise<{ readonly data: readonly Row[]; readonly next?: string }>;
+  one(path: string): Promise<{ readonly data: Row; readonly history?: readonly Row[] }>;
+}
+
+export async function openWorld(
+  over: { deps?: Partial<ShowDeps>; options?: Partial<ShowOptions>; kept?: Kept; signals?: SignalView[] } = {},
+): Promise<World> {
+  const kept = over.kept ?? {};
+  const changes: ChangeEvent[] = [];
+  const counted = new Map<string, number>();
+  const telemetry: Telemetry = {
+    ...silentTelemetry,
+    count(name, amount = 1, attributes = {}) {
+      const key = `${name} ${attributes["reason"] ?? ""}`.trim();
+      counted.set(key, (counted.get(key) ?? 0) + amount);
+    },
+  };
+  const deps: ShowDeps = {
+    records: memoryRecords(kept),
+    changes: {
+      add: async (event) => void changes.push(event),
+      within: async ({ from, to }) => changes.filter((event) => event.at >= from && event.at < to),
+    },
+    feed: createEventFeed(telemetry),
+    signals: () => over.signals ?? [],
+    status: () => ({ judgedThrough: now }),
+    metrics: () => "# TYPE homeostat_up gauge\nhomeostat_up 1\n",
+    checks: async () => [{ name: "store", ok: true, detail: "answers" }],
+    telemetry,
+    now: () => now,
+    ...over.deps,
+  };
+  const show = await startShow({ host: "127.0.0.1", port: 0, version: "1.2.3", ...over.options }, deps);
+  const get = (path: string, init?: RequestInit): Promise<Response> => fetch(show.url + path, init);
+  const json = async (path: string): Promise<never> => (await (await get(path)).json()) as never;
+  return { show, kept, changes, deps, counted, get, page: json, one: json };
+}
+
+export function postJson(body: unknown, headers: Record<string, string> = {}): RequestInit {
+  return {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  };
+}
+
+/** A request with exactly these headers and this path, which fetch would tidy. */
+export function raw(
+  port: number,
+  path: string,
+  headers: Record<string, string> = {},
+  method = "GET",
+): Promise<{ status: number; headers: Record<string, unknown>; text: string }> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ host: "127.0.0.1", port, path, method, headers }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        text += chunk;
+      });
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
+    });
+    request.on("error", reject);
+    request.end();
+  });
+}
