@@ -31,7 +31,7 @@ export function remedyFor(diagnosis: Diagnosis, mode: FailureMode, now: Instant)
   if (cause === undefined || cause.failureMode !== mode.id || cause.for.length < evidenceMin) return undefined;
   const change = cause.for.find(({ kind, ref }) => kind === "change" && ref !== undefined && ref === cause.trigger);
   for (const remedy of mode.remedies) {
-    const action = fit(remedy, mode, diagnosis, cause, change, now);
+    const action = actionFor(remedy, mode, diagnosis, cause, change, now);
     if (action !== undefined) return { origin: "diagnosis", action };
   }
   return undefined;
@@ -45,7 +45,7 @@ export function bindCheck(check: CheckSpec, entity: EntityId, before: Instant): 
   return { ...check, expr: check.expr.replace(/\$(entity|before)\b/g, (name) => values[name] ?? name) };
 }
 
-function fit(
+function actionFor(
   remedy: RemedySpec,
   mode: FailureMode,
   diagnosis: Diagnosis,

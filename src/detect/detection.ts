@@ -5,7 +5,7 @@ import type { Detector } from "../model/detector.ts";
 import type { Frame } from "../model/frame.ts";
 import type { Exclusions } from "../model/ports/exclusions.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import { signals } from "../model/signal.ts";
+import { type SignalId, signals } from "../model/signal.ts";
 import type { DurationMs } from "../model/time.ts";
 import { createCalibrator } from "./calibrator.ts";
 import { createDecider, poolOf } from "./decider.ts";
@@ -134,7 +134,7 @@ export async function createDetection(options: DetectionOptions, deps: Detection
     for (let row = 0; row < batch.rows; row++) {
       const entity = frame.entities[Math.floor(row / perEntity)];
       if (entity === undefined) continue;
-      const signal = feature === "levels" ? (signals[row % perEntity]?.id ?? "joint") : "joint";
+      const signal: SignalId | "joint" = feature === "levels" ? (signals[row % perEntity]?.id ?? "joint") : "joint";
       const explain = () => detector.explain(batch, row);
       const verdict = { detector: kind.kind, entity, signal, value: batch.values[row] as number, explain };
       // From here on the scores are the held ones, which is what is calibrated.

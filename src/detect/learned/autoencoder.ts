@@ -19,6 +19,10 @@ export interface Autoencoder extends Detector<"entity"> {
   examine(batch: EntityBatch, out: Float64Array): Explanation;
 }
 
+export interface AutoencoderKind extends Omit<DetectorKind<"entity">, "create"> {
+  create(snapshot?: Uint8Array): Autoencoder;
+}
+
 /** Residual sigmas either side of what the network expects. */
 const bandSigmas = 3;
 
@@ -28,10 +32,7 @@ const bandSigmas = 3;
  * own recent level. Blind to anything its training fleets did in health, and to a fault that moves all signals together
  * as load does. The network is called in one batch for all rows.
  */
-export async function autoencoderKind(
-  saved: SavedModel,
-  loaded: LoadedTensorFlow,
-): Promise<DetectorKind<"entity"> & { create(snapshot?: Uint8Array): Autoencoder }> {
+export async function autoencoderKind(saved: SavedModel, loaded: LoadedTensorFlow): Promise<AutoencoderKind> {
   const { tf, layers } = loaded;
   const network = await layers.loadLayersModel(
     tf.io.fromMemory(partsOf(saved) as Parameters<typeof tf.io.fromMemory>[0]),

@@ -90,10 +90,9 @@ export async function startLearned(
         resolve(name);
       };
     });
-    if (backend === undefined) {
-      fail("it did not start in time");
-      return;
-    }
+    if (backend === undefined) fail("it did not start in time");
+    // Empty: it failed, and has said why.
+    if (backend === undefined || backend === "") return;
     state = backend;
     telemetry.log.info("learned detection runs", { backend, model: modelName });
   }

@@ -3,7 +3,7 @@ import type { DurationMs } from "../../model/time.ts";
 import { parseDuration } from "../../model/time.ts";
 import type { ParsedQuery } from "../../promql/ast.ts";
 import { parseQuery } from "../../promql/parse.ts";
-import type { Rule, RuleGroup } from "./rule-file.ts";
+import type { Rule, RuleGroup } from "./rule.ts";
 import type { Template } from "./template.ts";
 import { compileTemplate } from "./template.ts";
 import type { Position, YamlFile, YamlPath } from "./yaml.ts";
