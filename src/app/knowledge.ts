@@ -1,12 +1,12 @@
 // What users edit and Homeostat knows: rule files, signal mappings, failure modes, connectors. Loaded once, all mistakes told.
 import { existsSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import { loadConnectors, type ConnectorSpec } from "../act/connectors.ts";
-import { parseRuleFile, type RuleFile } from "../detect/rules/parse.ts";
+import { type ConnectorSpec, loadConnectors } from "../act/connectors.ts";
+import { parseRuleFile, type RuleFile } from "../detect/rules/rule-file.ts";
 import { loadFailureModes } from "../diagnose/failure-modes.ts";
 import type { FailureMode } from "../model/failure-mode.ts";
 import type { Mistake } from "../model/yaml.ts";
-import { loadSignalMappings, type SignalMapping } from "../observe/mappings.ts";
+import { parseMappings, type SignalMapping } from "../observe/mapping.ts";
 import type { Config } from "./config-schema.ts";
 import { readFolder, readOne, shipped } from "./paths.ts";
 
@@ -24,19 +24,27 @@ export function loadKnowledge(config: Config): Knowledge {
   for (const path of rulePaths(config, mistakes)) {
     const { name, text } = readOne(path);
     const parsed = parseRuleFile(name, text);
-    mistakes.push(...parsed.mistakes);
+    mistakes.push(...parsed.mistakes.map(({ what, mend, ...place }) => ({ ...place, says: `${what}; ${mend}` })));
     if (parsed.file !== undefined) ruleFiles.push(parsed.file);
   }
-  const mappings = loadSignalMappings(readFolder(shipped.signals, ".yaml"));
+  const mappings = parseMappings(readFolder(shipped.signals, ".yaml").map(({ name, text }) => ({ path: name, text })));
   const modes = loadFailureModes(readFolder(shipped.failureModes, ".yaml"));
   const connectors = loadConnectors(readFolder(shipped.connectors, ".yaml"));
-  mistakes.push(...mappings.mistakes, ...modes.mistakes, ...connectors.mistakes);
+  mistakes.push(...modes.mistakes, ...connectors.mistakes);
+  // These name their file and line themselves.
+  mistakes.push(...mappings.mistakes.map((says) => ({ file: "signals", line: 0, column: 0, says })));
   return { ruleFiles, mappings: mappings.mappings, modes: modes.modes, connectors: connectors.connectors, mistakes };
 }
 
 function rulePaths(config: Config, mistakes: Mistake[]): readonly string[] {
-  const packs = config.rules.packs.map((pack) => ({ from: `rules.packs: ${pack}`, path: join(shipped.packs, `${pack}.rules.yaml`) }));
-  const own = config.rules.files.map((file) => ({ from: `rules.files: ${file}`, path: isAbsolute(file) ? file : resolve(file) }));
+  const packs = config.rules.packs.map((pack) => ({
+    from: `rules.packs: ${pack}`,
+    path: join(shipped.packs, `${pack}.rules.yaml`),
+  }));
+  const own = config.rules.files.map((file) => ({
+    from: `rules.files: ${file}`,
+    path: isAbsolute(file) ? file : resolve(file),
+  }));
   return [...packs, ...own].flatMap(({ from, path }) => {
     if (existsSync(path)) return [path];
     mistakes.push({ file: from, line: 0, column: 0, says: `there is no file ${path}; correct the name` });

@@ -4,9 +4,9 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createAct } from "../act/act.ts";
 import { remedyFor } from "../act/remedy.ts";
+import { createDeliver } from "../deliver/deliver.ts";
 import { createDetection } from "../detect/detection.ts";
 import { createRules } from "../detect/rules/engine.ts";
-import { createDeliver } from "../deliver/deliver.ts";
 import { createDiagnosis } from "../diagnose/diagnose.ts";
 import type { Clock } from "../model/clock.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
@@ -17,12 +17,14 @@ import { startShow } from "../show/show.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createTune } from "../tune/tune.ts";
 import { userError } from "./command.ts";
-import type { Config } from "./config-schema.ts";
 import { formatMistakes } from "./config.ts";
+import type { Config } from "./config-schema.ts";
 import { loadKnowledge } from "./knowledge.ts";
+import { latestSignals } from "./latest-signals.ts";
 import { shipped, version } from "./paths.ts";
 import { createPipeline } from "./pipeline.ts";
 import { createReadiness } from "./readiness.ts";
+import { openState } from "./state.ts";
 import type { AppTelemetry } from "./telemetry.ts";
 import { createUndo } from "./undo.ts";
 
@@ -51,15 +53,34 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const store = await openStore(storeOptions(config, directory), telemetry);
     undo.push("store", () => store[Symbol.asyncDispose]());
 
-    const head = createHead({ ...headOptions(config), mappings: knowledge.mappings }, { reader: store.reader, telemetry });
+    const head = createHead(
+      { ...headOptions(config), mappings: knowledge.mappings },
+      { reader: store.reader, telemetry },
+    );
+    const state = await openState(join(directory, "state"), telemetry);
+    const [baselines, alerts, incidents] = await Promise.all(
+      ["baselines", "alerts", "incidents"].map((name) => state.load(name)),
+    );
     const exclusions = { current: () => diagnose.exclusions() };
     const detection = await createDetection(
-      { falseEpisodesPerWeek: config.detect.falseEpisodesPerWeek, stepMs: config.observe.step },
-      { exclusions, telemetry, ...(config.detect.learned ? { modelsDirectory: shipped.models } : {}) },
+      {
+        falseEpisodesPerWeek: config.detect.falseEpisodesPerWeek,
+        stepMs: config.observe.step,
+        ...(baselines === undefined ? {} : { snapshot: baselines }),
+      },
+      { exclusions, telemetry, modelsDirectory: config.detect.learned ? shipped.models : "" },
     );
     undo.push("detection", () => detection[Symbol.asyncDispose]());
-    const rules = createRules(knowledge.ruleFiles, { source: head, telemetry });
-    const diagnose = createDiagnosis(knowledge.modes, { source: head, changes: store.changes, logs: store.logs, telemetry });
+    const rules = createRules(knowledge.ruleFiles, { source: head, telemetry }, text(alerts));
+    const diagnose = createDiagnosis(knowledge.modes, {
+      source: head,
+      changes: store.changes,
+      logs: store.logs,
+      telemetry,
+    });
+
+    const openIncidents = text(incidents);
+    if (openIncidents !== undefined) diagnose.restore(parseJson(openIncidents));
 
     const deliver = createDeliver(
       { receivers: config.deliver.receivers, allow: config.deliver.allow },
@@ -71,11 +92,20 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { policies: config.act.policies, connectors: knowledge.connectors },
       { notifier: deliver, records: store.records, source: head, telemetry },
     );
+    await act.restore();
     const tune = createTune({ source: head, logs: store.logs, telemetry });
-    const feed = createEventFeed();
+    const feed = createEventFeed(telemetry);
 
     const pipeline = createPipeline({
-      head, detection, rules, diagnose, act, tune, remedyFor, feed, telemetry,
+      head,
+      detection,
+      rules,
+      diagnose,
+      act,
+      tune,
+      remedyFor,
+      feed,
+      telemetry,
       modes: knowledge.modes,
       records: store.records,
     });
@@ -86,8 +116,13 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
         records: store.records,
         changes: announced(store, feed),
         feed,
-        signals: () => head.latest(),
-        status: () => ({ version, store: store.info(), baseline: detection.baseline(), judgedThrough: pipeline.judgedThrough() }),
+        signals: () => latestSignals(head, clock.now()),
+        status: () => ({
+          version,
+          store: store.info(),
+          baseline: detection.baseline(),
+          judgedThrough: pipeline.judgedThrough(),
+        }),
         metrics: () => telemetry.metricsText(),
         checks: readiness.checks,
         telemetry,
@@ -98,6 +133,14 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const receive = await openReceive(receiveOptions(config), { journal: store.journal, telemetry, now: Date.now });
     undo.push("receive", () => receive[Symbol.asyncDispose]());
 
+    const remember = async (): Promise<void> => {
+      await state.save("baselines", await detection.snapshot());
+      await state.save("alerts", encoder.encode(rules.snapshot()));
+      await state.save("incidents", encoder.encode(JSON.stringify(diagnose.snapshot())));
+    };
+    undo.push("state", remember);
+    const saving = clock.every("30 * * * * *", "state", remember);
+    undo.push("saving", () => saving.stop());
     const tick = clock.every(config.observe.tick, "tick", (now) => readiness.watch(() => pipeline.tick(now)));
     undo.push("tick", () => tick.stop());
 
@@ -105,15 +148,38 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const summary = `OTLP on ${otlpUrl} and gRPC ${receive.grpcPort}, API on ${show.url}, ${describeStore(store, directory)}`;
     feed.publish({ type: "started", at: clock.now(), text: summary, data: { otlpUrl, apiUrl: show.url } });
     const grpcUrl = `http://${shownHost(config.receive.host)}:${receive.grpcPort}`;
-    return { feed, store, otlpUrl, grpcUrl, apiUrl: show.url, summary, [Symbol.asyncDispose]: () => undo[Symbol.asyncDispose]() };
+    return {
+      feed,
+      store,
+      otlpUrl,
+      grpcUrl,
+      apiUrl: show.url,
+      summary,
+      [Symbol.asyncDispose]: () => undo[Symbol.asyncDispose](),
+    };
   } catch (error) {
     await undo[Symbol.asyncDispose]();
     throw error;
   }
 }
 
+const encoder = new TextEncoder();
+
+function text(bytes: Uint8Array | undefined): string | undefined {
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+}
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
 function storeOptions(config: Config, directory: string) {
-  const { url, username, password, cluster, database, backlogLimitMib, diskFloorMib, engineMemoryMib, retentionDays } = config.store;
+  const { url, username, password, cluster, database, backlogLimitMib, diskFloorMib, engineMemoryMib, retentionDays } =
+    config.store;
   return {
     ...(url === undefined ? {} : { url }),
     ...(username === undefined ? {} : { username }),
@@ -155,7 +221,9 @@ function makeDirectory(directory: string): void {
     mkdirSync(directory, { recursive: true });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw userError(`cannot make the data directory ${directory} (${why}); set dataDirectory to a place that can be written`);
+    throw userError(
+      `cannot make the data directory ${directory} (${why}); set dataDirectory to a place that can be written`,
+    );
   }
 }
 
@@ -165,5 +233,7 @@ function shownHost(host: string): string {
 
 function describeStore(store: Store, directory: string): string {
   const info = store.info();
-  return info.mode === "embedded" ? `embedded ClickHouse ${info.engineVersion} in ${directory}` : `ClickHouse ${info.engineVersion}`;
+  return info.mode === "embedded"
+    ? `embedded ClickHouse ${info.engineVersion} in ${directory}`
+    : `ClickHouse ${info.engineVersion}`;
 }

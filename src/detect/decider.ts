@@ -20,29 +20,41 @@ export interface DeciderOptions {
   readonly acceptAfterMs: DurationMs;
 }
 
-/** One score of one series, with what is needed to tell of it. */
-export interface Verdict {
+/** What one detector says of one frame: rows of an entity lie together, one for each of `signals`. */
+export interface Lane {
   readonly detector: string;
-  readonly entity: Entity;
-  readonly signal: SignalId | "joint";
-  readonly value: number;
-  readonly score: number;
+  readonly entities: readonly Entity[];
+  readonly signals: readonly (SignalId | "joint")[];
+  /** Pool each of `signals` is calibrated in. */
+  readonly pools: readonly string[];
+  /** Stable numbers of the rows. */
+  readonly slots: Int32Array;
+  readonly values: Float64Array;
+  readonly scores: Float64Array;
   /** Called only when there is something to tell. */
-  readonly explain: () => DetectorView;
+  explain(row: number): DetectorView;
 }
 
 export interface Decider {
   /** Tells how many series will be judged at this step: the budget is shared between them. */
   begin(looks: number): void;
-  /** Judges one score; what it changes is added to `out`. Returns the held score, which is what is calibrated. */
-  judge(verdict: Verdict, at: Instant, out: Anomaly[]): number;
+  /** Judges every row; what that changes is added to `out`. Writes the held scores, which are what is calibrated, to `held`. */
+  judge(lane: Lane, at: Instant, held: Float64Array, out: Anomaly[]): void;
   /** Whether an entity's points at `at` lie inside an episode of its own. */
   shadow(entity: EntityId, at: Instant): Shadow;
-  /** Lets go of tracks not judged since `before`. */
+  /** Lets go of series not judged since `before`. */
   forget(before: Instant): void;
   /** Episodes as plain JSON, to go on after a restart. */
   snapshot(): unknown;
   restore(open: unknown): void;
+}
+
+/** One row, as the telling needs it. */
+interface Verdict {
+  readonly detector: string;
+  readonly entity: Entity;
+  readonly signal: SignalId | "joint";
+  readonly value: number;
 }
 
 interface Series {
@@ -65,9 +77,10 @@ const worseFactor = 1e-3;
 export function createDecider(options: DeciderOptions, calibrator: Calibrator): Decider {
   const persistSteps = Math.min(3, Math.max(2, Math.round(15_000 / options.stepMs)));
   const episodeOptions: EpisodeOptions = { persistSteps, calmMs: 60_000, mergeMs: 120_000, forgetMs: 300_000 };
-  const byKey = new Map<string, Series>();
+  const byDetector = new Map<string, (Series | undefined)[]>();
   const shadows = createShadows(options.acceptAfterMs);
   const limits = { openTail: openTailMax, calmTail: Math.sqrt(openTailMax) };
+  const tails = { held: 1, now: 1 };
 
   return {
     begin(looks) {
@@ -75,41 +88,73 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
       limits.openTail = Math.min(openTailMax, budget);
       limits.calmTail = Math.sqrt(limits.openTail);
     },
-    judge,
+    judge(lane, at, held, out) {
+      const all = seriesBy(lane.detector);
+      const width = lane.signals.length;
+      for (let row = 0; row < lane.entities.length * width; row++) {
+        held[row] = judgeRow(lane, row, row % width, seriesAt(all, lane.detector, lane.slots[row] as number), at, out);
+      }
+    },
     shadow: shadows.at,
     forget(before) {
-      for (const [key, series] of byKey) if (series.judgedAt < before) byKey.delete(key);
+      for (const all of byDetector.values()) {
+        for (let slot = 0; slot < all.length; slot++)
+          if ((all[slot]?.judgedAt ?? before) < before) all[slot] = undefined;
+      }
       shadows.forget(before);
     },
     snapshot: () =>
-      [...byKey].filter(([, series]) => series.track.open).map(([key, series]) => ({ key, anomaly: series.anomaly })),
+      [...byDetector].flatMap(([detector, all]) =>
+        all.flatMap((series, slot) => (series?.track.open ? [{ detector, slot, anomaly: series.anomaly }] : [])),
+      ),
     restore,
   };
 
-  function judge(verdict: Verdict, at: Instant, out: Anomaly[]): number {
-    const series = seriesOf(`${verdict.detector} ${verdict.entity.id} ${verdict.signal}`, verdict.detector);
+  function judgeRow(lane: Lane, row: number, column: number, series: Series, at: Instant, out: Anomaly[]): number {
+    const score = lane.scores[row] as number;
+    const value = lane.values[row] as number;
     series.judgedAt = at;
-    if (Number.isFinite(verdict.score)) pushValue(series.recent, verdict.value);
+    if (Number.isFinite(score)) pushValue(series.recent, value);
     const { track } = series;
-    const held = heldScore(track, verdict.score, at);
-    const pool = poolOf(verdict.detector, verdict.signal);
-    const tails = { held: calibrator.tail(pool, held), now: calibrator.tail(pool, verdict.score) };
+    const held = heldScore(track, score, at);
+    const pool = lane.pools[column] as string;
+    tails.held = calibrator.tail(pool, held);
+    tails.now = calibrator.tail(pool, score);
     const turned = turn(track, tails, limits, at, episodeOptions);
-    if (turned !== "none" || track.open) tell(series, verdict, tails.held, turned, at, out);
+    if (turned === "none" && !track.open) return held;
+    const entity = lane.entities[Math.floor(row / lane.signals.length)] as Entity;
+    const verdict = { detector: lane.detector, entity, signal: lane.signals[column] ?? "joint", value };
+    tell(series, verdict, () => lane.explain(row), turned, at, out);
     return held;
   }
 
-  function seriesOf(key: string, detector: string): Series {
-    let series = byKey.get(key);
+  function seriesBy(detector: string): (Series | undefined)[] {
+    let all = byDetector.get(detector);
+    if (all === undefined) {
+      all = [];
+      byDetector.set(detector, all);
+    }
+    return all;
+  }
+
+  function seriesAt(all: (Series | undefined)[], detector: string, slot: number): Series {
+    let series = all[slot];
     if (series === undefined) {
       const track = createTrack(isRun(detector) ? 1 : persistSteps);
       series = { track, recent: createRecentValues(), anomaly: undefined, toldTail: 1, judgedAt: Number.NaN };
-      byKey.set(key, series);
+      all[slot] = series;
     }
     return series;
   }
 
-  function tell(series: Series, verdict: Verdict, heldTail: number, turned: Turn, at: Instant, out: Anomaly[]): void {
+  function tell(
+    series: Series,
+    verdict: Verdict,
+    explain: () => DetectorView,
+    turned: Turn,
+    at: Instant,
+    out: Anomaly[],
+  ): void {
     const { track } = series;
     const { detector, entity, signal } = verdict;
     if (turned === "ended") {
@@ -121,13 +166,13 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
       out.push(series.anomaly);
       return;
     }
-    const tail = Math.max(tailMin, Math.min(heldTail, turned === "none" ? (series.anomaly?.tail ?? 1) : 1));
+    const tail = Math.max(tailMin, Math.min(tails.held, turned === "none" ? (series.anomaly?.tail ?? 1) : 1));
     const worse = tail < series.toldTail * worseFactor;
     if (turned === "none" && !worse) {
       if (series.anomaly !== undefined && track.lastHigh === at) series.anomaly = { ...series.anomaly, lastSeen: at };
       return;
     }
-    const view = verdict.explain();
+    const view = explain();
     series.toldTail = tail;
     const told: Anomaly = {
       id: stableId(detector, entity.id, signal, track.onset),
@@ -187,7 +232,7 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
     if (!Array.isArray(open)) return;
     for (const entry of open) {
       if (!isOpenEpisode(entry)) continue;
-      const series = seriesOf(entry.key, entry.anomaly.detector);
+      const series = seriesAt(seriesBy(entry.detector), entry.detector, entry.slot);
       series.anomaly = entry.anomaly;
       series.toldTail = entry.anomaly.tail;
       series.judgedAt = entry.anomaly.lastSeen;
@@ -202,8 +247,8 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
 }
 
 /** Scores of one detector on one signal share a pool, whatever the entity. */
-export function poolOf(detector: string, signal: string): string {
-  return `${detector}/${signal}`;
+export function poolsOf(detector: string, ids: readonly string[]): readonly string[] {
+  return ids.map((id) => `${detector}/${id}`);
 }
 
 /** Detectors whose scores are lengths of runs: persistence is in the score already. */
@@ -211,9 +256,11 @@ function isRun(detector: string): boolean {
   return detector === "flat-line" || detector === "dropout";
 }
 
-function isOpenEpisode(value: unknown): value is { key: string; anomaly: Anomaly } {
-  if (typeof value !== "object" || value === null || !("key" in value) || !("anomaly" in value)) return false;
+function isOpenEpisode(value: unknown): value is { detector: string; slot: number; anomaly: Anomaly } {
+  if (typeof value !== "object" || value === null) return false;
+  if (!("detector" in value && typeof value.detector === "string")) return false;
+  if (!("slot" in value && Number.isSafeInteger(value.slot) && Number(value.slot) >= 0)) return false;
+  if (!("anomaly" in value && typeof value.anomaly === "object" && value.anomaly !== null)) return false;
   const { anomaly } = value;
-  if (typeof value.key !== "string" || typeof anomaly !== "object" || anomaly === null) return false;
-  return "onset" in anomaly && typeof anomaly.onset === "number" && "detector" in anomaly && "entity" in anomaly;
+  return "onset" in anomaly && typeof anomaly.onset === "number" && "lastSeen" in anomaly && "entity" in anomaly;
 }

@@ -2,13 +2,14 @@
 import { fileURLToPath } from "node:url";
 import type { Anomaly } from "../model/anomaly.ts";
 import type { Detector } from "../model/detector.ts";
+import type { Entity } from "../model/entity.ts";
 import type { Frame } from "../model/frame.ts";
 import type { Exclusions } from "../model/ports/exclusions.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import { type SignalId, signals } from "../model/signal.ts";
 import type { DurationMs } from "../model/time.ts";
 import { createCalibrator } from "./calibrator.ts";
-import { createDecider, poolOf } from "./decider.ts";
+import { createDecider, type Lane, poolsOf } from "./decider.ts";
 import { createFeatures, type FrameBatches } from "./features.ts";
 import { type LearnedScorer, startLearned } from "./learned/learned.ts";
 import { createLearning, type Lesson } from "./learning.ts";
@@ -57,6 +58,7 @@ export interface Detection extends AsyncDisposable {
   snapshot(): Promise<Uint8Array>;
 }
 
+const signalIds = signals.map((signal) => signal.id);
 const weekMs = 604_800_000;
 /** Points a detector wants before it speaks. */
 const readyPoints = 40;
@@ -130,25 +132,31 @@ export async function createDetection(options: DetectionOptions, deps: Detection
     const batch = batches[feature];
     const scores = new Float64Array(batch.rows);
     detector.score(batch, frame.at, scores);
-    const perEntity = feature === "levels" ? signals.length : 1;
-    for (let row = 0; row < batch.rows; row++) {
-      const entity = frame.entities[Math.floor(row / perEntity)];
-      if (entity === undefined) continue;
-      const signal: SignalId | "joint" = feature === "levels" ? (signals[row % perEntity]?.id ?? "joint") : "joint";
-      const explain = () => detector.explain(batch, row);
-      const verdict = { detector: kind.kind, entity, signal, value: batch.values[row] as number, explain };
-      // From here on the scores are the held ones, which is what is calibrated.
-      scores[row] = decider.judge({ ...verdict, score: scores[row] as number }, frame.at, out);
-    }
-    return {
-      rowsPerEntity: perEntity,
-      quality: batch.quality,
-      qualityPerRow: 1,
-      held: scores,
-      pools:
-        feature === "levels" ? signals.map((signal) => poolOf(kind.kind, signal.id)) : [poolOf(kind.kind, "joint")],
-      learn: () => detector.learn(batch),
-    };
+    const ids: readonly (SignalId | "joint")[] = feature === "levels" ? signalIds : ["joint"];
+    const { slots, values } = batch;
+    return lessonOf(
+      { detector: kind.kind, signals: ids, slots, values, scores, explain: (row) => detector.explain(batch, row) },
+      frame,
+      out,
+      {
+        quality: batch.quality,
+        qualityPerRow: 1,
+        learn: () => detector.learn(batch),
+      },
+    );
+  }
+
+  /** Has the decider judge a detector's scores, and keeps what is to be learned of them. */
+  function lessonOf(
+    said: Omit<Lane, "entities" | "pools">,
+    { entities, at }: Frame,
+    out: Anomaly[],
+    later: Pick<Lesson, "quality" | "qualityPerRow" | "learn">,
+  ): Lesson {
+    const held = new Float64Array(said.scores.length);
+    const pools = poolsOf(said.detector, said.signals);
+    decider.judge({ ...said, entities, pools }, at, held, out);
+    return { rowsPerEntity: said.signals.length, held, pools, ...later };
   }
 
   async function judgeJointly(
@@ -159,23 +167,22 @@ export async function createDetection(options: DetectionOptions, deps: Detection
   ): Promise<Lesson | undefined> {
     const scored = await scorer.score(core, frame.at);
     if (scored === undefined) return undefined;
-    for (const [row, entity] of frame.entities.entries()) {
-      const explain = () => {
-        const evidence = scored.partsOf(row).map((part) => tellPart(entity, part, frame.at));
-        return { expected: { low: 0, high: Number.NaN }, evidence };
-      };
-      const score = scored.scores[row] as number;
-      const verdict = { detector: scorer.kind, entity, signal: "joint" as const, value: score, score, explain };
-      scored.scores[row] = decider.judge(verdict, frame.at, out);
-    }
-    return {
-      rowsPerEntity: 1,
-      quality: core.quality,
-      qualityPerRow: core.width,
-      held: scored.scores,
-      pools: [poolOf(scorer.kind, "joint")],
-      learn: () => scorer.learn(core),
+    const explain = (row: number) => {
+      const entity = frame.entities[row] as Entity;
+      const evidence = scored.partsOf(row).map((part) => tellPart(entity, part, frame.at));
+      return { expected: { low: 0, high: Number.NaN }, evidence };
     };
+    const { scores } = scored;
+    return lessonOf(
+      { detector: scorer.kind, signals: ["joint"], slots: core.slots, values: scores, scores, explain },
+      frame,
+      out,
+      {
+        quality: core.quality,
+        qualityPerRow: core.width,
+        learn: () => scorer.learn(core),
+      },
+    );
   }
 
   function baseline(): Baseline {

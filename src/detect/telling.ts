@@ -20,9 +20,7 @@ export interface SignalPart {
 /** `Time to first token, p95 of vllm-2 is 3.2 s; 0.15 to 0.6 s is normal for it.` */
 export function tellLevel(entity: Entity, id: SignalId, at: Instant, observed: number, expected: Band): Evidence {
   const signal = signalOf(id);
-  const normal = Number.isNaN(expected.low)
-    ? ""
-    : `; ${number(expected.low)} to ${withUnit(expected.high, signal.unit)} is normal for it`;
+  const normal = Number.isNaN(expected.low) ? "" : `; ${range(expected, signal.unit)} is normal for it`;
   return {
     kind: "anomaly",
     says: `${signal.title} of ${entity.name} is ${withUnit(observed, signal.unit)}${normal}.`,
@@ -54,7 +52,7 @@ export function tellRun(entity: Entity, kind: "flat-line" | "dropout", at: Insta
 export function tellPart(entity: Entity, part: SignalPart, at: Instant): Evidence {
   const { signal: id, observed, expected, share } = part;
   const signal = signalOf(id);
-  const suggested = `${number(expected.low)} to ${withUnit(expected.high, signal.unit)}`;
+  const suggested = range(expected, signal.unit);
   return {
     kind: "anomaly",
     says: `${signal.title} of ${entity.name} is ${withUnit(observed, signal.unit)} where its other signals suggest ${suggested} (${Math.round(share * 100)} % of the oddness).`,
@@ -67,9 +65,21 @@ export function tellPart(entity: Entity, part: SignalPart, at: Instant): Evidenc
 }
 
 function withUnit(value: number, unit: string): string {
-  if (unit === "1") return `${number(value * 100)} %`;
-  if (unit === "s" && Math.abs(value) < 1) return `${number(value * 1000)} ms`;
-  return `${number(value)} ${unit.replace(/[{}]/g, "")}`;
+  const { factor, name } = shown(value, unit);
+  return `${number(value * factor)} ${name}`;
+}
+
+/** Both ends in the unit that suits the upper one. */
+function range({ low, high }: Band, unit: string): string {
+  const { factor, name } = shown(high, unit);
+  return `${number(low * factor)} to ${number(high * factor)} ${name}`;
+}
+
+/** How a value of a UCUM unit is shown to people. */
+function shown(value: number, unit: string): { readonly factor: number; readonly name: string } {
+  if (unit === "1") return { factor: 100, name: "%" };
+  if (unit === "s" && Math.abs(value) < 1) return { factor: 1000, name: "ms" };
+  return { factor: 1, name: unit.replace(/[{}]/g, "").replace(/^(request|token|preemption)/, "$1s") };
 }
 
 function number(value: number): string {

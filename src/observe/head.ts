@@ -31,6 +31,8 @@ export interface HeadOptions {
   readonly mappings: readonly SignalMapping[];
   /** A replica that stopped sending stays in frames, all MISSING, for this long. Default 10 minutes. */
   readonly leaveAfterMs?: DurationMs;
+  /** How far before `now` reading begins when nothing was read yet. Default: the window. */
+  readonly historyMs?: DurationMs;
   /** A page of this many points or more is taken to have another behind it. Default 5000. */
   readonly pagePoints?: number;
 }
@@ -76,6 +78,7 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
   const signalIds = signals.map((signal) => signal.id);
   const measured: Measured = { value: Number.NaN, quality: quality.MISSING };
   let cursor = "";
+  let firstRead: Instant | undefined;
   let nextStep: Instant | undefined;
 
   return {
@@ -89,8 +92,10 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
 
   async function refresh(now: Instant): Promise<{ readonly more: boolean }> {
     const newest = watermark.newestAt();
-    // At first only the window before now is of use; from then on whatever arrives, even if it tells of the past.
-    const notBefore = newest !== undefined ? newest - windowMs : cursor === "" ? now - windowMs : 0;
+    // At first only the near past is of use; from then on whatever arrives, even if it tells of long ago.
+    firstRead ??= now;
+    const fromStart = firstRead - (options.historyMs ?? windowMs);
+    const notBefore = newest !== undefined ? newest - windowMs : cursor === "" ? fromStart : 0;
     const page = await reader.metricsAfter(cursor, notBefore);
     const judgedTo = nextStep === undefined ? Number.NEGATIVE_INFINITY : nextStep - stepMs;
     const newestInPage = book.take(page, { now, judgedTo, keepFrom: keepFrom() });

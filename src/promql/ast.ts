@@ -1,7 +1,11 @@
 // The expression tree of PromQL, checked and with every default filled in.
 import type { LabelMatcher } from "../model/ports/series-source.ts";
 import type { DurationMs, Instant } from "../model/time.ts";
-import type { FunctionName } from "./functions.ts";
+import type { FunctionName, ValueType } from "./functions.ts";
+
+import { byText } from "./order.ts";
+
+export type { ValueType } from "./functions.ts";
 
 /** Half-open stretch of the query text, in UTF-16 code units. */
 export interface Span {
@@ -9,10 +13,11 @@ export interface Span {
   readonly to: number;
 }
 
-export type ValueType = "scalar" | "vector" | "matrix" | "string";
-
 /** Where `@` pins evaluation: an instant, or the start or end of the whole query. */
-export type At = { readonly kind: "instant"; readonly at: Instant } | { readonly kind: "start" } | { readonly kind: "end" };
+export type At =
+  | { readonly kind: "instant"; readonly at: Instant }
+  | { readonly kind: "start" }
+  | { readonly kind: "end" };
 
 export interface NumberExpr {
   readonly kind: "number";
@@ -142,7 +147,7 @@ export interface ParsedQuery {
 }
 
 export function projection(keep: boolean, names: readonly string[]): Projection {
-  const sorted = [...new Set(names)].sort();
+  const sorted = [...new Set(names)].sort(byText);
   return { keep, names: new Set(sorted), id: `${keep ? "+" : "-"}${JSON.stringify(sorted)}` };
 }
 

@@ -16,7 +16,8 @@ import { forEachWindow, lookUp } from "./eval/select.ts";
 import type { Vector } from "./eval/vector.ts";
 import { mapValues } from "./eval/vector.ts";
 import type { Metric } from "./metric.ts";
-import { noLabels } from "./metric.ts";
+import { formatLabels, noLabels } from "./metric.ts";
+import { byText } from "./order.ts";
 
 export type { QueryOptions, Warning } from "./eval/evaluation.ts";
 
@@ -53,7 +54,12 @@ export async function evaluateInstant(
 }
 
 /** As {@link evaluateInstant}, for a source that answers at once; throws where that rejects. */
-export function evaluateInstantSync(query: ParsedQuery, at: Instant, source: SeriesSource, options?: QueryOptions): QueryResult {
+export function evaluateInstantSync(
+  query: ParsedQuery,
+  at: Instant,
+  source: SeriesSource,
+  options?: QueryOptions,
+): QueryResult {
   const result = fetchThen(query, at, at, source, options, (evaluation) => instantResult(evaluation, at));
   if (result instanceof Promise) {
     // Nobody will wait for it.
@@ -75,7 +81,8 @@ export async function evaluateRange(
   options?: QueryOptions,
 ): Promise<QueryResult> {
   const maxSteps = options?.maxSteps ?? defaultOptions.maxSteps;
-  if (!(stepMs > 0) || range.to < range.from) throw queryFailure("a range query needs a step above 0 and an end after its start");
+  if (!(stepMs > 0) || range.to < range.from)
+    throw queryFailure("a range query needs a step above 0 and an end after its start");
   if ((range.to - range.from) / stepMs > maxSteps) {
     throw limitFailure("maxSteps", `the query takes more than ${maxSteps} steps (maxSteps); make its step longer`);
   }
@@ -127,7 +134,8 @@ function evaluate(evaluation: Evaluation, expr: Expr, at: Instant): Value {
       return call(evaluation, expr, at);
     case "aggregate": {
       const vector = evaluateVector(evaluation, expr.expr, at);
-      if (expr.op === "count_values") return countValues(expr, vector, expr.param?.kind === "string" ? expr.param.value : "");
+      if (expr.op === "count_values")
+        return countValues(expr, vector, expr.param?.kind === "string" ? expr.param.value : "");
       const parameter = expr.param === undefined ? 0 : evaluateScalar(evaluation, expr.param, at);
       if (expr.op === "topk" || expr.op === "bottomk") return selectRows(expr, vector, parameter);
       if (expr.op === "quantile") checkQuantile(evaluation, parameter, expr.param!.span);
@@ -149,7 +157,10 @@ function evaluate(evaluation: Evaluation, expr: Expr, at: Instant): Value {
 
 function instantResult(evaluation: Evaluation, at: Instant): QueryResult {
   const { root } = evaluation.query;
-  const finish = <T>(result: T): T & { warnings: Warning[] } => ({ ...result, warnings: [...evaluation.warnings.values()] });
+  const finish = <T>(result: T): T & { warnings: Warning[] } => ({
+    ...result,
+    warnings: [...evaluation.warnings.values()],
+  });
   if (root.kind === "subquery" || (root.kind === "selector" && root.rangeMs !== undefined)) {
     const series: ResultSeries[] = [];
     forEachWindow(evaluation, root, at, ({ labels }, { times, values, lo, hi }) => {
@@ -186,10 +197,11 @@ function rangeResult(evaluation: Evaluation, stepMs: DurationMs): QueryResult {
       for (let i = 0; i < value.length; i++) add(value.metrics[i]!.key, value.metrics[i]!, at, value.values[i]!);
     } else if (typeof value === "number") add("", noLabels, at, value);
   }
-  const keys = [...found.keys()].sort();
-  const series = keys.map((key) => {
-    const { metric, times, values } = found.get(key)!;
-    return { labels: metric.labels, times: Float64Array.from(times), values: Float64Array.from(values) };
-  });
+  const series = [...found.values()]
+    .map(({ metric, times, values }) => ({ order: formatLabels(metric.labels), metric, times, values }))
+    .sort((a, b) => byText(a.order, b.order))
+    .map(({ metric, times, values }): ResultSeries => {
+      return { labels: metric.labels, times: Float64Array.from(times), values: Float64Array.from(values) };
+    });
   return { kind: "matrix", series, warnings: [...evaluation.warnings.values()] };
 }

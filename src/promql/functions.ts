@@ -1,5 +1,7 @@
 // Which functions PromQL has, what they take, and which of them are refused and why.
-import type { ValueType } from "./ast.ts";
+
+/** `matrix` is a range vector. */
+export type ValueType = "scalar" | "vector" | "matrix" | "string";
 
 export interface Signature {
   readonly args: readonly ValueType[];
@@ -94,7 +96,8 @@ export function isFunction(name: string): name is FunctionName {
 
 const experimental =
   "it is experimental in Prometheus (behind --enable-feature=promql-experimental-functions), so its meaning may still change";
-const native = "it works on native histograms only, which are not supported here; use the classic _bucket, _sum and _count series";
+const native =
+  "it works on native histograms only, which are not supported here; use the classic _bucket, _sum and _count series";
 
 /** Functions and aggregations that exist in Prometheus and are not evaluated here, with the reason. */
 const refused: Readonly<Record<string, string>> = {

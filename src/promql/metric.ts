@@ -2,6 +2,7 @@
 import type { Labels } from "../model/labels.ts";
 import { METRIC_NAME } from "../model/labels.ts";
 import type { Projection } from "./ast.ts";
+import { byText } from "./order.ts";
 import { quoteText } from "./syntax/literals.ts";
 
 /** One label set. Metrics are compared by `key`, which is equal for equal label sets whatever their order. */
@@ -32,7 +33,7 @@ export function metricOf(labels: Labels): Metric {
 }
 
 function makeMetric(labels: Labels): Metric {
-  const names = Object.keys(labels).sort();
+  const names = Object.keys(labels).sort(byText);
   let key = "";
   let empty = false;
   for (const name of names) {
@@ -83,7 +84,7 @@ export function formatLabels(labels: Labels): string {
 }
 
 function formatPairs(labels: Labels): string {
-  const names = Object.keys(labels).sort();
+  const names = Object.keys(labels).sort(byText);
   return names
     .map((name) => `${/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name : quoteText(name)}=${quoteText(labels[name]!)}`)
     .join(", ");

@@ -38,7 +38,7 @@ export function parseQuery(text: string): ParsedQuery | { readonly errors: reado
   const first = childExpr(top);
   if (first === undefined) return fail("the query has no expression");
   if (treeDepth(top) > depthMax * 4) return fail(`the query is nested deeper than ${depthMax}`);
-  const root = buildExpr(first, { text, errors, selectors, counts });
+  const root = buildExpr(first, { text, errors, selectors, counts, broken: new Set() });
   if (errors.length > 0) return { errors };
   return { text, root, type: typeOf(root), selectors, subqueries: counts.subqueries };
 }
@@ -77,19 +77,32 @@ function treeDepth(top: SyntaxNode): number {
 }
 
 function childExpr(top: SyntaxNode): SyntaxNode | undefined {
-  for (let child = top.firstChild; child !== null; child = child.nextSibling) if (child.name !== "LineComment") return child;
+  for (let child = top.firstChild; child !== null; child = child.nextSibling)
+    if (child.name !== "LineComment") return child;
   return undefined;
 }
 
 function firstError(top: SyntaxNode, text: string): QueryError | undefined {
   let found: SyntaxNode | undefined;
   top.cursor().iterate((node) => {
-    if (found !== undefined) return false;
-    if (node.type.isError) found = node.node;
-    return undefined;
+    if (found === undefined && node.type.isError) found = node.node;
   });
   if (found === undefined) return undefined;
-  return unknownFunction(found, text) ?? unexpected(found, text);
+  return openString(top, text) ?? unknownFunction(found, text) ?? unexpected(found, text);
+}
+
+/** A string without its closing quote swallows the rest of the query. */
+function openString(top: SyntaxNode, text: string): QueryError | undefined {
+  let open: SyntaxNode | undefined;
+  top.cursor().iterate((node) => {
+    if (node.name === "StringLiteral" && (node.to - node.from < 2 || text[node.to - 1] !== text[node.from]))
+      open ??= node.node;
+  });
+  if (open === undefined) return undefined;
+  return queryError(text, "syntax", "this string is not closed, or has an unknown escape", {
+    from: open.from,
+    to: open.to,
+  });
 }
 
 /** A name followed by a parenthesis that the grammar does not know as a function. */
@@ -106,7 +119,8 @@ function unknownFunction(error: SyntaxNode, text: string): QueryError | undefine
 function unexpected(error: SyntaxNode, text: string): QueryError {
   const rest = text.slice(error.from);
   const token = /^\s*([A-Za-z_:][A-Za-z0-9_:]*|[0-9.]+[A-Za-z0-9]*|\S)/.exec(rest);
-  if (token === null) return queryError(text, "syntax", "unexpected end of the query", { from: text.length, to: text.length });
+  if (token === null)
+    return queryError(text, "syntax", "unexpected end of the query", { from: text.length, to: text.length });
   const from = error.from + token[0].length - token[1]!.length;
   return queryError(text, "syntax", `unexpected ${JSON.stringify(token[1])}`, { from, to: from + token[1]!.length });
 }

@@ -4,7 +4,7 @@ import { appendLow } from "../model/columns/dictionary.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
 import { appendText } from "../model/columns/text.ts";
 import { appendAttributes, appendValue, countText, createSpans, endMapRow, noteSpan } from "./attributes.ts";
-import { appendId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./ids.ts";
+import { appendId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
 import { appendRepeated, createRepeat, noteRange, range, type Request, timeFits, walk } from "./request.ts";
 import { reject } from "./tally.ts";

@@ -1,12 +1,12 @@
 // ExportTraceServiceRequest -> rows of otel_traces.
-import { appendWord, type Bytes, ensure, textSource } from "../model/columns/bytes.ts";
+import { appendWord, ensure, textSource } from "../model/columns/bytes.ts";
 import { endArray, type MapColumn } from "../model/columns/column.ts";
 import { appendLow } from "../model/columns/dictionary.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
 import { appendText } from "../model/columns/text.ts";
 import { spanKinds, statusCodes } from "../model/otel-schema.ts";
 import { appendAttributes, countText, addSpan, createSpans, endMapRow, noteSpan, type Spans } from "./attributes.ts";
-import { appendId, isId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./ids.ts";
+import { appendId, appendWordAt, isId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
 import { appendRepeated, createRepeat, noteRange, type Range, range, type Request, spendParts, timeFits, walk } from "./request.ts";
 import { reject, repair } from "./tally.ts";
@@ -244,7 +244,7 @@ function eventWriter(table: Table): (request: Request, events: Spans) => void {
         else if (tag === 0x1a) noteSpan(attributes, wire, end);
         else skip(wire, tag, end);
       }
-      appendTime(times, wire, time);
+      appendWordAt(times, wire, time);
       countText(appendLow(names, wire.source, name.start, name.end, i, limits.nameBytes), tally);
       appendAttributes(maps, wire, attributes, tally);
       endMapRow(maps);
@@ -287,11 +287,4 @@ function linkWriter(table: Table): (request: Request, links: Spans) => void {
     spendParts(request, links.count);
     endArray(offsets, links.count);
   };
-}
-
-/** Appends the fixed64 at a position of the body, or 0 for one that is absent. */
-export function appendTime(column: Bytes, wire: Wire, at: number): void {
-  ensure(column, 8);
-  if (at < 0) appendWord(column, 0, 0);
-  else appendWord(column, wire.view.getInt32(at, true), wire.view.getInt32(at + 4, true));
 }

@@ -42,7 +42,7 @@ function operation(route: Route): Json {
   if (route.body !== undefined) problems.push("413", "415");
   if (route.path.startsWith("/api/")) problems.push("503");
   const responses: Record<string, Json> = {};
-  for (const status of problems.toSorted()) {
+  for (const status of problems) {
     responses[status] = {
       description: "What was wrong and what to do.",
       content: { "application/problem+json": { schema: ref("Problem") } },

@@ -10,7 +10,7 @@ import type { SchemaName } from "./schemas.ts";
 /** The collections that are records of the store. */
 export type StoredCollection = Exclude<keyof Collections, "signals">;
 
-/** What each stored collection is called, and the time the store orders and ranges it by. */
+/** What each stored collection is called, and the time the store orders and ranges it by: when it began. */
 export const collections: {
   readonly [K in StoredCollection]: {
     readonly schema: SchemaName;
@@ -18,9 +18,9 @@ export const collections: {
     readonly timeOf: (record: RecordTypes[K]) => Instant;
   };
 } = {
-  anomalies: { schema: "Anomaly", says: "episodes that left what is normal", timeOf: (one) => one.lastSeen },
+  anomalies: { schema: "Anomaly", says: "episodes that left what is normal", timeOf: (one) => one.onset },
   alerts: { schema: "Alert", says: "verdicts of rules", timeOf: (one) => one.activeAt },
-  incidents: { schema: "Incident", says: "incidents", timeOf: (one) => one.updatedAt },
+  incidents: { schema: "Incident", says: "incidents", timeOf: (one) => one.onset },
   diagnoses: { schema: "Diagnosis", says: "diagnoses of incidents", timeOf: (one) => one.at },
   actions: { schema: "LedgerEntry", says: "entries of the ledger of repairs", timeOf: (one) => one.at },
   recommendations: { schema: "Recommendation", says: "tuning advice", timeOf: (one) => one.at },
@@ -50,7 +50,8 @@ export async function listRecords<K extends StoredCollection>(
   const data = found.slice(skip, skip + limit);
   const more = found.length > skip + limit || (found.length === limitMax && data.length > 0);
   if (!more) return { data };
-  const timeOf = collections[kind].timeOf;
+  // Whole milliseconds, as the store keeps them.
+  const timeOf = (record: RecordTypes[K]): Instant => Math.round(collections[kind].timeOf(record));
   const at = timeOf(data.at(-1)!);
   const given = found.slice(0, skip + data.length).filter((record) => timeOf(record) === at).length;
   const next = new URLSearchParams({ limit: String(limit), after: `${at}.${given}` });

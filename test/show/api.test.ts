@@ -161,7 +161,7 @@ describe("the collections", () => {
 describe("pages", () => {
   test("give every record exactly once, newest first, also when many share a millisecond", async () => {
     const times = [5, 5, 5, 4, 3, 3, 3, 3, 3, 2, 1, 1];
-    const incidents = times.map((time, i) => ({ ...incident, id: `i${i}`, updatedAt: now - 1000 + time }));
+    const incidents = times.map((time, i) => ({ ...incident, id: `i${i}`, onset: now - 1000 + time }));
     await using world = await opened({ kept: { incidents } });
     for (const limit of [1, 2, 3, 5, 12, 100]) {
       const seen: string[] = [];

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Session } from "chdb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { render } from "../../src/store/migrate.ts";
 
 interface Panel {
   readonly id: number;
@@ -161,18 +162,10 @@ describe("the queries of the dashboard on the real engine", () => {
 /** The store's own migrations, for one server. */
 function migrations(): string[] {
   const folder = join(root, "src/store/migrations");
-  const files = readdirSync(folder).filter((name) => name.endsWith(".sql"));
-  return files
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".sql"))
     .toSorted((a, b) => (a < b ? -1 : 1))
-    .flatMap((name) => readFileSync(join(folder, name), "utf8").split(/;\s*\n/))
-    .map((statement) =>
-      statement
-        .replace(/^--.*$/gm, "")
-        .replace(/\{(?:table|view|local|read) (\w+)\}/g, "homeostat.$1")
-        .replace(/\{engine ([^}]+)\}/g, "$1")
-        .replaceAll("{durable}", "index_granularity = 8192"),
-    )
-    .filter((statement) => statement.trim() !== "");
+    .flatMap((name) => render(readFileSync(join(folder, name), "utf8"), "homeostat"));
 }
 
 /** Two replicas for ten minutes, and one of everything Homeostat keeps. */

@@ -10,11 +10,11 @@ import { parseDuration } from "../../model/time.ts";
 import { createLiveClock } from "../clock/live.ts";
 import { type Command, type Io, usageError } from "../command.ts";
 import { Config, type ConfigInput } from "../config-schema.ts";
+import { startFleet } from "../fleet.ts";
 import { version } from "../paths.ts";
 import { type Service, startService } from "../service.ts";
 import { stopSignal } from "../stop-signal.ts";
 import { createTelemetry } from "../telemetry.ts";
-import { startFleet } from "../fleet.ts";
 import { createTimeline } from "../timeline.ts";
 
 const faults = ["kv-cache-saturation", "stuck-engine", "upgrade-regression", "none"];
@@ -73,7 +73,8 @@ function parseOptions(args: readonly string[]): DemoOptions {
   const speed = Number(values.speed);
   const seed = Number(values.seed);
   const forMs = parseDuration(values.for);
-  if (!faults.includes(values.fault)) throw usageError(`there is no fault "${values.fault}"; take one of ${faults.join(", ")}`);
+  if (!faults.includes(values.fault))
+    throw usageError(`there is no fault "${values.fault}"; take one of ${faults.join(", ")}`);
   if (!(speed > 0 && speed <= 1000)) throw usageError(`--speed ${values.speed} is not a number between 0 and 1000`);
   if (!Number.isSafeInteger(seed)) throw usageError(`--seed ${values.seed} is not a whole number`);
   if (forMs === undefined) throw usageError(`--for ${values.for} is not a duration; write it like 3m`);
@@ -141,7 +142,12 @@ function watchOutcome(service: Service, options: DemoOptions, tell: (event: Time
   return { done, fail: () => end("badly") };
 }
 
-async function demoConfig(options: DemoOptions, directory: string, controlPort: number, secret: string): Promise<ConfigInput> {
+async function demoConfig(
+  options: DemoOptions,
+  directory: string,
+  controlPort: number,
+  secret: string,
+): Promise<ConfigInput> {
   const fast = Math.max(1, options.speed);
   return {
     dataDirectory: directory,

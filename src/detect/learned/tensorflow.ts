@@ -18,6 +18,8 @@ export type BackendName = (typeof order)[number];
 export async function loadTensorFlow(prefer: BackendName = "tensorflow"): Promise<LoadedTensorFlow> {
   const tf = await import("@tensorflow/tfjs-core");
   const layers = await import("@tensorflow/tfjs-layers");
+  // Leaves out its own checks of every tensor, and its greeting.
+  tf.enableProdMode();
   const reasons: string[] = [];
   for (const backend of order.slice(order.indexOf(prefer))) {
     try {
@@ -36,9 +38,9 @@ export async function loadTensorFlow(prefer: BackendName = "tensorflow"): Promis
 
 async function registerBackend(tf: TensorFlow, backend: BackendName): Promise<void> {
   if (backend === "wasm") {
-    // Its threads would be workers of a worker, for models of a few hundred weights.
-    tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
     await import("@tensorflow/tfjs-backend-wasm");
+    // Its threads would be workers of a worker, for models of a few hundred weights. Known only once it is loaded.
+    tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
     return;
   }
   if (backend === "cpu") {

@@ -23,7 +23,8 @@ const hiddenUnits = 12;
 const bottleneckUnits = 3;
 /** The last share of the rows is kept out, to set the residual scale by. */
 const heldOutShare = 0.2;
-const residualMin = 0.02;
+/** In input units: a column the network rebuilds by heart must not decide alone. */
+const residualMin = 0.1;
 
 /**
  * Inputs of every entity in every frame, as the detector would see them at that time: standardised by what was learned up
@@ -58,7 +59,7 @@ export async function trainAutoencoder(
   width: number,
   options: TrainingOptions,
 ): Promise<SavedModel> {
-  const { seed, epochs = 30, batchRows = 128, learningRate = 0.003, maskShare = 0.15, onEpoch } = options;
+  const { seed, epochs = 12, batchRows = 128, learningRate = 0.003, maskShare = 0.15, onEpoch } = options;
   const count = Math.floor(rows.length / width);
   if (count < 100) throw new Error(`${count} rows are too few to train on; 100 are needed, some thousand are good`);
   const { tf, layers } = await loadTensorFlow("cpu");

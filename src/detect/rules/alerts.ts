@@ -37,7 +37,9 @@ export function advance(rule: AlertRule, active: ActiveAlerts, samples: readonly
     const own = Object.fromEntries(Object.entries(named).filter(([, text]) => text !== ""));
     const key = labelsKey(own);
     if (seen.has(key)) throw new Error(duplicateAlerts);
-    const annotations = Object.fromEntries(Object.entries(rule.annotations).map(([name, template]) => [name, template.render(facts)]));
+    const annotations = Object.fromEntries(
+      Object.entries(rule.annotations).map(([name, template]) => [name, template.render(facts)]),
+    );
     const known = active.get(key);
     const alert: ActiveAlert = known ?? { labels: own, annotations, state: "pending", value, activeAt: at };
     seen.set(key, alert);

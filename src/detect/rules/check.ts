@@ -45,9 +45,14 @@ function checkGroup(checking: Checking, path: YamlPath, value: unknown, names: S
   const fields = fieldsOf(checking, path, value, groupKeys, "a group");
   if (fields === undefined) return undefined;
   const name = stringOf(checking, path, fields, "name");
-  if (name === "") checking.tell(checking.yaml.at(path), "the group has no name", "add name: <a name unique in this file>");
+  if (name === "")
+    checking.tell(checking.yaml.at(path), "the group has no name", "add name: <a name unique in this file>");
   else if (names.has(name)) {
-    checking.tell(checking.yaml.at([...path, "name"]), `two groups are named ${JSON.stringify(name)}`, "rename one of them");
+    checking.tell(
+      checking.yaml.at([...path, "name"]),
+      `two groups are named ${JSON.stringify(name)}`,
+      "rename one of them",
+    );
   }
   names.add(name);
   const labels = templatesOf(checking, [...path, "labels"], fields["labels"]);
@@ -55,10 +60,17 @@ function checkGroup(checking: Checking, path: YamlPath, value: unknown, names: S
   const rules = listOf(checking, [...path, "rules"], fields["rules"]).flatMap((rule, i) => {
     const checked = checkRule(checking, [...path, "rules", i], rule, labels);
     if (checked === undefined) return [];
-    const shown = checked.kind === "alert" ? Object.entries(checked.labels).map(([key, { source }]) => [key, source]) : Object.entries(checked.labels);
+    const shown =
+      checked.kind === "alert"
+        ? Object.entries(checked.labels).map(([key, { source }]) => [key, source])
+        : Object.entries(checked.labels);
     const identity = JSON.stringify([checked.kind, checked.name, checked.expr.text, shown]);
     if (seen.has(identity)) {
-      checking.tell(checking.yaml.at([...path, "rules", i]), `${checked.name} stands here twice with the same expression and labels`, "remove one");
+      checking.tell(
+        checking.yaml.at([...path, "rules", i]),
+        `${checked.name} stands here twice with the same expression and labels`,
+        "remove one",
+      );
       return [];
     }
     seen.add(identity);
@@ -76,7 +88,12 @@ function checkGroup(checking: Checking, path: YamlPath, value: unknown, names: S
 
 const ruleKeys = ["alert", "record", "expr", "for", "keep_firing_for", "labels", "annotations"];
 
-function checkRule(checking: Checking, path: YamlPath, value: unknown, groupLabels: Readonly<Record<string, Template>>): Rule | undefined {
+function checkRule(
+  checking: Checking,
+  path: YamlPath,
+  value: unknown,
+  groupLabels: Readonly<Record<string, Template>>,
+): Rule | undefined {
   let wrong = false;
   // Everything below goes on after a mistake, so that all are told; a rule with any is left out.
   const own: Checking = {
@@ -92,7 +109,11 @@ function checkRule(checking: Checking, path: YamlPath, value: unknown, groupLabe
   const alert = stringOf(own, path, fields, "alert");
   const record = stringOf(own, path, fields, "record");
   if ((alert === "") === (record === "")) {
-    own.tell(yaml.at(path), alert === "" ? "the rule is neither alert nor record" : "the rule is both alert and record", "give exactly one of alert and record");
+    own.tell(
+      yaml.at(path),
+      alert === "" ? "the rule is neither alert nor record" : "the rule is both alert and record",
+      "give exactly one of alert and record",
+    );
   }
   const expr = queryOf(own, path, fields);
   const forMs = durationOf(own, path, fields, "for") ?? 0;
@@ -101,10 +122,15 @@ function checkRule(checking: Checking, path: YamlPath, value: unknown, groupLabe
   const annotations = templatesOf(own, [...path, "annotations"], fields["annotations"]);
   if (alert === "" && record !== "") {
     for (const key of ["for", "keep_firing_for", "annotations"]) {
-      if (fields[key] !== undefined) own.tell(yaml.atKey(path, key), `a recording rule takes no ${key}`, `remove ${key}, or make the rule an alert`);
+      if (fields[key] !== undefined)
+        own.tell(yaml.atKey(path, key), `a recording rule takes no ${key}`, `remove ${key}, or make the rule an alert`);
     }
     if (!/^[A-Za-z_:][A-Za-z0-9_:]*$/.test(record)) {
-      own.tell(yaml.at([...path, "record"]), `${JSON.stringify(record)} is no metric name`, "use letters, digits, _ and :, as in level:metric:operation");
+      own.tell(
+        yaml.at([...path, "record"]),
+        `${JSON.stringify(record)} is no metric name`,
+        "use letters, digits, _ and :, as in level:metric:operation",
+      );
     }
   }
   if (wrong || expr === undefined) return undefined;
@@ -131,7 +157,11 @@ function queryOf(checking: Checking, path: YamlPath, fields: Fields): ParsedQuer
     return undefined;
   }
   if (query.type !== "vector" && query.type !== "scalar") {
-    checking.tell(checking.yaml.at(at), `expr is a ${query.type === "matrix" ? "range vector" : "string"}`, "a rule needs an instant vector or a scalar");
+    checking.tell(
+      checking.yaml.at(at),
+      `expr is a ${query.type === "matrix" ? "range vector" : "string"}`,
+      "a rule needs an instant vector or a scalar",
+    );
     return undefined;
   }
   return query;
@@ -144,24 +174,44 @@ function templatesOf(checking: Checking, path: YamlPath, value: unknown): Record
   const templates: Record<string, Template> = {};
   for (const [name, text] of Object.entries(fields ?? {})) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || name === "__name__" || (kind === "label" && name === "alertname")) {
-      checking.tell(checking.yaml.atKey(path, name), `${JSON.stringify(name)} cannot be set as ${kind}`, "use letters, digits and _, not alertname or __name__");
+      checking.tell(
+        checking.yaml.atKey(path, name),
+        `${JSON.stringify(name)} cannot be set as ${kind}`,
+        "use letters, digits and _, not alertname or __name__",
+      );
       continue;
     }
     if (typeof text !== "string") {
-      checking.tell(checking.yaml.at([...path, name]), `${kind} ${name} is not a text`, "give one value, in quotes if need be");
+      checking.tell(
+        checking.yaml.at([...path, name]),
+        `${kind} ${name} is not a text`,
+        "give one value, in quotes if need be",
+      );
       continue;
     }
     const template = compileTemplate(text);
-    if ("error" in template) checking.tell(checking.yaml.at([...path, name]), `${kind} ${name}: ${template.error}`, "rewrite the template");
+    if ("error" in template)
+      checking.tell(checking.yaml.at([...path, name]), `${kind} ${name}: ${template.error}`, "rewrite the template");
     else templates[name] = template;
   }
   return templates;
 }
 
-function fieldsOf(checking: Checking, path: YamlPath, value: unknown, known: readonly string[], what: string): Fields | undefined {
+function fieldsOf(
+  checking: Checking,
+  path: YamlPath,
+  value: unknown,
+  known: readonly string[],
+  what: string,
+): Fields | undefined {
   const fields = mapOf(checking, path, value, what);
   for (const key of Object.keys(fields ?? {})) {
-    if (!known.includes(key)) checking.tell(checking.yaml.atKey(path, key), `${what} has no key ${JSON.stringify(key)}`, `remove it; known are ${known.join(", ")}`);
+    if (!known.includes(key))
+      checking.tell(
+        checking.yaml.atKey(path, key),
+        `${what} has no key ${JSON.stringify(key)}`,
+        `remove it; known are ${known.join(", ")}`,
+      );
   }
   return fields;
 }
@@ -191,13 +241,23 @@ function durationOf(checking: Checking, path: YamlPath, fields: Fields, key: str
   const text = stringOf(checking, path, fields, key);
   if (text === "") return undefined;
   const duration = parseDuration(text);
-  if (duration === undefined) checking.tell(checking.yaml.at([...path, key]), `${key}: ${JSON.stringify(text)} is no duration`, "write it like 90s, 5m or 1h30m");
+  if (duration === undefined)
+    checking.tell(
+      checking.yaml.at([...path, key]),
+      `${key}: ${JSON.stringify(text)} is no duration`,
+      "write it like 90s, 5m or 1h30m",
+    );
   return duration;
 }
 
 function countOf(checking: Checking, path: YamlPath, fields: Fields, key: string): number {
   const text = stringOf(checking, path, fields, key);
   if (text === "") return 0;
-  if (!/^\d{1,9}$/.test(text)) checking.tell(checking.yaml.at([...path, key]), `${key}: ${JSON.stringify(text)} is no count`, "write a whole number, 0 for no limit");
+  if (!/^\d{1,9}$/.test(text))
+    checking.tell(
+      checking.yaml.at([...path, key]),
+      `${key}: ${JSON.stringify(text)} is no count`,
+      "write a whole number, 0 for no limit",
+    );
   return Number.parseInt(text, 10) || 0;
 }

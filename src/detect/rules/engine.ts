@@ -80,7 +80,11 @@ export function createRules(files: readonly RuleFile[], deps: RulesDeps, snapsho
       }
       const { rule } = state;
       const ended = rule.kind === "alert" ? advance(rule, state.active, samples, at) : [];
-      write(state.key, at, rule.kind === "alert" ? alertSeries(rule, state.active) : recordedSeries(rule, samples));
+      write(
+        state.key,
+        at - group.offsetMs,
+        rule.kind === "alert" ? alertSeries(rule, state.active) : recordedSeries(rule, samples),
+      );
       if (state.failure !== undefined) telemetry.log.info("rule works again", { rule: rule.name, group: group.name });
       const recovered = state.failure === undefined ? [] : [inactive(state, ownAlert(state), at)];
       state.failure = undefined;
@@ -88,7 +92,8 @@ export function createRules(files: readonly RuleFile[], deps: RulesDeps, snapsho
     } catch (caught) {
       const error = caught instanceof Error ? caught.message : String(caught);
       telemetry.count("homeostat.detect.rule_failures", 1, { kind: state.rule.kind });
-      if (state.failure === undefined) telemetry.log.warn("rule cannot be evaluated", { rule: state.rule.name, group: group.name, error });
+      if (state.failure === undefined)
+        telemetry.log.warn("rule cannot be evaluated", { rule: state.rule.name, group: group.name, error });
       state.failure = { error, since: state.failure?.since ?? at };
       return [];
     }
@@ -121,7 +126,11 @@ export function createRules(files: readonly RuleFile[], deps: RulesDeps, snapsho
     snapshot: () =>
       writeSnapshot({
         groups: new Map(groups.filter(({ lastAt }) => Number.isFinite(lastAt)).map(({ key, lastAt }) => [key, lastAt])),
-        rules: new Map(groups.flatMap(({ rules }) => rules.map(({ key, active }): [string, ActiveAlert[]] => [key, [...active.values()]]))),
+        rules: new Map(
+          groups.flatMap(({ rules }) =>
+            rules.map(({ key, active }): [string, ActiveAlert[]] => [key, [...active.values()]]),
+          ),
+        ),
       }),
   };
 }
@@ -129,10 +138,19 @@ export function createRules(files: readonly RuleFile[], deps: RulesDeps, snapsho
 function startGroup(file: string, group: RuleGroup, intervalMs: DurationMs): GroupState {
   const key = JSON.stringify([file, group.name]);
   const rules = group.rules.map((rule): RuleState => {
-    const labels = Object.entries(rule.labels).map(([name, label]) => [name, typeof label === "string" ? label : label.source]);
+    const labels = Object.entries(rule.labels).map(([name, label]) => [
+      name,
+      typeof label === "string" ? label : label.source,
+    ]);
     // The expression is not in it: a rule whose threshold is changed goes on with its alerts.
     const place = { file, group: group.name, rule: rule.name };
-    return { rule, key: JSON.stringify([file, group.name, rule.kind, rule.name, labels]), place, active: new Map(), failure: undefined };
+    return {
+      rule,
+      key: JSON.stringify([file, group.name, rule.kind, rule.name, labels]),
+      place,
+      active: new Map(),
+      failure: undefined,
+    };
   });
   return { key, group, intervalMs: group.intervalMs ?? intervalMs, lastAt: Number.NEGATIVE_INFINITY, rules };
 }
@@ -184,7 +202,12 @@ function inactive(state: RuleState, alert: Parameters<typeof toAlert>[1], at: In
 }
 
 function differs(before: Alert | undefined, now: Alert): boolean {
-  return before === undefined || before.state !== now.state || !Object.is(before.value, now.value) || before.error !== now.error;
+  return (
+    before === undefined ||
+    before.state !== now.state ||
+    !Object.is(before.value, now.value) ||
+    before.error !== now.error
+  );
 }
 
 function samplesOf(result: QueryResult): readonly Sample[] {

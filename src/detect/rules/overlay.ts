@@ -37,7 +37,13 @@ export function createOverlay(base: SeriesSource, retentionMs: DurationMs, serie
     const known = named.get(key);
     if (known !== undefined) return known;
     if (count >= seriesMax) return undefined;
-    const made: Recorded = { labels, times: new Float64Array(16), values: new Float64Array(16), flags: new Uint8Array(16), length: 0 };
+    const made: Recorded = {
+      labels,
+      times: new Float64Array(16),
+      values: new Float64Array(16),
+      flags: new Uint8Array(16),
+      length: 0,
+    };
     named.set(key, made);
     byName.set(name, named);
     count++;
@@ -84,7 +90,8 @@ export function createOverlay(base: SeriesSource, retentionMs: DurationMs, serie
         now.add(series);
         append(series, at, value, 0, retentionMs);
       }
-      for (const series of before ?? []) if (!now.has(series)) append(series, at, Number.NaN, quality.STALE, retentionMs);
+      for (const series of before ?? [])
+        if (!now.has(series)) append(series, at, Number.NaN, quality.STALE, retentionMs);
       lastOf.set(rule, now);
       return dropped;
     },

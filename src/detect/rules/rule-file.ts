@@ -18,7 +18,10 @@ export interface RuleMistake {
  * Reads a rule file. `mistakes` has all of them. Rules without a mistake are in `file` all the same, so that one wrong rule
  * does not silence the others; there is no `file` only where the YAML itself cannot be read.
  */
-export function parseRuleFile(name: string, text: string): { readonly file?: RuleFile; readonly mistakes: readonly RuleMistake[] } {
+export function parseRuleFile(
+  name: string,
+  text: string,
+): { readonly file?: RuleFile; readonly mistakes: readonly RuleMistake[] } {
   const yaml = readYaml(text);
   if ("mistakes" in yaml) return { mistakes: yaml.mistakes.map((mistake) => ({ file: name, ...mistake })) };
   const mistakes: RuleMistake[] = [];

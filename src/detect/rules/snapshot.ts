@@ -31,7 +31,9 @@ export interface RulesState {
 
 export function writeSnapshot({ groups, rules }: RulesState): string {
   const shown = { version: 1, groups: Object.fromEntries(groups), rules: Object.fromEntries(rules) };
-  return JSON.stringify(shown, (_, each: unknown) => (typeof each === "number" && !Number.isFinite(each) ? String(each) : each));
+  return JSON.stringify(shown, (_, each: unknown) =>
+    typeof each === "number" && !Number.isFinite(each) ? String(each) : each,
+  );
 }
 
 /** The state, or why the text is none: then the engine starts afresh. */

@@ -16,7 +16,11 @@ type Datum = string | number;
 type Piece = (facts: TemplateFacts) => Datum;
 type Refusal = { readonly error: string };
 
-const functions: Readonly<Record<string, (value: number) => string>> = { humanize, humanizePercentage, humanizeDuration };
+const functions: Readonly<Record<string, (value: number) => string>> = {
+  humanize,
+  humanizePercentage,
+  humanizeDuration,
+};
 
 const understood = "$value, $labels.<name>, humanize, humanizePercentage, humanizeDuration and printf with %s %v %f %g";
 
@@ -78,7 +82,8 @@ function compileCommand(words: readonly string[], piped: Piece | undefined): Pie
   const change = Object.hasOwn(functions, head) ? functions[head] : undefined;
   if (change !== undefined) {
     const only = operands[0];
-    if (operands.length !== 1 || only === undefined) return { error: `${head} takes one value, not ${operands.length}` };
+    if (operands.length !== 1 || only === undefined)
+      return { error: `${head} takes one value, not ${operands.length}` };
     return (facts) => onNumber(only(facts), change);
   }
   if (head === "printf") return compilePrintf(rest[0], operands.slice(1));
@@ -114,10 +119,13 @@ function compilePrintf(format: string | undefined, operands: readonly Piece[]): 
   const used = verbs.filter((verb) => verb !== "%%");
   const wrong = used.find((verb) => !/^%(?:(?:\.\d{1,2})?[fg]|[sv])$/.test(verb));
   if (wrong !== undefined) return { error: `${wrong} is not supported in printf; supported are %s %v %f %g and %.2f` };
-  if (used.length !== operands.length) return { error: `printf has ${used.length} verbs and ${operands.length} values` };
+  if (used.length !== operands.length)
+    return { error: `printf has ${used.length} verbs and ${operands.length} values` };
   return (facts) => {
     let next = 0;
-    return text.replace(/%(?:%|(?:\.\d{1,2})?[fgsv])/g, (verb) => (verb === "%%" ? "%" : formatVerb(verb, operands[next++]!(facts))));
+    return text.replace(/%(?:%|(?:\.\d{1,2})?[fgsv])/g, (verb) =>
+      verb === "%%" ? "%" : formatVerb(verb, operands[next++]!(facts)),
+    );
   };
 }
 

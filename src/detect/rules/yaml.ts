@@ -76,6 +76,9 @@ export function readYaml(text: string): YamlFile | { readonly mistakes: readonly
   };
 }
 
+/** What the lexer puts between lexemes (byte-order mark, document, flow end, scalar): single characters not in the text. */
+const lexerMarks = new Set([0xfeff, 0x02, 0x18, 0x1f].map((code) => String.fromCharCode(code)));
+
 /** Why the text must not be handed to the composer, which recurses: too long or too deep. */
 function refuse(text: string): YamlMistake | undefined {
   const bytes = Buffer.byteLength(text);
@@ -90,8 +93,7 @@ function refuse(text: string): YamlMistake | undefined {
     for (const _ of parser.next(lexeme)) {
       // Tokens are not wanted, only depth.
     }
-    // The lexer marks documents and scalars with control characters that are not in the text.
-    if (!/^[\u0002\u0018\u001f\ufeff]$/.test(lexeme)) offset += lexeme.length;
+    if (!lexerMarks.has(lexeme)) offset += lexeme.length;
     if (parser.stack.length - 1 > nestingMax) {
       const before = text.slice(0, offset).split("\n");
       const what = `the YAML is nested deeper than ${nestingMax}`;

@@ -1,5 +1,5 @@
 // On which scale a signal's noise is about even, and how small a difference is never worth a word.
-import { type SignalId, signalOf, signals } from "../../model/signal.ts";
+import type { SignalId } from "../../model/signal.ts";
 
 export interface Scale {
   /** From the signal's unit to the scale levels are learned on. Rising. */
@@ -19,12 +19,23 @@ function root(floor: number): Scale {
   return { to: (value) => Math.sqrt(Math.max(0, value)), from: (scaled) => scaled * Math.abs(scaled), floor };
 }
 
+/** A share of something that runs out: from 0.9 to 1 is as far as from 0.5 to 0.9. `offset` keeps both ends finite. */
+function logit(offset: number, floor: number): Scale {
+  const low = offset;
+  const high = 1 + offset / 10;
+  return {
+    to: (value) => Math.log((Math.max(0, value) + low) / (high - Math.min(1, value))),
+    from: (scaled) => (high * Math.exp(scaled) - low) / (1 + Math.exp(scaled)),
+    floor,
+  };
+}
+
 const scales: Readonly<Record<SignalId, Scale>> = {
   ttft: logarithmic(0.001, 0.12),
   itl: logarithmic(0.001, 0.08),
   running: root(0.35),
   waiting: root(0.5),
-  kv_usage: { to: (value) => value, from: (scaled) => scaled, floor: 0.03 },
+  kv_usage: logit(0.05, 0.2),
   generated_tokens: logarithmic(5, 0.08),
   prompt_tokens: logarithmic(20, 0.15),
   preemptions: root(0.2),
@@ -33,9 +44,4 @@ const scales: Readonly<Record<SignalId, Scale>> = {
 
 export function scaleOf(id: SignalId): Scale {
   return scales[id];
-}
-
-/** Position of a signal in `signals`. */
-export function signalIndex(id: SignalId): number {
-  return signals.indexOf(signalOf(id));
 }

@@ -15,6 +15,8 @@ export interface Table {
   map(column: string): MapColumn;
   /** Where the rows of an array column or a Nested group end. */
   offsets(columnOrGroup: string): Bytes;
+  /** Bytes the rows so far take, about. */
+  size(): number;
   /** Remembers the present state for {@link Table.rollback}. */
   mark(): void;
   rollback(): void;
@@ -66,6 +68,11 @@ export function createTable(name: TelemetryTable): Table {
       const offsets = groups.get(group);
       if (offsets === undefined) throw wrong(group);
       return offsets;
+    },
+    size() {
+      let total = 0;
+      for (const part of bytes) total += part.length;
+      return total;
     },
     mark() {
       mark = { rows: table.rows, lengths: bytes.map((part) => part.length), counts: lows.map((low) => low.dictionary.count) };

@@ -104,7 +104,12 @@ function variances({ values, length }: Vector, ofRow: Int32Array, size: number, 
 
 function quantiles({ values, length }: Vector, ofRow: Int32Array, size: number, quantile: number): Float64Array {
   const rows = rowsByGroup(ofRow, length, size);
-  return Float64Array.from(rows, (members) => quantileOf(Float64Array.from(members, (i) => values[i]!), quantile));
+  return Float64Array.from(rows, (members) =>
+    quantileOf(
+      Float64Array.from(members, (i) => values[i]!),
+      quantile,
+    ),
+  );
 }
 
 function rowsByGroup(ofRow: Int32Array, length: number, size: number): number[][] {

@@ -63,6 +63,7 @@ export function withScalar(node: BinaryExpr, vector: Vector, scalar: number, vec
   }
   const bare = dropNames(vector);
   const out = new Float64Array(length);
-  for (let i = 0; i < length; i++) out[i] = vectorIsLeft ? apply(op, values[i]!, scalar) : apply(op, scalar, values[i]!);
+  for (let i = 0; i < length; i++)
+    out[i] = vectorIsLeft ? apply(op, values[i]!, scalar) : apply(op, scalar, values[i]!);
   return { ...bare, values: out };
 }

@@ -1,6 +1,7 @@
 // Function calls: evaluates the arguments and applies the function.
-import type { CallExpr, Expr } from "../ast.ts";
+
 import type { Instant } from "../../model/time.ts";
+import type { CallExpr, Expr } from "../ast.ts";
 import type { Metric } from "../metric.ts";
 import { metricOf, noLabels } from "../metric.ts";
 import { quoteText } from "../syntax/literals.ts";
@@ -171,8 +172,11 @@ function histogramQuantile(evaluation: Evaluation, args: readonly Expr[], vector
   });
 }
 
-function ofHistograms(histograms: Histograms, valueOf: (buckets: Histograms[number]["buckets"], metric: Metric) => number): Vector {
+function ofHistograms(
+  histograms: Histograms,
+  measure: (buckets: Histograms[number]["buckets"], metric: Metric) => number,
+): Vector {
   const out = makeVector(histograms.length, false);
-  for (const { metric, buckets } of histograms) push(out, metric, valueOf(buckets, metric));
+  for (const { metric, buckets } of histograms) push(out, metric, measure(buckets, metric));
   return dropNames(out);
 }

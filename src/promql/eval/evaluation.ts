@@ -62,7 +62,11 @@ export function evaluateScalar(evaluation: Evaluation, expr: Expr | undefined, a
 }
 
 /** The instant a selector or subquery looks from, offset applied. */
-export function anchor(evaluation: Evaluation, node: { readonly at: At | undefined; readonly offsetMs: DurationMs }, at: Instant): Instant {
+export function anchor(
+  evaluation: Evaluation,
+  node: { readonly at: At | undefined; readonly offsetMs: DurationMs },
+  at: Instant,
+): Instant {
   const from =
     node.at === undefined
       ? at
@@ -78,7 +82,10 @@ export function countSamples(evaluation: Evaluation, samples: number): void {
   evaluation.samples += samples;
   const { maxSamples } = evaluation.options;
   if (evaluation.samples > maxSamples) {
-    throw limitFailure("maxSamples", `the query looks at more than ${maxSamples} samples (maxSamples); ask for less time or fewer series`);
+    throw limitFailure(
+      "maxSamples",
+      `the query looks at more than ${maxSamples} samples (maxSamples); ask for less time or fewer series`,
+    );
   }
 }
 
@@ -86,7 +93,8 @@ export function countSamples(evaluation: Evaluation, samples: number): void {
 export function warn(evaluation: Evaluation, level: Warning["level"], message: string, span: Span): void {
   const { line, column } = positionOf(evaluation.query.text, span.from);
   const text = `PromQL ${level}: ${message} (${line}:${column})`;
-  if (!evaluation.warnings.has(text) && evaluation.warnings.size < 100) evaluation.warnings.set(text, { level, message: text });
+  if (!evaluation.warnings.has(text) && evaluation.warnings.size < 100)
+    evaluation.warnings.set(text, { level, message: text });
 }
 
 export function checkQuantile(evaluation: Evaluation, quantile: number, span: Span): void {

@@ -74,7 +74,10 @@ export function prepare(query: ParsedQuery, selected: readonly (readonly SeriesV
   let total = 0;
   for (const views of selected) total += views.length;
   if (total > maxSeries) {
-    throw limitFailure("maxSeries", `the query finds ${total} series, more than ${maxSeries} (maxSeries); narrow its matchers`);
+    throw limitFailure(
+      "maxSeries",
+      `the query finds ${total} series, more than ${maxSeries} (maxSeries); narrow its matchers`,
+    );
   }
   return query.selectors.map((selector, i) => toSeries(selector, selected[i]!));
 }

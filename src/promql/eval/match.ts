@@ -4,6 +4,7 @@ import { projection, withoutName } from "../ast.ts";
 import { queryFailure } from "../errors.ts";
 import type { Metric } from "../metric.ts";
 import { formatLabels, project, withLabels } from "../metric.ts";
+import { byText } from "../order.ts";
 import { apply, compares } from "./binary.ts";
 import type { Vector } from "./vector.ts";
 import { makeVector, push, requireUnique } from "./vector.ts";
@@ -62,7 +63,7 @@ function indexOne(one: Vector, matching: Matching, side: "left" | "right"): Map<
     const group = project(one.metrics[j]!, matching.signature);
     const other = found.get(group.key);
     if (other !== undefined) {
-      const pair = [one.metrics[other]!, one.metrics[j]!].map((metric) => formatLabels(metric.labels)).sort();
+      const pair = [one.metrics[other]!, one.metrics[j]!].map((metric) => formatLabels(metric.labels)).sort(byText);
       throw queryFailure(
         `found duplicate series for the match group ${formatLabels(group.labels)} on the ${side} hand-side of the operation: ` +
           `[${pair.join(", ")}];many-to-many matching not allowed: matching labels must be unique on one side`,

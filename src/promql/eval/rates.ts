@@ -41,7 +41,11 @@ export const rateFunctions: Partial<Record<FunctionName, RangeFunction>> = {
  * The change over the range, extended to its edges: all the way where the samples reach near them (1.1 times their mean
  * distance), else by half that distance, and for a counter never to before it was zero.
  */
-function extrapolated({ times, values, lo, hi, rangeStart, rangeEnd }: Window, counter: boolean, perSecond: boolean): number | undefined {
+function extrapolated(
+  { times, values, lo, hi, rangeStart, rangeEnd }: Window,
+  counter: boolean,
+  perSecond: boolean,
+): number | undefined {
   if (hi - lo < 2) return undefined;
   const first = values[lo]!;
   let change = values[hi - 1]! - first;

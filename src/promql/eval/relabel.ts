@@ -1,6 +1,7 @@
 // label_replace, label_join, and the labels of absent.
-import type { Expr } from "../ast.ts";
+
 import { METRIC_NAME } from "../../model/labels.ts";
+import type { Expr } from "../ast.ts";
 import { queryFailure } from "../errors.ts";
 import type { Metric } from "../metric.ts";
 import { withLabels } from "../metric.ts";
@@ -10,10 +11,14 @@ import { isValidText, quoteText } from "../syntax/literals.ts";
 import type { Vector } from "./vector.ts";
 import { requireUnique } from "./vector.ts";
 
-export function labelReplace(vector: Vector, [target = "", template = "", source = "", pattern = ""]: readonly string[]): Vector {
+export function labelReplace(
+  vector: Vector,
+  [target = "", template = "", source = "", pattern = ""]: readonly string[],
+): Vector {
   const regex = compileRegex(pattern);
   if ("error" in regex) throw queryFailure(`invalid regular expression in label_replace(): ${pattern}: ${regex.error}`);
-  if (!isLabelName(target)) throw queryFailure(`invalid destination label name in label_replace(): ${quoteText(target)}`);
+  if (!isLabelName(target))
+    throw queryFailure(`invalid destination label name in label_replace(): ${quoteText(target)}`);
   return relabel(vector, target, (metric) => {
     const value = metric.labels[source] ?? "";
     const groups = regex.match(value);
@@ -32,23 +37,31 @@ function isLabelName(name: string): boolean {
   return name !== "" && isValidText(name);
 }
 
-function relabel(vector: Vector, target: string, valueOf: (metric: Metric) => string | undefined): Vector {
+function relabel(vector: Vector, target: string, newValue: (metric: Metric) => string | undefined): Vector {
   const metrics = vector.metrics.slice(0, vector.length).map((metric) => {
-    const value = valueOf(metric);
+    const value = newValue(metric);
     return value === undefined ? metric : withLabels(metric, { [target]: value });
   });
-  return requireUnique({ metrics, values: vector.values, length: vector.length, oneName: vector.oneName && target !== METRIC_NAME });
+  return requireUnique({
+    metrics,
+    values: vector.values,
+    length: vector.length,
+    oneName: vector.oneName && target !== METRIC_NAME,
+  });
 }
 
 /** `$1`, `$name`, `${name}`, `$$`; what names no group is empty. */
 function expand(template: string, value: string, groups: Int32Array, regex: Regex): string {
-  return template.replace(/\$(?:\$|(\w+)|\{(\w+)\})/g, (found: string, bare: string | undefined, braced: string | undefined) => {
-    if (found === "$$") return "$";
-    const name = bare ?? braced ?? "";
-    const index = /^\d+$/.test(name) ? Number(name) : regex.names.get(name);
-    const from = index === undefined ? -1 : (groups[2 * index] ?? -1);
-    return from < 0 ? "" : value.slice(from, groups[2 * index! + 1]!);
-  });
+  return template.replace(
+    /\$(?:\$|(\w+)|\{(\w+)\})/g,
+    (found: string, bare: string | undefined, braced: string | undefined) => {
+      if (found === "$$") return "$";
+      const name = bare ?? braced ?? "";
+      const index = /^\d+$/.test(name) ? Number(name) : regex.names.get(name);
+      const from = index === undefined ? -1 : (groups[2 * index] ?? -1);
+      return from < 0 ? "" : value.slice(from, groups[2 * index! + 1]!);
+    },
+  );
 }
 
 /** What can be said of a series that is not there: the labels its selector pins with `=`, once each. */

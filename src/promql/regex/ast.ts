@@ -9,7 +9,13 @@ export type RegexNode =
   | { readonly kind: "assert"; readonly what: Assertion }
   | { readonly kind: "sequence"; readonly parts: readonly RegexNode[] }
   | { readonly kind: "either"; readonly options: readonly RegexNode[] }
-  | { readonly kind: "repeat"; readonly node: RegexNode; readonly min: number; readonly max: number; readonly greedy: boolean }
+  | {
+      readonly kind: "repeat";
+      readonly node: RegexNode;
+      readonly min: number;
+      readonly max: number;
+      readonly greedy: boolean;
+    }
   | { readonly kind: "capture"; readonly node: RegexNode; readonly index: number };
 
 export type Assertion = "text-start" | "text-end" | "line-start" | "line-end" | "word-edge" | "no-word-edge";

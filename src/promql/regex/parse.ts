@@ -64,7 +64,11 @@ function parseSequence(reader: Reader, scope: { flags: Flags }): RegexNode {
     if (char === "|" || char === ")") break;
     if (char === "\\" && reader.chars[reader.at + 1] === "Q") {
       reader.at += 2;
-      parts.push(...parseQuoted(reader, scope.flags));
+      const quoted = parseQuoted(reader, scope.flags);
+      const last = quoted.pop();
+      parts.push(...quoted);
+      // A repetition after it is of its last character.
+      if (last !== undefined) parts.push(parseRepeats(reader, last, scope.flags));
       continue;
     }
     const atom = parseAtom(reader, scope);
@@ -150,7 +154,8 @@ function readBounds(reader: Reader): { min: number; max: number } | undefined {
   reader.at += found[0].length;
   const min = Number(found[1]);
   const max = found[2] === undefined ? min : found[3] === undefined ? infinite : Number(found[3]);
-  if (min > repeatMax || (max !== infinite && max > repeatMax)) refuse(`a repetition count above ${repeatMax} is not in RE2`);
+  if (min > repeatMax || (max !== infinite && max > repeatMax))
+    refuse(`a repetition count above ${repeatMax} is not in RE2`);
   if (max < min) refuse(`the repetition ${found[0]} ends before it begins`);
   return { min, max };
 }
@@ -168,7 +173,8 @@ function parseGroup(reader: Reader, scope: { flags: Flags }): RegexNode | undefi
     return parseCapture(reader, scope.flags);
   }
   const flagged = /^\?([imsU]*)(?:-([imsU]+))?([:)])/.exec(rest);
-  if (flagged === null) return refuse(`a group that begins with "(${rest.slice(0, 3)}" is not in RE2, so it is refused`);
+  if (flagged === null)
+    return refuse(`a group that begins with "(${rest.slice(0, 3)}" is not in RE2, so it is refused`);
   reader.at += flagged[0].length;
   const flags = withFlags(withFlags(scope.flags, flagged[1]!, true), flagged[2] ?? "", false);
   if (flagged[3] === ")") {

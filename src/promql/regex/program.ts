@@ -73,7 +73,8 @@ function compile(tree: RegexTree): Instruction[] | undefined {
       if (split?.op === "split") split[node.greedy ? "first" : "second"] = body;
       start = loop;
     } else {
-      for (let i = node.min; i < node.max && program.length <= programMax; i++) start = choice(build(node.node, start), next);
+      for (let i = node.min; i < node.max && program.length <= programMax; i++)
+        start = choice(build(node.node, start), next);
     }
     for (let i = 0; i < node.min && program.length <= programMax; i++) start = build(node.node, start);
     return start;

@@ -19,7 +19,8 @@ export function almostEqual(a: number, b: number): boolean {
 }
 
 export function compareInstant(test: ScriptCase, result: QueryResult): string | undefined {
-  if (result.kind === "string") return result.value === test.text ? undefined : `expected string ${test.text}, got ${result.value}`;
+  if (result.kind === "string")
+    return result.value === test.text ? undefined : `expected string ${test.text}, got ${result.value}`;
   if (result.kind === "scalar") {
     if (test.scalar === undefined) return `got the scalar ${result.value}`;
     return almostEqual(result.value, test.scalar) ? undefined : `expected ${test.scalar}, got ${result.value}`;
@@ -66,7 +67,9 @@ function compareSets(test: ScriptCase, got: readonly Row[], ordered: boolean): s
     }
   }
   const surplus = [...byKey.values()][0];
-  return surplus === undefined ? undefined : `${formatMetric(surplus.row.labels)} was not expected (${surplus.row.values.join(" ")})`;
+  return surplus === undefined
+    ? undefined
+    : `${formatMetric(surplus.row.labels)} was not expected (${surplus.row.values.join(" ")})`;
 }
 
 function describe(rows: readonly Row[]): string {

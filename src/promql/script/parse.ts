@@ -19,7 +19,12 @@ export interface Expectation {
 
 export type ScriptCommand =
   | { readonly kind: "clear" }
-  | { readonly kind: "load"; readonly stepMs: DurationMs; readonly withHistograms: boolean; readonly series: readonly ScriptSeries[] }
+  | {
+      readonly kind: "load";
+      readonly stepMs: DurationMs;
+      readonly withHistograms: boolean;
+      readonly series: readonly ScriptSeries[];
+    }
   | ScriptCase;
 
 export interface ScriptCase {

@@ -5,8 +5,8 @@ import { labelsKey } from "../../model/labels.ts";
 import type { ParsedQuery } from "../ast.ts";
 import type { QueryResult, Warning } from "../evaluate.ts";
 import { evaluateInstant, evaluateRange } from "../evaluate.ts";
-import { parseQuery } from "../parse.ts";
 import { formatMetric } from "../metric.ts";
+import { parseQuery } from "../parse.ts";
 import { compareInstant, compareRange } from "./compare.ts";
 import type { Expectation, ScriptCase, ScriptCommand } from "./parse.ts";
 import { parseScript } from "./parse.ts";
@@ -62,7 +62,9 @@ async function runCase(test: ScriptCase, store: ScriptStore): Promise<Outcome> {
   }
   const parsed = parseQuery(test.query);
   if ("errors" in parsed) {
-    const refused = parsed.errors.find((error) => error.kind === "unsupported" && !error.message.startsWith("regular expression"));
+    const refused = parsed.errors.find(
+      (error) => error.kind === "unsupported" && !error.message.startsWith("regular expression"),
+    );
     if (refused !== undefined) return { outcome: "skipped", reason: refused.message };
     return judgeFailure(test, parsed.errors[0]!.message);
   }
@@ -114,15 +116,22 @@ function judgeWarnings(expectations: readonly Expectation[], warnings: readonly 
     if (got.length > 0 && expectations.some(({ what }) => what === none)) return `unexpected ${level}: ${got[0]}`;
     const missing = wanted.find((expectation) => !got.some((message) => fits(expectation, message)));
     if (missing !== undefined) return `expected a ${level} ${missing.message ?? ""}, got: ${got.join(" | ") || "none"}`;
-    const surplus = wanted.length > 0 ? got.find((message) => !wanted.some((expectation) => fits(expectation, message))) : undefined;
+    const surplus =
+      wanted.length > 0 ? got.find((message) => !wanted.some((expectation) => fits(expectation, message))) : undefined;
     if (surplus !== undefined) return `unexpected ${level}: ${surplus}`;
   }
   return undefined;
 }
 
 /** An instant query must say the same as the middle step of a range query around it. */
-async function checkAsRange(test: ScriptCase, query: ParsedQuery, store: ScriptStore, instant: QueryResult): Promise<string | undefined> {
-  if (!test.instant || (instant.kind !== "vector" && instant.kind !== "scalar") || /\b(start|end)\(\)/.test(test.query)) return undefined;
+async function checkAsRange(
+  test: ScriptCase,
+  query: ParsedQuery,
+  store: ScriptStore,
+  instant: QueryResult,
+): Promise<string | undefined> {
+  if (!test.instant || (instant.kind !== "vector" && instant.kind !== "scalar") || /\b(start|end)\(\)/.test(test.query))
+    return undefined;
   const minute = 60_000;
   const result = await evaluateRange(query, { from: test.from - minute, to: test.from + minute }, minute, store);
   if (result.kind !== "matrix") return "a range query gave no matrix";
@@ -134,5 +143,7 @@ async function checkAsRange(test: ScriptCase, query: ParsedQuery, store: ScriptS
   }
   if (middle.size !== wanted.length) return `as a range query it gives ${middle.size} series, not ${wanted.length}`;
   const odd = wanted.find(({ labels, value }) => !Object.is(middle.get(labelsKey(labels)), value));
-  return odd === undefined ? undefined : `as a range query ${formatMetric(odd.labels)} is ${middle.get(labelsKey(odd.labels))}, not ${odd.value}`;
+  return odd === undefined
+    ? undefined
+    : `as a range query ${formatMetric(odd.labels)} is ${middle.get(labelsKey(odd.labels))}, not ${odd.value}`;
 }

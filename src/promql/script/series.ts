@@ -4,18 +4,23 @@ import { METRIC_NAME } from "../../model/labels.ts";
 import { unquote } from "../syntax/literals.ts";
 
 /** One place in a sequence; `histogram` = a native histogram, whose content is not read. */
-export type Point = { readonly kind: "value"; readonly value: number } | { readonly kind: "none" | "stale" | "histogram" };
+export type Point =
+  | { readonly kind: "value"; readonly value: number }
+  | { readonly kind: "none" | "stale" | "histogram" };
 
 /** Longest sequence one line may expand to. */
 const pointsMax = 1_000_000;
 
 /** Labels and the rest of the line, or what is wrong. */
-export function readMetric(text: string): { readonly labels: Labels; readonly rest: string } | { readonly error: string } {
+export function readMetric(
+  text: string,
+): { readonly labels: Labels; readonly rest: string } | { readonly error: string } {
   const labels: Record<string, string> = {};
   const name = /^[A-Za-z_:][A-Za-z0-9_:]*/.exec(text)?.[0] ?? "";
   if (name !== "") labels[METRIC_NAME] = name;
   let rest = text.slice(name.length);
-  if (!rest.startsWith("{")) return name === "" ? { error: "a series begins with a name or {" } : { labels, rest: rest.trim() };
+  if (!rest.startsWith("{"))
+    return name === "" ? { error: "a series begins with a name or {" } : { labels, rest: rest.trim() };
   rest = rest.slice(1).trimStart();
   while (!rest.startsWith("}")) {
     const quoted = /^("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)/s;
@@ -27,7 +32,8 @@ export function readMetric(text: string): { readonly labels: Labels; readonly re
       rest = rest.slice(1).trimStart();
       const literal = quoted.exec(rest)?.[0];
       const value = literal === undefined ? undefined : unquote(literal);
-      if (label === undefined || literal === undefined || value === undefined) return { error: `label ${key} has no quoted value` };
+      if (label === undefined || literal === undefined || value === undefined)
+        return { error: `label ${key} has no quoted value` };
       if (value !== "") labels[label] = value;
       rest = rest.slice(literal.length).trimStart();
     } else labels[METRIC_NAME] = label ?? "";

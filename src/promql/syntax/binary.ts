@@ -50,21 +50,41 @@ export function buildBinary(token: OperatorToken, left: Expr, right: Expr, build
   const known = operators[token.operator.name];
   if (known === undefined) {
     const sign = building.text.slice(at.from, at.to);
-    mistake(building, "unsupported", `the operator ${sign} works on native histograms only, which are not supported here`, at);
-    return placeholder(span);
+    mistake(
+      building,
+      "unsupported",
+      `the operator ${sign} works on native histograms only, which are not supported here`,
+      at,
+    );
+    return placeholder(span, building);
   }
   const { op } = known;
   const bool = token.modifiers.some((node) => node.name === "BoolModifier");
   const clause = token.modifiers.find((node) => node.name === "MatchingModifierClause");
   const fill = token.modifiers.find((node) => node.name === "FillModifier");
   if (fill !== undefined) {
-    mistake(building, "unsupported", "fill, fill_left and fill_right are not supported: they are experimental in Prometheus", spanOf(fill));
+    mistake(
+      building,
+      "unsupported",
+      "fill, fill_left and fill_right are not supported: they are experimental in Prometheus",
+      spanOf(fill),
+    );
+  }
+  const matching = readMatching(clause, op, building);
+  const made: Expr = { kind: "binary", op, left, right, bool, matching, span };
+  if (building.broken.has(left) || building.broken.has(right)) {
+    building.broken.add(made);
+    return made;
   }
   const leftType = typeOf(left);
   const rightType = typeOf(right);
-  for (const [side, type] of [[left, leftType], [right, rightType]] as const) {
+  for (const [side, type] of [
+    [left, leftType],
+    [right, rightType],
+  ] as const) {
     if (type === "scalar" || type === "vector") continue;
     mistake(building, "type", `${op} needs scalars or instant vectors, but this is a ${typeName(type)}`, side.span);
+    building.broken.add(made);
   }
   const vectors = leftType === "vector" && rightType === "vector";
   if (bool && !isComparison(op)) mistake(building, "type", "bool only goes with comparisons", at);
@@ -74,11 +94,10 @@ export function buildBinary(token: OperatorToken, left: Expr, right: Expr, build
   if (isSetOp(op) && !vectors && (leftType === "scalar" || rightType === "scalar")) {
     mistake(building, "type", `${op} works on instant vectors only, not on scalars`, at);
   }
-  const matching = readMatching(clause, op, building);
   if (clause !== undefined && !vectors && !isSetOp(op)) {
     mistake(building, "type", "on and ignoring need an instant vector on both sides", spanOf(clause));
   }
-  return { kind: "binary", op, left, right, bool, matching, span };
+  return made;
 }
 
 function readMatching(clause: SyntaxNode | undefined, op: BinaryOp, building: Building): Matching {
@@ -95,7 +114,8 @@ function readMatching(clause: SyntaxNode | undefined, op: BinaryOp, building: Bu
   }
   if (on && clause !== undefined) {
     for (const name of include) {
-      if (names.includes(name)) mistake(building, "type", `label ${JSON.stringify(name)} is in on and in the group clause`, spanOf(clause));
+      if (names.includes(name))
+        mistake(building, "type", `label ${JSON.stringify(name)} is in on and in the group clause`, spanOf(clause));
     }
   }
   // The metric name takes part in matching only where `on` asks for it.

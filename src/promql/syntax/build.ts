@@ -85,9 +85,10 @@ function climbPrefix(reader: PieceReader, building: Building): Expr {
     const expr = climb(reader, building, powPrecedence);
     const type = typeOf(expr);
     const span = { from: piece.from, to: expr.span.to };
+    if (building.broken.has(expr)) return expr;
     if (type !== "scalar" && type !== "vector") {
       mistake(building, "type", `a sign needs a scalar or an instant vector, but this is a ${typeName(type)}`, span);
-      return placeholder(span);
+      return placeholder(span, building);
     }
     if (!piece.minus) return { ...expr, span };
     return expr.kind === "number" ? { ...expr, value: -expr.value, span } : { kind: "negate", expr, span };
@@ -133,18 +134,25 @@ function buildCall(node: SyntaxNode, building: Building): Expr {
     const why = whyRefused(name);
     const message = why === undefined ? `unknown function ${name}` : `${name} is not supported: ${why}`;
     mistake(building, why === undefined ? "syntax" : "unsupported", message, spanOf(identifier!));
-    return placeholder(span);
+    return placeholder(span, building);
   }
   const signature = functions[name];
   checkArguments(name, signature, args, span, building);
   return { kind: "call", name, args, returns: signature.returns, span };
 }
 
-function checkArguments(name: string, signature: Signature, args: readonly Expr[], span: Span, building: Building): void {
+function checkArguments(
+  name: string,
+  signature: Signature,
+  args: readonly Expr[],
+  span: Span,
+  building: Building,
+): void {
   const most = signature.optional === "repeat" ? Number.POSITIVE_INFINITY : signature.args.length;
   const least = signature.args.length - (signature.optional === "repeat" ? 1 : signature.optional);
   if (args.length < least || args.length > most) {
-    const wanted = least === most ? `${least}` : most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`;
+    const wanted =
+      least === most ? `${least}` : most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`;
     mistake(building, "type", `${name} takes ${wanted} argument${wanted === "1" ? "" : "s"}, not ${args.length}`, span);
   }
   args.forEach((arg, i) => {
@@ -173,7 +181,7 @@ function buildAggregate(node: SyntaxNode, building: Building): Expr {
   const why = whyRefused(name);
   if (why !== undefined) {
     mistake(building, "unsupported", `${name} is not supported: ${why}`, spanOf(opNode));
-    return placeholder(span);
+    return placeholder(span, building);
   }
   const op = name as AggregateOp;
   const parameterType = parameterTypes[op];
@@ -181,7 +189,7 @@ function buildAggregate(node: SyntaxNode, building: Building): Expr {
   const expr = args.at(-1);
   if (args.length !== wanted || expr === undefined) {
     mistake(building, "type", `${op} takes ${wanted} argument${wanted === 1 ? "" : "s"}, not ${args.length}`, span);
-    return placeholder(span);
+    return placeholder(span, building);
   }
   expectType(expr, "vector", `what ${op} aggregates`, building);
   const param = parameterType === undefined ? undefined : args[0];

@@ -11,6 +11,8 @@ export interface Building {
   readonly errors: QueryError[];
   readonly selectors: SelectorExpr[];
   readonly counts: { subqueries: number };
+  /** Pieces a mistake has been told of, and what contains them: their type means nothing. */
+  readonly broken: Set<Expr>;
 }
 
 export function mistake(building: Building, kind: QueryError["kind"], message: string, span: Span): void {
@@ -30,13 +32,16 @@ export function childrenOf(node: SyntaxNode): SyntaxNode[] {
 }
 
 /** What stands in for a piece that had a mistake, so that the rest is checked too. */
-export function placeholder(span: Span): Expr {
-  return { kind: "number", value: Number.NaN, span };
+export function placeholder(span: Span, building: Building): Expr {
+  const expr: Expr = { kind: "number", value: Number.NaN, span };
+  building.broken.add(expr);
+  return expr;
 }
 
 export function readString(node: SyntaxNode, building: Building): string {
   const value = unquote(building.text.slice(node.from, node.to));
-  if (value === undefined) mistake(building, "syntax", "this string is not closed, or has an unknown escape", spanOf(node));
+  if (value === undefined)
+    mistake(building, "syntax", "this string is not closed, or has an unknown escape", spanOf(node));
   return value ?? "";
 }
 
@@ -50,9 +55,13 @@ export function readNames(node: SyntaxNode, building: Building): string[] {
 
 export function expectType(expr: Expr, wanted: ValueType, where: string, building: Building): void {
   const got = typeOf(expr);
-  // A placeholder has been complained about already.
-  if (got === wanted || building.errors.some((error) => error.span.from >= expr.span.from && error.span.to <= expr.span.to)) return;
-  mistake(building, "type", `${where} must be ${article(typeName(wanted))}, but it is ${article(typeName(got))}`, expr.span);
+  if (got === wanted || building.broken.has(expr)) return;
+  mistake(
+    building,
+    "type",
+    `${where} must be ${article(typeName(wanted))}, but it is ${article(typeName(got))}`,
+    expr.span,
+  );
 }
 
 export function typeName(type: ValueType): string {
@@ -62,4 +71,3 @@ export function typeName(type: ValueType): string {
 function article(noun: string): string {
   return `${/^[aeiou]/.test(noun) ? "an" : "a"} ${noun}`;
 }
-

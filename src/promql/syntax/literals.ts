@@ -53,20 +53,20 @@ export function unquote(text: string): string | undefined {
       out += body.slice(last, match.index);
     }
     last = match.index + match[0].length;
-    const escape = match[1];
-    if (escape === undefined) {
+    const sequence = match[1];
+    if (sequence === undefined) {
       if (match[2] === undefined || match[2] === quote) return undefined;
       flush();
       out += match[2];
-    } else if (/^(x..|[0-7]{3})$/.test(escape)) {
-      const byte = escape.startsWith("x") ? Number.parseInt(escape.slice(1), 16) : Number.parseInt(escape, 8);
+    } else if (/^(x..|[0-7]{3})$/.test(sequence)) {
+      const byte = sequence.startsWith("x") ? Number.parseInt(sequence.slice(1), 16) : Number.parseInt(sequence, 8);
       if (byte > 255) return undefined;
       bytes.push(byte);
     } else {
       flush();
-      const point = /^[uU]./.test(escape) ? Number.parseInt(escape.slice(1), 16) : undefined;
+      const point = /^[uU]./.test(sequence) ? Number.parseInt(sequence.slice(1), 16) : undefined;
       if (point !== undefined && (point > 0x10ffff || (point >= 0xd800 && point < 0xe000))) return undefined;
-      const value = point === undefined ? simpleEscapes[escape] : String.fromCodePoint(point);
+      const value = point === undefined ? simpleEscapes[sequence] : String.fromCodePoint(point);
       if (value === undefined) return undefined;
       out += value;
     }
@@ -79,7 +79,16 @@ function decodeUtf8(bytes: readonly number[]): string {
   let out = "";
   for (let i = 0; i < bytes.length; ) {
     const lead = bytes[i]!;
-    const size = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+    const size =
+      lead < 0x80
+        ? 1
+        : lead >= 0xc2 && lead < 0xe0
+          ? 2
+          : lead >= 0xe0 && lead < 0xf0
+            ? 3
+            : lead >= 0xf0 && lead < 0xf5
+              ? 4
+              : 0;
     const rest = bytes.slice(i + 1, i + size);
     let point = size === 1 ? lead : lead & (0xff >> (size + 1));
     for (const byte of rest) point = (point << 6) | (byte & 0x3f);

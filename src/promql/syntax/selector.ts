@@ -1,8 +1,8 @@
 // Selectors and what follows them: ranges, subqueries, offset, @.
 import type { SyntaxNode } from "@lezer/common";
+import { METRIC_NAME } from "../../model/labels.ts";
 import type { LabelMatcher } from "../../model/ports/series-source.ts";
 import type { At, Expr, SelectorExpr } from "../ast.ts";
-import { METRIC_NAME } from "../../model/labels.ts";
 import { typeOf } from "../ast.ts";
 import { compileMatcher, whyPatternRefused } from "../matcher.ts";
 import type { Building } from "./building.ts";
@@ -27,7 +27,9 @@ export function buildSelector(node: SyntaxNode, building: Building): Expr {
     }
   }
   // A selector that the empty series satisfies would mean every series there is.
-  const refused = matchers.some((matcher) => patternOf(matcher) !== undefined && whyPatternRefused(matcher.value) !== undefined);
+  const refused = matchers.some(
+    (matcher) => patternOf(matcher) !== undefined && whyPatternRefused(matcher.value) !== undefined,
+  );
   if (!refused && matchers.every((matcher) => compileMatcher(matcher)(""))) {
     mistake(building, "syntax", "a selector needs at least one matcher that does not match the empty string", span);
   }
@@ -67,6 +69,7 @@ function buildMatcher(node: SyntaxNode, building: Building): LabelMatcher {
 /** Puts a range, subquery, offset or @ onto what it follows. */
 export function applyPostfix(node: SyntaxNode, expr: Expr, building: Building): Expr {
   const span = { from: expr.span.from, to: node.to };
+  if (building.broken.has(expr)) return expr;
   switch (node.name) {
     case "MatrixSelector":
       return applyRange(node, expr, building);
@@ -74,7 +77,7 @@ export function applyPostfix(node: SyntaxNode, expr: Expr, building: Building): 
       const type = typeOf(expr);
       if (type !== "vector") {
         mistake(building, "type", `a subquery needs an instant vector, but this is a ${typeName(type)}`, expr.span);
-        return placeholder(span);
+        return placeholder(span, building);
       }
       const durations = childrenOf(node).filter((child) => child.name === "DurationExpr");
       const rangeMs = readDuration(durations[0]!, building);
@@ -88,8 +91,13 @@ export function applyPostfix(node: SyntaxNode, expr: Expr, building: Building): 
       return applyAt(node, expr, building);
     default: {
       const word = node.name === "AnchoredExpr" ? "anchored" : "smoothed";
-      mistake(building, "unsupported", `${word} is not supported: it is experimental in Prometheus (extended range selectors)`, spanOf(node));
-      return placeholder(span);
+      mistake(
+        building,
+        "unsupported",
+        `${word} is not supported: it is experimental in Prometheus (extended range selectors)`,
+        spanOf(node),
+      );
+      return placeholder(span, building);
     }
   }
 }
@@ -99,8 +107,13 @@ function applyRange(node: SyntaxNode, expr: Expr, building: Building): Expr {
   const duration = childrenOf(node).find((child) => child.name === "DurationExpr")!;
   const rangeMs = readDuration(duration, building);
   if (expr.kind !== "selector" || expr.rangeMs !== undefined) {
-    mistake(building, "type", "a range only goes with a selector; for an expression write a subquery, [range:step]", span);
-    return placeholder(span);
+    mistake(
+      building,
+      "type",
+      "a range only goes with a selector; for an expression write a subquery, [range:step]",
+      span,
+    );
+    return placeholder(span, building);
   }
   if (expr.offsetMs !== 0 || expr.at !== undefined) {
     mistake(building, "syntax", "offset and @ come after the range", span);
@@ -120,7 +133,9 @@ function applyOffset(node: SyntaxNode, expr: Expr, building: Building): Expr {
   }
   if (expr.offsetMs !== 0) mistake(building, "syntax", "offset is given twice", span);
   const offsetMs = Math.round((seconds ?? 0) * 1000) * (text.startsWith("-") ? -1 : 1);
-  return expr.kind === "selector" ? replaceSelector({ ...expr, offsetMs, span }, building) : { ...expr, offsetMs, span };
+  return expr.kind === "selector"
+    ? replaceSelector({ ...expr, offsetMs, span }, building)
+    : { ...expr, offsetMs, span };
 }
 
 function applyAt(node: SyntaxNode, expr: Expr, building: Building): Expr {
@@ -160,6 +175,7 @@ function readDuration(node: SyntaxNode, building: Building): number {
 }
 
 function refuseDuration(node: SyntaxNode, building: Building): void {
-  const message = "write a plain duration such as 5m: expressions for durations are experimental in Prometheus and not supported";
+  const message =
+    "write a plain duration such as 5m: expressions for durations are experimental in Prometheus and not supported";
   mistake(building, "unsupported", message, spanOf(node));
 }

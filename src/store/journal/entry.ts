@@ -48,22 +48,22 @@ const metaSchema = z.object({
   ),
 });
 
-/** `[magic, length, crc32, [length of facts, facts as JSON, Native block…]]`, integers little-endian of 32 bits. */
+/** Offsets of the frames are from the start of the entry. `[magic, length, crc32, [length of facts, facts as JSON, Native block…]]`, integers little-endian of 32 bits. */
 export function encodeEntry(
   at: number,
   keys: readonly (readonly [string, number])[],
   batches: readonly Rows[],
   ids: readonly bigint[],
-): Buffer {
+): { readonly bytes: Buffer; readonly frames: readonly FrameInfo[] } {
   const blocks = batches.map((batch, i) => encodeBlock(batch, ids[i]!));
   const frames = batches.map((batch, i) => ({
-    id: String(ids[i]!),
+    id: ids[i]!,
     table: batch.table,
     rows: batch.rows,
-    columns: batch.columns.map((column) => [column.name, column.type]),
+    columns: batch.columns.map((column) => [column.name, column.type] as const),
     bytes: blocks[i]!.length,
   }));
-  const meta = Buffer.from(JSON.stringify({ at, keys, frames }));
+  const meta = Buffer.from(JSON.stringify({ at, keys, frames: frames.map((frame) => ({ ...frame, id: String(frame.id) })) }));
   const size = headBytes + 4 + meta.length + blocks.reduce((sum, block) => sum + block.length, 0);
   const out = Buffer.allocUnsafe(size);
   out.writeUInt32LE(magic, 0);
@@ -71,9 +71,13 @@ export function encodeEntry(
   out.writeUInt32LE(meta.length, 12);
   meta.copy(out, 16);
   let offset = 16 + meta.length;
-  for (const block of blocks) offset += block.copy(out, offset);
+  const placed = frames.map((frame, i) => {
+    const start = offset;
+    offset += blocks[i]!.copy(out, offset);
+    return { ...frame, offset: start };
+  });
   out.writeUInt32LE(crc32(out.subarray(headBytes)), 8);
-  return out;
+  return { bytes: out, frames: placed };
 }
 
 /** Every whole entry of a file in order, whatever lies between them. `base` is added to the offsets of frames. */

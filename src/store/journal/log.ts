@@ -71,10 +71,13 @@ export async function openLog(
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
   const names = (await readdir(options.directory)).filter((name) => /^\d{20}\.log$/.test(name)).toSorted();
   const recovered: Frame[] = [];
+  const empty: string[] = [];
   let last = options.lastId;
   for (const name of names) {
-    const frames = await recover(join(options.directory, name), options, telemetry);
-    recovered.push(...frames);
+    const path = join(options.directory, name);
+    const frames = await recover(path, options, telemetry);
+    for (const frame of frames) recovered.push(frame);
+    if (frames.length === 0) empty.push(path);
     // Names hold the id a file began behind, so an empty one still tells it.
     for (const id of [BigInt(name.slice(0, 20)), ...frames.map((frame) => frame.id)]) if (id > last) last = id;
   }
@@ -92,13 +95,15 @@ export async function openLog(
     return last;
   };
   const newFile = async (): Promise<LogFile> => {
+    await mkdir(options.directory, { recursive: true, mode: 0o700 });
     await checkFloor(options);
-    const path = join(options.directory, `${String(last).padStart(20, "0")}.log`);
+    // The name uses up an id, so that it tells where ids stood even if nothing follows.
+    const path = join(options.directory, `${String(freshId()).padStart(20, "0")}.log`);
     const handle = await open(path, "wx+", 0o600);
     const made: LogFile = { path, handle, bytes: 0, pending: 0, sealed: false };
     try {
       // The files before may go at any time; the keys they hold move on.
-      const carried = encodeEntry(options.now(), options.keys.live(options.now()), [], []);
+      const carried = encodeEntry(options.now(), options.keys.live(options.now()), [], []).bytes;
       await writeAll(handle, carried, 0);
       made.bytes = carried.length;
       await handle.datasync();
@@ -111,25 +116,22 @@ export async function openLog(
     }
   };
   const writeGroup = async (group: readonly Waiting[]): Promise<void> => {
-    if (file !== undefined && file.bytes >= options.fileBytes) {
-      seal(file);
-      file = undefined;
-    }
-    // An id is used up by its new file's name.
-    if (file === undefined) {
-      freshId();
-      file = await newFile();
+    if (file === undefined || file.bytes >= options.fileBytes) {
+      // The new file is safe before the old one, with the keys it holds, may go.
+      const next = await newFile();
+      if (file !== undefined) seal(file);
+      file = next;
     }
     const into = file;
-    await checkFloor(options);
     const at = options.now();
     const start = into.bytes;
     const entries = group.map(({ batches, keys }) => {
-      const ids = batches.map(freshId);
-      return { ids, bytes: encodeEntry(at, keys.map((key) => [key, at] as const), batches, ids) };
+      const own = keys.map((key) => [key, at] as const);
+      return encodeEntry(at, own, batches, batches.map(freshId));
     });
     const bytes = Buffer.concat(entries.map((entry) => entry.bytes));
     try {
+      await checkFloor(options);
       await writeAll(into.handle, bytes, start);
       await into.handle.datasync();
       // A file nobody can find again keeps no promise.
@@ -141,14 +143,13 @@ export async function openLog(
       file = undefined;
       throw error;
     }
-    into.bytes = start + bytes.length;
-    const { entries: written } = decodeEntries(bytes, start);
     safeId = last;
     group.forEach((waiting, i) => {
+      const entry = entries[i]!;
       for (const key of waiting.keys) options.keys.add(key, at);
-      const frames = written[i]!.frames.map((frame) => frameOf(frame, into));
-      options.onSafe(frames);
-      waiting.resolve(entries[i]!.ids);
+      options.onSafe(entry.frames.map((frame) => frameOf({ ...frame, offset: frame.offset + into.bytes }, into)));
+      into.bytes += entry.bytes.length;
+      waiting.resolve(entry.frames.map((frame) => frame.id));
     });
   };
   const run = async (): Promise<void> => {
@@ -198,6 +199,12 @@ export async function openLog(
       if (file !== undefined) await file.handle.close();
     },
   };
+  try {
+    file = await newFile();
+    for (const path of empty) await rm(path, { force: true });
+  } catch (error) {
+    trouble = messageOf(error);
+  }
   return { log, recovered };
 }
 
@@ -247,7 +254,7 @@ async function recover(path: string, options: LogOptions, telemetry: Telemetry):
   const file: LogFile = { path, handle, bytes: bytes.length, pending: 1, sealed: true };
   const frames = entries.flatMap((entry) => entry.frames.map((frame) => frameOf(frame, file)));
   file.pending--;
-  // Without frames it goes only after the next file has taken its keys along: at the next start.
+  // Without frames it goes once the new file has taken its keys along.
   if (frames.length === 0) await handle.close();
   return frames;
 }

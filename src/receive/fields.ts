@@ -1,6 +1,7 @@
-// Trace and span ids: fixed-length bytes on the wire, lower-case hex in the tables.
-import { appendHex, type Bytes, ensure } from "../model/columns/bytes.ts";
+// Fixed-size values off the wire into columns: ids as hex, 64-bit words as they are.
+import { appendHex, appendWord, type Bytes, ensure } from "../model/columns/bytes.ts";
 import { appendEmpty } from "../model/columns/text.ts";
+import { int64Number } from "./numbers.ts";
 import type { Range } from "./request.ts";
 import type { Wire } from "./wire.ts";
 
@@ -30,4 +31,16 @@ export function appendId(column: Bytes, wire: Wire, id: Range, bytes: number): b
   }
   appendEmpty(column);
   return isOptionalId(id, bytes);
+}
+
+/** Appends the 64-bit word at a position of the body, or 0 for one that is absent (-1). */
+export function appendWordAt(column: Bytes, wire: Wire, at: number): void {
+  ensure(column, 8);
+  if (at < 0) appendWord(column, 0, 0);
+  else appendWord(column, wire.view.getInt32(at, true), wire.view.getInt32(at + 4, true));
+}
+
+/** A sfixed64 of the body as the nearest double. */
+export function integerAt(wire: Wire, at: number): number {
+  return int64Number(wire.view.getInt32(at, true), wire.view.getInt32(at + 4, true));
 }

@@ -1,0 +1,156 @@
+// Runs rule unit tests in promtool's format: series in, time passes, alerts and query results are compared.
+import type { Labels } from "../../model/labels.ts";
+import { labelsKey } from "../../model/labels.ts";
+import { silentTelemetry } from "../../model/ports/telemetry.ts";
+import type { DurationMs, Instant } from "../../model/time.ts";
+import { formatDuration } from "../../model/time.ts";
+import { evaluateInstant } from "../../promql/evaluate.ts";
+import { formatMetric } from "../../promql/metric.ts";
+import { parseQuery } from "../../promql/parse.ts";
+import { almostEqual } from "../../promql/script/compare.ts";
+import { createScriptStore } from "../../promql/script/store.ts";
+import type { Rules } from "./engine.ts";
+import { createRules } from "./engine.ts";
+import type { RuleFile } from "./rule.ts";
+import { parseRuleFile } from "./rule-file.ts";
+import type { AlertTest, QueryTest, TestFile, TestGroup } from "./unit-test-file.ts";
+import { parseTestFile } from "./unit-test-file.ts";
+
+export interface RuleTestReport {
+  /** One line for each thing that is not as expected; empty = passed. */
+  readonly failures: readonly string[];
+  /** Expectations checked. */
+  readonly checks: number;
+  /** Rules that fired at some expectation, and rules an expectation found silent, by alert name. */
+  readonly fired: ReadonlySet<string>;
+  readonly silent: ReadonlySet<string>;
+}
+
+/** `read` gives the text of a rule file named relative to the test file; it may throw. */
+export async function runRuleTests(
+  name: string,
+  text: string,
+  read: (path: string) => string,
+): Promise<RuleTestReport> {
+  const failures: string[] = [];
+  const fired = new Set<string>();
+  const silent = new Set<string>();
+  let checks = 0;
+  const report = (): RuleTestReport => ({ failures, checks, fired, silent });
+  const parsed = parseTestFile(text);
+  if ("mistakes" in parsed) {
+    failures.push(
+      ...parsed.mistakes.map(({ line, column, what, mend }) => `${name}:${line}:${column}: ${what}; ${mend}`),
+    );
+    return report();
+  }
+  const files = loadFiles(parsed, read, failures);
+  for (const [i, group] of parsed.tests.entries()) {
+    const where = `${name}: ${group.name === "" ? `test ${i + 1}` : group.name}`;
+    for (const test of await runGroup(parsed, group, files)) {
+      checks++;
+      for (const failure of test.failures) failures.push(`${where}: ${failure}`);
+      if (test.alert !== undefined) (test.firing ? fired : silent).add(test.alert);
+    }
+  }
+  return report();
+}
+
+function loadFiles(file: TestFile, read: (path: string) => string, failures: string[]): RuleFile[] {
+  return file.ruleFiles.flatMap((path) => {
+    let text: string;
+    try {
+      text = read(path);
+    } catch (error) {
+      failures.push(`rule file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+      return [];
+    }
+    const parsed = parseRuleFile(path, text);
+    for (const { line, column, what } of parsed.mistakes) failures.push(`${path}:${line}:${column}: ${what}`);
+    // As promtool does, every group is evaluated at the interval of the test.
+    return parsed.file === undefined
+      ? []
+      : [{ ...parsed.file, groups: parsed.file.groups.map((group) => ({ ...group, intervalMs: file.evaluationMs })) }];
+  });
+}
+
+interface Checked {
+  readonly failures: readonly string[];
+  readonly alert?: string;
+  readonly firing?: boolean;
+}
+
+async function runGroup(file: TestFile, group: TestGroup, files: readonly RuleFile[]): Promise<Checked[]> {
+  const store = createScriptStore();
+  for (const { labels, points } of group.series)
+    points.forEach((point, i) => store.add(labels, i * group.intervalMs, point));
+  const rules = createRules(files, { source: store, telemetry: silentTelemetry });
+  const results: Checked[] = [];
+  const due: { readonly at: Instant; check(): Promise<Checked> }[] = [
+    ...group.alerts.map((test) => ({ at: test.at, check: async () => checkAlerts(test, rules) })),
+    ...group.queries.map((test) => ({ at: test.at, check: () => checkQuery(test, rules) })),
+  ];
+  due.sort((a, b) => a.at - b.at);
+  let now: Instant = 0;
+  const step: DurationMs = file.evaluationMs;
+  for (const test of due) {
+    for (; now <= test.at; now += step) await rules.evaluate(now);
+    results.push(await test.check());
+  }
+  return results;
+}
+
+function checkAlerts(test: AlertTest, rules: Rules): Checked {
+  const all = rules.all().filter((alert) => alert.labels["alertname"] === test.alert);
+  const firing = all.filter((alert) => alert.state === "firing");
+  const failures = all.filter((alert) => alert.state === "unknown").map((alert) => `${test.alert}: ${alert.error}`);
+  const when = `${test.alert} at ${formatDuration(test.at)}`;
+  const left = new Map(firing.map((alert) => [alertKey(withoutName(alert.labels), alert.annotations), alert]));
+  for (const { labels, annotations } of test.expected) {
+    if (left.delete(alertKey(withoutName(labels), annotations))) continue;
+    const got = firing.map((alert) => describe(withoutName(alert.labels), alert.annotations)).join(" or ") || "none";
+    failures.push(`${when}: expected ${describe(withoutName(labels), annotations)}, got ${got}`);
+  }
+  for (const alert of left.values()) {
+    failures.push(`${when}: did not expect ${describe(withoutName(alert.labels), alert.annotations)}`);
+  }
+  return { failures, alert: test.alert, firing: firing.length > 0 };
+}
+
+function withoutName({ alertname: _, ...labels }: Labels): Labels {
+  return labels;
+}
+
+function alertKey(labels: Labels, annotations: Labels): string {
+  return `${labelsKey(labels)}\n${labelsKey(annotations)}`;
+}
+
+function describe(labels: Labels, annotations: Labels): string {
+  return `${formatMetric(labels)} with ${JSON.stringify(annotations)}`;
+}
+
+async function checkQuery(test: QueryTest, rules: Rules): Promise<Checked> {
+  const when = `${test.expr} at ${formatDuration(test.at)}`;
+  const query = parseQuery(test.expr);
+  if ("errors" in query) return { failures: [`${when}: ${query.errors[0]!.message}`] };
+  const result = await evaluateInstant(query, test.at, rules.source);
+  const got =
+    result.kind === "vector"
+      ? result.samples
+      : result.kind === "scalar"
+        ? [{ labels: {}, value: result.value }]
+        : undefined;
+  if (got === undefined) return { failures: [`${when}: a ${result.kind} cannot be compared`] };
+  const left = new Map(got.map((sample) => [labelsKey(sample.labels), sample]));
+  const failures: string[] = [];
+  for (const { labels, value } of test.expected) {
+    const found = left.get(labelsKey(labels));
+    left.delete(labelsKey(labels));
+    if (found === undefined) failures.push(`${when}: ${formatMetric(labels)} is missing`);
+    else if (!almostEqual(found.value, value))
+      failures.push(`${when}: ${formatMetric(labels)} is ${found.value}, not ${value}`);
+  }
+  for (const { labels, value } of left.values())
+    failures.push(`${when}: did not expect ${formatMetric(labels)} ${value}`);
+  return { failures };
+}

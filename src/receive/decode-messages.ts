@@ -1,0 +1,24 @@
+// What the intake and its decoding thread say to each other. Order is kept both ways, and the intake relies on it.
+import type { DecodeAnswer, Encoding, Sealed, Signal } from "./decoder.ts";
+import type { ItemLimits } from "./limits.ts";
+
+export type ToDecoder =
+  | {
+      readonly type: "decode";
+      readonly id: number;
+      readonly signal: Signal;
+      readonly encoding: Encoding;
+      readonly body: Uint8Array;
+      readonly nowMs: number;
+    }
+  | { readonly type: "seal" }
+  /** The journal took the batches with these series. */
+  | { readonly type: "promised"; readonly series: Int32Array };
+
+export type FromDecoder =
+  | { readonly type: "decoded"; readonly id: number; readonly answer: DecodeAnswer }
+  | { readonly type: "sealed"; readonly sealed: Sealed };
+
+export interface DecoderData {
+  readonly limits: ItemLimits;
+}

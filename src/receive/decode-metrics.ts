@@ -1,0 +1,265 @@
+// ExportMetricsServiceRequest -> rows of the metric tables, and of otel_metrics_series for series not yet described.
+import { appendByte, appendFloat64, appendUint32, appendWord, type Bytes, ensure } from "../model/columns/bytes.ts";
+import { endArray } from "../model/columns/column.ts";
+import { createTable, type Table } from "../model/columns/table.ts";
+import { keysFit, type Spans } from "./attributes.ts";
+import { appendWordAt } from "./fields.ts";
+import { limits } from "./limits.ts";
+import { appendQuantiles, appendRuns, createMetricRows, createSeriesRows, exemplarWriter, type Metric, type MetricRows } from "./metric-rows.ts";
+import { createPoint, type PointFields, readPoint } from "./points.ts";
+import { forEachField, noteRange, range, type Request, spendParts, timeFits, walk } from "./request.ts";
+import { mixWord } from "./series-hash.ts";
+import type { SeriesMemory } from "./series-memory.ts";
+import { type RejectReason, reject } from "./tally.ts";
+import { readBool, readEnd, readInt32, readSint32, readTag, readVarint64, skip, type Wire } from "./wire.ts";
+
+export interface MetricDecoder {
+  readonly tables: readonly Table[];
+  /** Appends every acceptable point. Throws Malformed or TooLarge; the caller then rolls the tables and the memory back. */
+  decode(request: Request): void;
+}
+
+/** Appends the columns that are a point type's own. */
+interface PointWriter {
+  readonly rows: MetricRows;
+  write(request: Request, metric: Metric): void;
+}
+
+/** Tags of the data field of a metric, in the order of `metricTypes`. */
+const dataTags = [0x2a, 0x3a, 0x4a, 0x52, 0x5a];
+const HISTOGRAM = 2;
+let serials = 0;
+
+export function createMetricDecoder(memory: SeriesMemory): MetricDecoder {
+  const series = createSeriesRows();
+  const point = createPoint();
+  const rowsOf = (name: Parameters<typeof createTable>[0]): MetricRows => createMetricRows(createTable(name), series, memory);
+  const writers: readonly PointWriter[] = [
+    numberWriter(rowsOf("otel_metrics_gauge"), point, false),
+    numberWriter(rowsOf("otel_metrics_sum"), point, true),
+    histogramWriter(rowsOf("otel_metrics_histogram"), point),
+    exponentialWriter(rowsOf("otel_metrics_exponential_histogram"), point),
+    summaryWriter(rowsOf("otel_metrics_summary"), point),
+  ];
+  const metric: Metric = { serial: 0, type: -1, name: range(), description: range(), unit: range(), temporality: 0, monotonic: false };
+  const data = range();
+
+  function readMetric(wire: Wire, start: number, end: number): void {
+    for (const field of [metric.name, metric.description, metric.unit, data]) field.start = field.end = 0;
+    metric.serial = ++serials;
+    metric.type = -1;
+    wire.pos = start;
+    while (wire.pos < end) {
+      const tag = readTag(wire, end);
+      const type = dataTags.indexOf(tag);
+      if (type >= 0) {
+        metric.type = type;
+        noteRange(data, wire, end);
+      } else if (tag === 0x0a) noteRange(metric.name, wire, end);
+      else if (tag === 0x12) noteRange(metric.description, wire, end);
+      else if (tag === 0x1a) noteRange(metric.unit, wire, end);
+      else skip(wire, tag, end);
+    }
+    metric.temporality = 0;
+    metric.monotonic = false;
+    wire.pos = data.start;
+    while (wire.pos < data.end) {
+      const tag = readTag(wire, data.end);
+      if (tag === 0x10 && metric.type > 0) metric.temporality = readInt32(wire, data.end);
+      else if (tag === 0x18 && metric.type === 1) metric.monotonic = readBool(wire, data.end);
+      else skip(wire, tag, data.end);
+    }
+  }
+
+  /** Why no point of this metric can be stored. A series must not lose part of its identity, so nothing is cut here. */
+  function flaw(request: Request): RejectReason | undefined {
+    const { resource } = request.origin;
+    if (metric.name.start === metric.name.end) return "metric-name";
+    if (resource.count > limits.attributes) return "attributes";
+    return keysFit(request.wire, resource) ? undefined : "key-length";
+  }
+
+  function append(request: Request): void {
+    const { wire, tally } = request;
+    const { view } = wire;
+    const low = point.time < 0 ? 0 : view.getInt32(point.time, true);
+    const high = point.time < 0 ? 0 : view.getInt32(point.time + 4, true);
+    if (point.attributes.count > limits.attributes) return reject(tally, "attributes");
+    if (!keysFit(wire, point.attributes)) return reject(tally, "key-length");
+    if (metric.type === HISTOGRAM && !bucketsFit(point)) return reject(tally, "buckets");
+    if (!timeFits(request, low, high)) return;
+    writers[metric.type]!.write(request, metric);
+  }
+
+  return {
+    tables: [...writers.map((writer) => writer.rows.table), series.table],
+    decode(request) {
+      const { wire } = request;
+      walk(request, (start, end) => {
+        readMetric(wire, start, end);
+        if (metric.type < 0) return reject(request.tally, "metric-type");
+        const reason = flaw(request);
+        forEachField(wire, data.start, data.end, 0x0a, (pointStart, pointEnd) => {
+          if (reason !== undefined) return reject(request.tally, reason);
+          readPoint(wire, metric.type, pointStart, pointEnd, point);
+          append(request);
+        });
+      });
+    },
+  };
+}
+
+function numberWriter(rows: MetricRows, point: PointFields, isSum: boolean): PointWriter {
+  const { table } = rows;
+  const [value, flags] = [table.plain("Value"), table.plain("Flags")];
+  const temporality = isSum ? table.plain("AggregationTemporality") : undefined;
+  const monotonic = isSum ? table.plain("IsMonotonic") : undefined;
+  const appendExemplars = exemplarWriter(table);
+  return {
+    rows,
+    write(request, metric) {
+      rows.begin(request, metric, point.attributes, point.start, point.time);
+      ensure(value, 8);
+      appendFloat64(value, (point.flags & 1) === 1 ? 0 : point.value);
+      appendNumber(flags, point.flags);
+      appendExemplars(request, point.exemplars);
+      if (temporality !== undefined) appendNumber(temporality, metric.temporality);
+      if (monotonic !== undefined) {
+        ensure(monotonic, 1);
+        appendByte(monotonic, metric.monotonic ? 1 : 0);
+      }
+      rows.end(request, metric, point.attributes, point.time, point.bounds, point.quantiles);
+    },
+  };
+}
+
+/** Count, Sum, Min, Max, Flags and temporality, which both kinds of histogram have. */
+function distributionColumns(table: Table, point: PointFields): (request: Request, metric: Metric) => void {
+  const [count, sum, min, max] = [table.plain("Count"), table.plain("Sum"), table.plain("Min"), table.plain("Max")];
+  const [flags, temporality] = [table.plain("Flags"), table.plain("AggregationTemporality")];
+  const appendExemplars = exemplarWriter(table);
+  return (request, metric) => {
+    const { wire } = request;
+    appendWordAt(count, wire, point.count);
+    appendWordAt(sum, wire, point.sum);
+    appendWordAt(min, wire, point.min);
+    appendWordAt(max, wire, point.max);
+    appendNumber(flags, point.flags);
+    appendNumber(temporality, metric.temporality);
+    appendExemplars(request, point.exemplars);
+  };
+}
+
+function histogramWriter(rows: MetricRows, point: PointFields): PointWriter {
+  const { table } = rows;
+  const appendDistribution = distributionColumns(table, point);
+  const [countOffsets, counts] = [table.offsets("BucketCounts"), table.plain("BucketCounts")];
+  const [boundOffsets, bounds] = [table.offsets("ExplicitBounds"), table.plain("ExplicitBounds")];
+  return {
+    rows,
+    write(request, metric) {
+      const { wire } = request;
+      rows.begin(request, metric, point.attributes, point.start, point.time);
+      appendDistribution(request, metric);
+      const buckets = appendRuns(counts, wire, point.buckets);
+      endArray(countOffsets, buckets);
+      const before = bounds.length;
+      endArray(boundOffsets, appendRuns(bounds, wire, point.bounds));
+      for (let at = before; at < bounds.length; at += 4) mixWord(rows.hash, bounds.view.getInt32(at, true));
+      spendParts(request, buckets);
+      rows.end(request, metric, point.attributes, point.time, point.bounds, point.quantiles);
+    },
+  };
+}
+
+function exponentialWriter(rows: MetricRows, point: PointFields): PointWriter {
+  const { table } = rows;
+  const appendDistribution = distributionColumns(table, point);
+  const [scale, zeroCount] = [table.plain("Scale"), table.plain("ZeroCount")];
+  const sides = (["Positive", "Negative"] as const).map((side) => ({
+    offset: table.plain(`${side}Offset`),
+    offsets: table.offsets(`${side}BucketCounts`),
+    counts: table.plain(`${side}BucketCounts`),
+  }));
+  return {
+    rows,
+    write(request, metric) {
+      const { wire } = request;
+      rows.begin(request, metric, point.attributes, point.start, point.time);
+      appendDistribution(request, metric);
+      appendNumber(scale, point.scale);
+      appendWordAt(zeroCount, wire, point.zeroCount);
+      [point.positive, point.negative].forEach((side, i) => {
+        const columns = sides[i]!;
+        const before = columns.counts.length;
+        appendNumber(columns.offset, readBuckets(columns.counts, wire, side.start, side.end));
+        const buckets = (columns.counts.length - before) / 8;
+        spendParts(request, buckets);
+        endArray(columns.offsets, buckets);
+      });
+      rows.end(request, metric, point.attributes, point.time, point.bounds, point.quantiles);
+    },
+  };
+}
+
+function summaryWriter(rows: MetricRows, point: PointFields): PointWriter {
+  const { table } = rows;
+  const [count, sum, flags] = [table.plain("Count"), table.plain("Sum"), table.plain("Flags")];
+  const offsets = table.offsets("ValueAtQuantiles");
+  const [quantiles, values] = [table.plain("ValueAtQuantiles.Quantile"), table.plain("ValueAtQuantiles.Value")];
+  return {
+    rows,
+    write(request, metric) {
+      const { wire } = request;
+      rows.begin(request, metric, point.attributes, point.start, point.time);
+      appendWordAt(count, wire, point.count);
+      appendWordAt(sum, wire, point.sum);
+      appendNumber(flags, point.flags);
+      const before = quantiles.length;
+      endArray(offsets, appendQuantiles(quantiles, values, wire, point.quantiles));
+      for (let at = before; at < quantiles.length; at += 4) mixWord(rows.hash, quantiles.view.getInt32(at, true));
+      spendParts(request, point.quantiles.count);
+      rows.end(request, metric, point.attributes, point.time, point.bounds, point.quantiles);
+    },
+  };
+}
+
+/** Appends the counts of one side of an exponential histogram, packed or not, and returns its offset. */
+function readBuckets(counts: Bytes, wire: Wire, start: number, end: number): number {
+  let offset = 0;
+  wire.pos = start;
+  while (wire.pos < end) {
+    const tag = readTag(wire, end);
+    if (tag === 0x08) offset = readSint32(wire, end);
+    else if (tag === 0x10) appendCount(counts, wire, end);
+    else if (tag === 0x12) {
+      const packedEnd = readEnd(wire, end);
+      while (wire.pos < packedEnd) appendCount(counts, wire, packedEnd);
+    } else skip(wire, tag, end);
+  }
+  return offset;
+}
+
+function appendCount(counts: Bytes, wire: Wire, end: number): void {
+  readVarint64(wire, end);
+  ensure(counts, 8);
+  appendWord(counts, wire.low, wire.high);
+}
+
+function appendNumber(column: Bytes, value: number): void {
+  ensure(column, 4);
+  appendUint32(column, value);
+}
+
+/** One bucket more than bounds, or neither: anything else has no meaning. */
+function bucketsFit(point: PointFields): boolean {
+  const buckets = runLength(point.buckets);
+  const bounds = runLength(point.bounds);
+  return buckets === bounds + 1 || (buckets === 0 && bounds === 0);
+}
+
+function runLength(runs: Spans): number {
+  let bytes = 0;
+  for (let i = 0; i < runs.count; i++) bytes += runs.at[i * 2 + 1]! - runs.at[i * 2]!;
+  return bytes / 8;
+}

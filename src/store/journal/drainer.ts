@@ -1,0 +1,242 @@
+// Moves frames from the log into the database: a lane for each table, in order, in large inserts.
+import type { Telemetry } from "../../model/ports/telemetry.ts";
+import type { Database } from "../database.ts";
+import { engineCode, messageOf } from "../errors.ts";
+import type { Inserter, RowRange } from "./inserter.ts";
+import type { Frame } from "./log.ts";
+import { type Attempt, isAboutData, settle, writeDead } from "./settle.ts";
+
+export interface DrainerOptions {
+  readonly database: Database;
+  readonly inserter: Inserter;
+  /** Names this spool in its statements, for ever. */
+  readonly spoolId: string;
+  readonly deadDirectory: string;
+  /** How often the engine process was replaced; a frame must not kill it again and again. */
+  readonly enginesLost: () => number;
+  /** Called when rows of a table are stored through this id. */
+  readonly onStored: (table: string, id: bigint) => void;
+}
+
+export interface Drainer {
+  /** `suspect`: an insert of them may have been tried before. */
+  offer(frames: readonly Frame[], suspect: boolean): void;
+  /** Inserts what waits up to this id without gathering more. */
+  hurry(through: bigint): void;
+  /** Lowest id that is not stored; undefined when all is. */
+  oldest(): bigint | undefined;
+  backlogBytes(): number;
+  /** Stops after the inserts that run; those that hang are given up after `graceMs`. */
+  close(graceMs: number): Promise<void>;
+}
+
+interface Lane {
+  readonly table: string;
+  readonly queue: { readonly frame: Frame; readonly suspect: boolean }[];
+  working: boolean;
+  cooling: boolean;
+  /** Ends the lane's present pause. */
+  wake: () => void;
+}
+
+const groupRows = 100_000;
+const groupBytes = 32 * 1024 * 1024;
+const gatherMs = 100;
+const cooldownMs = 1000;
+const backoffMs = { min: 100, max: 5000 };
+/** Unknown errors, and deaths of the engine, before the data are suspected. */
+const patience = 3;
+
+export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Drainer {
+  const lanes = new Map<string, Lane>();
+  const stopped = new AbortController();
+  let hurriedThrough = 0n;
+  let backlog = 0;
+  let statements = 0;
+  const free = semaphore(2);
+
+  const pause = async (lane: Lane | undefined, ms: number): Promise<void> => {
+    if (stopped.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const over = (): void => {
+        clearTimeout(timer);
+        stopped.signal.removeEventListener("abort", over);
+        resolve();
+      };
+      const timer = setTimeout(over, ms);
+      stopped.signal.addEventListener("abort", over);
+      if (lane !== undefined) lane.wake = over;
+    });
+  };
+
+  /** Tries until stored or refused. Stops with an error when the drainer is closed. */
+  const attempt = async (frames: readonly Frame[], known: boolean, range?: RowRange): Promise<Attempt> => {
+    let suspect = known;
+    let failures = 0;
+    const lostBefore = options.enginesLost();
+    for (let delayMs = backoffMs.min; ; delayMs = Math.min(delayMs * 2, backoffMs.max)) {
+      if (stopped.signal.aborted) throw new Error("closed");
+      const marker = `homeostat-insert:${options.spoolId}:${++statements};`;
+      try {
+        if (suspect) await options.inserter.insertMissing(frames, marker, range);
+        else await options.inserter.insertNew(frames, marker);
+        return { kind: "stored" };
+      } catch (error) {
+        suspect = true;
+        telemetry.count("homeostat.store.insert_failures", 1, { reason: String(engineCode(error) ?? "unreachable") });
+        telemetry.log.warn("store: an insert failed", { table: frames[0]!.table, error: messageOf(error) });
+        await untilOver(marker, delayMs);
+        if (isAboutData(error)) return { kind: "refused", reason: messageOf(error), fatal: false };
+        const unknown = engineCode(error) !== undefined && !isPassing(error);
+        if (unknown && ++failures >= patience) return { kind: "refused", reason: messageOf(error), fatal: false };
+        if (options.enginesLost() - lostBefore >= patience)
+          return { kind: "refused", reason: `the engine died ${patience} times: ${messageOf(error)}`, fatal: true };
+        await pause(undefined, delayMs);
+      }
+    }
+  };
+  /** Returns when no statement of the marker runs any more, however long the database cannot be asked. */
+  const untilOver = async (marker: string, delayMs: number): Promise<void> => {
+    for (;;) {
+      if (stopped.signal.aborted) throw new Error("closed");
+      try {
+        await options.database.quiet(marker, () => pause(undefined, 20));
+        return;
+      } catch {
+        await pause(undefined, delayMs);
+      }
+    }
+  };
+  const setAside = (frame: Frame, ranges: readonly RowRange[], reason: string): Promise<void> =>
+    writeDead(options.deadDirectory, frame, ranges, reason, telemetry);
+
+  const storeNext = async (lane: Lane): Promise<void> => {
+    const { frames, suspect } = nextGroup(lane);
+    const started = performance.now();
+    const result = await attempt(frames, suspect);
+    if (result.kind === "refused") await settle(frames, (some, range) => attempt(some, true, range), setAside);
+    telemetry.record("homeostat.store.insert_seconds", (performance.now() - started) / 1000);
+    telemetry.count("homeostat.store.rows", frames.reduce((sum, frame) => sum + frame.rows, 0), { table: lane.table });
+    lane.queue.splice(0, frames.length);
+    for (const frame of frames) {
+      backlog -= frame.bytes;
+      frame.done();
+    }
+    options.onStored(lane.table, frames.at(-1)!.id);
+  };
+  const work = async (lane: Lane): Promise<void> => {
+    while (lane.queue.length > 0 && !stopped.signal.aborted) {
+      const hurried = lane.queue[0]!.frame.id <= hurriedThrough;
+      if (!hurried && !isFull(lane)) await pause(lane, lane.cooling ? cooldownMs : gatherMs);
+      const leave = await free();
+      lane.cooling = true;
+      const cooled = setTimeout(() => {
+        lane.cooling = false;
+        lane.wake();
+      }, cooldownMs);
+      cooled.unref();
+      try {
+        if (!stopped.signal.aborted) await storeNext(lane);
+      } finally {
+        leave();
+      }
+    }
+  };
+  const start = (lane: Lane): void => {
+    if (lane.working || stopped.signal.aborted) return;
+    lane.working = true;
+    work(lane)
+      .catch((error: unknown) => {
+        if (!stopped.signal.aborted) telemetry.log.error("store: a lane failed", { error: messageOf(error) });
+      })
+      .finally(() => {
+        lane.working = false;
+        if (lane.queue.length > 0) start(lane);
+      });
+  };
+
+  return {
+    offer(frames, suspect) {
+      for (const frame of frames) {
+        let lane = lanes.get(frame.table);
+        if (lane === undefined) {
+          lane = { table: frame.table, queue: [], working: false, cooling: false, wake: () => {} };
+          lanes.set(frame.table, lane);
+        }
+        lane.queue.push({ frame, suspect });
+        backlog += frame.bytes;
+        start(lane);
+      }
+      for (const lane of lanes.values()) if (isFull(lane)) lane.wake();
+    },
+    hurry(through) {
+      hurriedThrough = through;
+      for (const lane of lanes.values()) if ((lane.queue[0]?.frame.id ?? through + 1n) <= through) lane.wake();
+    },
+    oldest() {
+      let oldest: bigint | undefined;
+      for (const { queue } of lanes.values()) {
+        const id = queue[0]?.frame.id;
+        if (id !== undefined && (oldest === undefined || id < oldest)) oldest = id;
+      }
+      return oldest;
+    },
+    backlogBytes: () => backlog,
+    async close(graceMs) {
+      stopped.abort();
+      for (let waitedMs = 0; waitedMs < graceMs && [...lanes.values()].some((lane) => lane.working); waitedMs += 20) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+  };
+}
+
+function nextGroup(lane: Lane): { frames: readonly Frame[]; suspect: boolean } {
+  const first = lane.queue[0]!;
+  const columns = JSON.stringify(first.frame.columns);
+  const frames: Frame[] = [];
+  let rows = 0;
+  let bytes = 0;
+  for (const { frame, suspect } of lane.queue) {
+    if (suspect !== first.suspect || (frames.length > 0 && JSON.stringify(frame.columns) !== columns)) break;
+    if (frames.length > 0 && (rows + frame.rows > groupRows || bytes + frame.bytes > groupBytes)) break;
+    frames.push(frame);
+    rows += frame.rows;
+    bytes += frame.bytes;
+  }
+  return { frames, suspect: first.suspect };
+}
+
+function isFull(lane: Lane): boolean {
+  let rows = 0;
+  let bytes = 0;
+  // Looks no further than a group reaches.
+  for (const { frame } of lane.queue) {
+    rows += frame.rows;
+    bytes += frame.bytes;
+    if (rows >= groupRows || bytes >= groupBytes) return true;
+  }
+  return false;
+}
+
+/** Errors that pass by themselves or when a person helps: memory, disk, parts, timeouts, shutdown, replication. */
+function isPassing(error: unknown): boolean {
+  return [3, 60, 81, 159, 164, 202, 203, 209, 210, 225, 236, 241, 242, 243, 252, 285, 319, 394, 439, 999].includes(
+    engineCode(error) ?? 0,
+  );
+}
+
+/** Lets `count` in at once; the result of entering leaves. */
+function semaphore(count: number): () => Promise<() => void> {
+  let inside = 0;
+  const waiting: (() => void)[] = [];
+  const leave = (): void => {
+    inside--;
+    waiting.shift()?.();
+  };
+  return async () => {
+    while (inside >= count) await new Promise<void>((resolve) => waiting.push(resolve));
+    inside++;
+    return leave;
+  };
+}

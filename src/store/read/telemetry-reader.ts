@@ -1,0 +1,132 @@
+// Raw metric points in the order they were stored: one query a page.
+import type { Labels } from "../../model/labels.ts";
+import type { PointKind, RawPage, RawPoint, RawSeries, TelemetryReader } from "../../model/ports/telemetry-reader.ts";
+import type { Database } from "../database.ts";
+import { clamp } from "./records.ts";
+
+export interface ReaderOptions {
+  readonly database: Database;
+  /** Everything up to this batch is stored; what lies beyond may still have gaps. */
+  readonly storedThrough: () => bigint;
+  /** Points a page aims at; it ends with the batch that reaches them. Default 20,000. */
+  readonly pagePoints?: number;
+  /** Series whose identity counts as sent; beyond it the oldest are sent again. Default 200,000. */
+  readonly seriesMax?: number;
+}
+
+type PointRow = readonly [
+  batch: string,
+  hash: string,
+  at: number,
+  start: number,
+  value: number | string,
+  count: number,
+  buckets: readonly number[],
+  flags: number,
+];
+type SeriesRow = readonly [
+  hash: string,
+  metric: string,
+  kind: PointKind,
+  unit: string,
+  temporality: number,
+  monotonic: number,
+  service: string,
+  resource: Labels,
+  attributes: Labels,
+  bounds: readonly (number | string)[],
+];
+
+const CUMULATIVE = 2;
+/** Series asked for by name in one query; a list is cheaper than all series of a page only while it is short. */
+const askedAtOnce = 2500;
+
+export function createTelemetryReader(options: ReaderOptions): TelemetryReader {
+  const { database, storedThrough, pagePoints = 20_000, seriesMax = 200_000 } = options;
+  const sent = new Set<string>();
+  const gauge = database.table("otel_metrics_gauge");
+  const sum = database.table("otel_metrics_sum");
+  const histogram = database.table("otel_metrics_histogram");
+  const scope = `_batch > {after:UInt64} AND _batch <= {through:UInt64} AND TimeUnix >= fromUnixTimestamp64Milli({notBefore:Int64})`;
+  const number = (table: string): string =>
+    `SELECT _batch, SeriesHash, TimeUnix, StartTimeUnix, Value, 0 AS Count, emptyArrayUInt64() AS Buckets, Flags FROM ${table} WHERE ${scope}`;
+  const points = `SELECT toString(_batch), toString(SeriesHash), toFloat64(toUnixTimestamp64Milli(TimeUnix)),
+      toFloat64(toUnixTimestamp64Milli(StartTimeUnix)), Value, toFloat64(Count), arrayMap(x -> toFloat64(x), Buckets), Flags
+    FROM (${number(gauge)} UNION ALL ${number(sum)} UNION ALL
+      SELECT _batch, SeriesHash, TimeUnix, StartTimeUnix, Sum AS Value, Count, BucketCounts AS Buckets, Flags
+      FROM ${histogram} WHERE ${scope})
+    ORDER BY _batch LIMIT ${Math.floor(pagePoints)} WITH TIES`;
+  const identity = (table: string, kind: PointKind, temporality: string, monotonic: string, bounds: string): string =>
+    `SELECT toString(SeriesHash), MetricName, '${kind}', MetricUnit, ${temporality}, ${monotonic}, ServiceName,
+      ResourceAttributes, Attributes, ${bounds} FROM ${table} WHERE ${scope} AND SeriesHash IN (HASHES) LIMIT 1 BY SeriesHash`;
+  const identities = [
+    identity(gauge, "gauge", "toInt32(0)", "toUInt8(0)", "emptyArrayFloat64()"),
+    identity(sum, "sum", "AggregationTemporality", "toUInt8(IsMonotonic)", "emptyArrayFloat64()"),
+    identity(histogram, "histogram", "AggregationTemporality", "toUInt8(1)", "ExplicitBounds"),
+  ].join(" UNION ALL ");
+
+  const newSeries = async (hashes: readonly string[], bounds: Record<string, unknown>): Promise<RawSeries[]> => {
+    const series: RawSeries[] = [];
+    for (let from = 0; from < hashes.length; from += askedAtOnce) {
+      // Decimal digits from the engine itself, in the statement because a URL could not hold them.
+      const list = hashes.slice(from, from + askedAtOnce).join(", ");
+      const rows = await database.select<SeriesRow>(identities.replaceAll("HASHES", list), bounds);
+      for (const row of rows) series.push(seriesOf(row));
+    }
+    return series;
+  };
+
+  return {
+    async metricsAfter(cursor, notBefore): Promise<RawPage> {
+      if (!/^\d{0,20}$/.test(cursor)) throw new Error(`not a cursor of this reader: ${JSON.stringify(cursor)}`);
+      const after = BigInt(cursor === "" ? "0" : cursor);
+      const through = storedThrough();
+      if (through <= after) return { series: [], points: [], cursor };
+      const bounds = { after: String(after), through: String(through), notBefore: clamp(notBefore) };
+      const rows = await database.select<PointRow>(points, bounds);
+      const page = rows.map(pointOf);
+      // A full page ends where its last batch does; there may be more behind it.
+      const reached = rows.length >= pagePoints ? rows.at(-1)![0] : String(through);
+      const unknown = new Set<string>();
+      for (const { hash } of page) if (!sent.has(hash)) unknown.add(hash);
+      const series = unknown.size === 0 ? [] : await newSeries([...unknown], { ...bounds, through: reached });
+      for (const { hash } of series) remember(sent, hash, seriesMax);
+      return { series, points: page, cursor: reached };
+    },
+  };
+}
+
+function pointOf([, hash, at, start, value, count, buckets, flags]: PointRow): RawPoint {
+  return { hash, at, start, value: numberOf(value), count, buckets, flags };
+}
+
+function seriesOf(row: SeriesRow): RawSeries {
+  const [hash, metric, kind, unit, temporality, monotonic, service, resource, attributes, bounds] = row;
+  return {
+    hash,
+    metric,
+    kind,
+    unit,
+    cumulative: temporality === CUMULATIVE,
+    monotonic: monotonic === 1,
+    service,
+    resource,
+    attributes,
+    bounds: bounds.map(numberOf),
+  };
+}
+
+/** The engine writes what JSON cannot as "nan", "inf" and "-inf". */
+function numberOf(value: number | string): number {
+  if (typeof value === "number") return value;
+  if (value === "inf" || value === "+inf") return Number.POSITIVE_INFINITY;
+  return value === "-inf" ? Number.NEGATIVE_INFINITY : Number(value);
+}
+
+function remember(sent: Set<string>, hash: string, limit: number): void {
+  if (sent.size >= limit) for (const oldest of sent) {
+    sent.delete(oldest);
+    break;
+  }
+  sent.add(hash);
+}

@@ -1,0 +1,146 @@
+// The store: batches in, ClickHouse in the middle, typed answers out.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { ChangeLog } from "../model/ports/change-log.ts";
+import type { Journal } from "../model/ports/journal.ts";
+import type { LogSource } from "../model/ports/log-source.ts";
+import type { Records } from "../model/ports/records.ts";
+import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
+import { openDatabase } from "./database.ts";
+import { inspect } from "./engine/sql-text.ts";
+import { startEngine } from "./engine/supervisor.ts";
+import { storeError } from "./errors.ts";
+import { openJournal } from "./journal/journal.ts";
+import { migrate } from "./migrate.ts";
+import { createLogSource } from "./read/log-source.ts";
+import { createChangeLog, createRecords } from "./read/records.ts";
+import { createTelemetryReader } from "./read/telemetry-reader.ts";
+import { applyRetention, type RetentionDays } from "./retention.ts";
+
+export interface StoreOptions {
+  /** A ClickHouse server; absent = the embedded engine. */
+  readonly url?: string;
+  readonly username?: string;
+  readonly password?: string;
+  /** Makes tables replicated and distributed over this cluster. */
+  readonly cluster?: string;
+  /** Default `homeostat`. */
+  readonly database?: string;
+  /** Embedded data and the log of received telemetry live under it. */
+  readonly directory: string;
+  /** Received and not yet stored beyond which intake is refused; default 2 GiB. */
+  readonly backlogLimitBytes?: number;
+  /** Free disk below which intake is refused; default 256 MiB. */
+  readonly diskFloorBytes?: number;
+  /** Absent kinds are kept for ever. */
+  readonly retentionDays?: RetentionDays;
+  /** Memory the embedded engine may use; default 1.2 GiB. */
+  readonly engineMemoryBytes?: number;
+  /** Wall time, Unix ms. */
+  readonly now: () => number;
+}
+
+export interface StoreInfo {
+  readonly mode: "embedded" | "server";
+  readonly engineVersion: string;
+  readonly enginePid?: number;
+  /** How many times the engine process was replaced since the start. */
+  readonly engineRestarts: number;
+  readonly database: string;
+  readonly backlogBytes: number;
+}
+
+export interface Store extends AsyncDisposable {
+  readonly journal: Journal;
+  readonly reader: TelemetryReader;
+  readonly logs: LogSource;
+  readonly changes: ChangeLog;
+  readonly records: Records;
+  /** Resolves when everything appended before the call can be read. */
+  flushed(): Promise<void>;
+  /** One reading statement; for our own command line and tests, never for text that came from outside. */
+  rows<T>(sql: string, params?: Readonly<Record<string, unknown>>): Promise<T[]>;
+  info(): StoreInfo;
+}
+
+const gib = 1024 ** 3;
+/** How long closing goes on storing; what is left stays in the log. */
+const closeGraceMs = 5000;
+
+/**
+ * Opens the engine or reaches the server, brings the schema up to date and takes up what the log still holds.
+ * Throws a StoreError: directory-in-use, engine-unsupported, unavailable, schema-too-new.
+ */
+export async function openStore(options: StoreOptions, telemetry: Telemetry): Promise<Store> {
+  const { url, username, password, cluster, directory } = options;
+  const undo: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) {
+      await step().catch((error: unknown) => {
+        telemetry.log.warn("store: a step of closing failed", { error: String(error) });
+      });
+    }
+  };
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const memoryBytes = options.engineMemoryBytes ?? Math.round(1.2 * gib);
+    const engine =
+      url === undefined ? await startEngine({ path: join(directory, "data"), memoryBytes }, telemetry) : undefined;
+    if (engine !== undefined) undo.push(() => engine.close());
+    const database = openDatabase({
+      database: options.database ?? "homeostat",
+      ...(url === undefined ? {} : { url }),
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+      ...(cluster === undefined ? {} : { cluster }),
+      ...(engine === undefined ? {} : { agent: engine.agent }),
+    });
+    undo.push(() => database.close());
+    await migrate(database, telemetry.log);
+    await applyRetention(database, options.retentionDays ?? {});
+    const [[serverVersion] = [""]] = await database.select<[string]>("SELECT version()");
+    const spool = await openJournal(
+      {
+        directory: join(directory, "spool"),
+        database,
+        backlogLimitBytes: options.backlogLimitBytes ?? 2 * gib,
+        diskFloorBytes: options.diskFloorBytes ?? gib / 4,
+        now: options.now,
+        enginesLost: () => engine?.replaced() ?? 0,
+      },
+      telemetry,
+    );
+    undo.push(() => spool.close(closeGraceMs));
+    const records = createRecords(database, spool);
+    return {
+      journal: spool.journal,
+      reader: createTelemetryReader({ database, storedThrough: spool.storedThrough }),
+      logs: createLogSource(database),
+      changes: createChangeLog(database, records),
+      records,
+      flushed: spool.flushed,
+      async rows(sql, params) {
+        const statement = inspect(sql);
+        if (!statement.reads || statement.several || statement.namesFile)
+          throw storeError("refused", "Only a single statement that reads is taken here; this one is not.");
+        return await database.objects(sql, params, { readonly: "2" });
+      },
+      info: () => {
+        const pid = engine?.pid();
+        return {
+          mode: engine === undefined ? "server" : "embedded",
+          engineVersion: engine?.version() || serverVersion,
+          ...(pid === undefined ? {} : { enginePid: pid }),
+          engineRestarts: engine?.replaced() ?? 0,
+          database: database.name,
+          backlogBytes: spool.journal.pressure().backlogBytes,
+        };
+      },
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,99 @@
+// A room to act in: one deployment on paper, a notifier that remembers, a ledger, and a clock that is a number.
+import { readFileSync } from "node:fs";
+import { createAct } from "../../src/act/act.ts";
+import { loadConnectors } from "../../src/act/connectors.ts";
+import type { Policy } from "../../src/act/policy.ts";
+import type { Action, Proposal } from "../../src/model/action.ts";
+import type { DeliveryOutcome, OutgoingMessage } from "../../src/model/ports/notifier.ts";
+import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
+import { memoryRecords } from "../deliver/memory-records.ts";
+import { deployment, memorySeries } from "../diagnose/memory-sources.ts";
+
+export const start = Date.UTC(2026, 0, 5, 12);
+export const auto: Policy = {
+  action: "*",
+  target: "*",
+  mode: "auto",
+  minProbability: 0.7,
+  cooldown: 300_000,
+  attempts: 2,
+  maxEvidenceAge: 60_000,
+};
+
+const text = readFileSync(new URL("../../rules/connectors/webhook.yaml", import.meta.url), "utf8");
+export const { connectors, mistakes } = loadConnectors([{ name: "webhook.yaml", text }]);
+
+export function proposal(changes: Partial<Action> = {}): Proposal {
+  const action: Action = {
+    id: `a-${changes.target ?? "x"}`,
+    kind: "restart-replica",
+    target: "replica:vllm-0",
+    domain: "replica:vllm-0",
+    incident: "i1",
+    failureMode: "stuck-engine",
+    probability: 0.95,
+    parameters: {},
+    safety: "A",
+    verify: [
+      {
+        id: "flows",
+        says: "tokens flow",
+        expr: 'llm:generated_tokens:rate{entity="replica:vllm-0"} > 0',
+        forMs: 30_000,
+        withinMs: 120_000,
+      },
+    ],
+    why: "It hangs.",
+    idempotencyKey: `key-${changes.target ?? "x"}`,
+    proposedAt: start,
+    ...changes,
+  };
+  return { origin: "diagnosis", action };
+}
+
+/** `policies` empty = nothing configured. Every replica reports `tokens` at each `tick`; undefined = silence. */
+export function bench(policies: readonly Policy[] = [auto]) {
+  const source = memorySeries();
+  const records = memoryRecords();
+  const sent: OutgoingMessage[] = [];
+  const state = {
+    now: start,
+    tokens: 0 as number | undefined,
+    answer: { kind: "delivered", status: 202, attempts: 1 } as DeliveryOutcome,
+    onSend: (_message: OutgoingMessage): void => {},
+  };
+  const notifier = {
+    send(message: OutgoingMessage) {
+      state.onSend(message);
+      sent.push(message);
+      return Promise.resolve(state.answer);
+    },
+  };
+  const deps = { notifier, records, source, telemetry: silentTelemetry };
+  const act = createAct({ policies, connectors }, deps);
+  function report(): void {
+    if (state.tokens === undefined) return;
+    for (const name of ["vllm-0", "vllm-1", "vllm-2"]) {
+      const labels = { __name__: "llm:generated_tokens:rate", entity: `replica:${name}`, parent: deployment };
+      source.add(labels, state.now, state.tokens);
+    }
+  }
+  report();
+  return {
+    act,
+    again: () => createAct({ policies, connectors }, deps),
+    records,
+    sent,
+    state,
+    requests: () => sent.filter(({ type }) => type === "action.requested"),
+    states: () => records.all.actions.map(({ state: s, by }) => (s === "held" ? `held by ${by}` : s)),
+    /** Goes on for `ms` of event time, a step every ten seconds. */
+    async run(ms: number, room = act) {
+      for (const end = state.now + ms; state.now < end; ) {
+        state.now += 10_000;
+        report();
+        await room.step(state.now);
+      }
+    },
+  };
+}
