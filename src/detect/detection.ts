@@ -165,7 +165,7 @@ export async function createDetection(options: DetectionOptions, deps: Detection
     frame: Frame,
     out: Anomaly[],
   ): Promise<Lesson | undefined> {
-    const scored = await scorer.score(core, frame.at);
+    const scored = await scorer.score(core);
     if (scored === undefined) return undefined;
     const explain = (row: number) => {
       const entity = frame.entities[row] as Entity;

@@ -135,6 +135,8 @@ export interface Projection {
   readonly keep: boolean;
   readonly names: ReadonlySet<string>;
   readonly id: string;
+  /** Whether different label sets are likely to become the same. */
+  readonly groups: boolean;
 }
 
 /** A query that passed every check. */
@@ -146,13 +148,14 @@ export interface ParsedQuery {
   readonly subqueries: number;
 }
 
+/** Labels that describe the metric rather than the thing measured: lost when a value no longer is that metric. */
+const metadataNames = ["__name__", "__type__", "__unit__"];
+
 export function projection(keep: boolean, names: readonly string[]): Projection {
   const sorted = [...new Set(names)].sort(byText);
-  return { keep, names: new Set(sorted), id: `${keep ? "+" : "-"}${JSON.stringify(sorted)}` };
+  const groups = keep || sorted.some((name) => !metadataNames.includes(name));
+  return { keep, names: new Set(sorted), id: `${keep ? "+" : "-"}${JSON.stringify(sorted)}`, groups };
 }
-
-/** Labels that describe the metric rather than the thing measured: lost when a value no longer is that metric. */
-export const metadataNames = ["__name__", "__type__", "__unit__"];
 
 export const withoutName = projection(false, metadataNames);
 

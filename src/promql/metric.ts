@@ -11,7 +11,7 @@ export interface Metric {
   readonly labels: Labels;
   readonly key: string;
   /** Projections already made of it, by projection id. */
-  readonly projections: Map<string, Metric>;
+  projections: Map<string, Metric> | undefined;
 }
 
 /** More projections than one metric is asked for by any set of rules; ad-hoc queries push older ones out. */
@@ -42,28 +42,35 @@ function makeMetric(labels: Labels): Metric {
     // Lengths make it unambiguous, whatever characters names and values have.
     else key += `${name.length}:${name}${value.length}:${value}`;
   }
-  if (!empty) return { labels, key, projections: new Map() };
+  if (!empty) return { labels, key, projections: undefined };
   const kept = Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ""));
-  return { labels: kept, key, projections: new Map() };
+  return { labels: kept, key, projections: undefined };
 }
 
 export const noLabels: Metric = metricOf({});
 
 /** The metric with only, or without, the labels of a projection. */
 export function project(metric: Metric, wanted: Projection): Metric {
-  const known = metric.projections.get(wanted.id);
+  const known = metric.projections?.get(wanted.id);
   if (known !== undefined) return known;
   const labels: Record<string, string> = {};
   for (const name of Object.keys(metric.labels)) {
     if (wanted.names.has(name) === wanted.keep) labels[name] = metric.labels[name]!;
   }
-  const made = makeMetric(labels);
-  const result = made.key === metric.key ? metric : (shared.get(made.key) ?? made);
-  if (shared.size >= sharedMax) shared.clear();
-  shared.set(result.key, result);
+  const result = wanted.groups ? share(makeMetric(labels)) : makeMetric(labels);
+  metric.projections ??= new Map();
   if (metric.projections.size >= projectionsMax) metric.projections.clear();
   metric.projections.set(wanted.id, result);
   return result;
+}
+
+/** One object for all series of a group. */
+function share(metric: Metric): Metric {
+  const known = shared.get(metric.key);
+  if (known !== undefined) return known;
+  if (shared.size >= sharedMax) shared.clear();
+  shared.set(metric.key, metric);
+  return metric;
 }
 
 /** The metric with some labels set; an empty value removes the label. */

@@ -1,7 +1,7 @@
 // One ClickHouse database, embedded or on a server, through the one client.
 import type { Agent } from "node:http";
 import { Readable } from "node:stream";
-import { ClickHouseLogLevel, type ClickHouseClient, type ClickHouseSettings, createClient } from "@clickhouse/client";
+import { type ClickHouseClient, ClickHouseLogLevel, type ClickHouseSettings, createClient } from "@clickhouse/client";
 import { backquote } from "./engine/sql-text.ts";
 import { engineCode, storeError } from "./errors.ts";
 
@@ -69,7 +69,11 @@ export function openDatabase(options: DatabaseOptions): Database {
         ...(query_params === undefined ? {} : { query_params: { ...query_params } }),
       }),
     );
-  const select: Database["select"] = async <Row>(sql: string, parameters?: Parameters, settings?: ClickHouseSettings) => {
+  const select: Database["select"] = async <Row>(
+    sql: string,
+    parameters?: Parameters,
+    settings?: ClickHouseSettings,
+  ) => {
     const result = await ask(sql, "JSONCompactEachRow", parameters, settings);
     return await named(() => result.json<Row>());
   };
@@ -105,7 +109,9 @@ export function openDatabase(options: DatabaseOptions): Database {
       for (;;) {
         const running = await select(`SELECT query_id FROM ${processes} WHERE ${where}`, parts);
         if (running.length === 0) return;
-        await named(() => client.command({ query: `KILL QUERY${on} WHERE ${where} ASYNC`, query_params: { ...parts } }));
+        await named(() =>
+          client.command({ query: `KILL QUERY${on} WHERE ${where} ASYNC`, query_params: { ...parts } }),
+        );
         await pause();
       }
     },

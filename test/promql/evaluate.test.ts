@@ -34,6 +34,11 @@ const cases: readonly (readonly [says: string, query: string, result: readonly s
     'increase(requests_total{replica="c"}[20m] @ 1200)',
     ['{replica="c", zone="y"} 568.421052632'],
   ],
+  [
+    "an edge further off than 1.1 sample distances is reached half a distance only",
+    'increase(requests_total{replica="a"}[5m] @ 1269)',
+    ['{replica="a", zone="x"} 261'],
+  ],
   ["offset looks back", 'requests_total{replica="a"} offset 10m', ['requests_total{replica="a", zone="x"} 600']],
   [
     "a negative offset looks ahead",

@@ -140,7 +140,13 @@ describe("sources", () => {
 
   it("are read before anything else can run when they answer at once", () => {
     const order: string[] = [];
-    const promise = evaluateInstant(parsed("a"), 3000, { select: () => (order.push("select"), [series]) });
+    const source: SeriesSource = {
+      select() {
+        order.push("select");
+        return [series];
+      },
+    };
+    const promise = evaluateInstant(parsed("a"), 3000, source);
     order.push("after");
     expect(order).toEqual(["select", "after"]);
     return promise;
@@ -153,7 +159,12 @@ describe("sources", () => {
 
   it("are asked for the time a query needs, subqueries, offset and @ included", () => {
     const asked: string[] = [];
-    const source: SeriesSource = { select: (_, { from, to }) => (asked.push(`${from}..${to}`), []) };
+    const source: SeriesSource = {
+      select(_, { from, to }) {
+        asked.push(`${from}..${to}`);
+        return [];
+      },
+    };
     evaluateInstantSync(
       parsed("a + rate(a[1m] offset 1m) + max_over_time(rate(a[1m])[5m:] @ 1000)"),
       2_000_000,

@@ -49,12 +49,18 @@ export function histograms(points: readonly TestPoint[]): ColumnBatch {
     {
       name: "BucketCounts",
       type: "Array(UInt64)",
-      bytes: arrays(points.map(() => 3), uint64s(points.flatMap(() => [1n, 1n, 1n]))),
+      bytes: arrays(
+        points.map(() => 3),
+        uint64s(points.flatMap(() => [1n, 1n, 1n])),
+      ),
     },
     {
       name: "ExplicitBounds",
       type: "Array(Float64)",
-      bytes: arrays(points.map(() => 2), float64s(points.flatMap(() => [0.5, 1]))),
+      bytes: arrays(
+        points.map(() => 2),
+        float64s(points.flatMap(() => [0.5, 1])),
+      ),
     },
     { name: "AggregationTemporality", type: "Int32", bytes: uint32s(points.map(() => 1)) },
   ];
@@ -75,7 +81,10 @@ export function spans(ids: readonly string[], at: number): ColumnBatch {
     {
       name: "Events.Timestamp",
       type: "Array(DateTime64(9))",
-      bytes: arrays(ids.map(() => 1), instants(ids.map(() => at))),
+      bytes: arrays(
+        ids.map(() => 1),
+        instants(ids.map(() => at)),
+      ),
     },
   ];
   return { table: "otel_traces", rows: ids.length, columns };

@@ -27,7 +27,9 @@ const open = (telemetry = silentTelemetry): Promise<Store> =>
 /** Starts a writer whose promises are collected in `promised` from number `start` on. */
 function startWriter(start: number, promised: number[], mode = ""): ChildProcess {
   const script = fileURLToPath(new URL("./crash-writer.mjs", import.meta.url));
-  const child = spawn(process.execPath, [script, dist, folder.path, String(start), mode], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [script, dist, folder.path, String(start), mode], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   children.push(child);
   let text = "";
   child.stdout!.setEncoding("utf8").on("data", (more: string) => {
@@ -88,14 +90,21 @@ it("goes on promising while the engine is killed in mid-insert, and stores every
         sent++;
         if (i === 20) process.kill(store.info().enginePid!, "SIGKILL");
       }
-      await until("another engine runs", () => store.info().engineRestarts === kill + 1 && store.info().enginePid !== undefined);
+      await until(
+        "another engine runs",
+        () => store.info().engineRestarts === kill + 1 && store.info().enginePid !== undefined,
+      );
     }
     await store.flushed();
     const total = String(sent * 200);
     expect(
-      await store.rows("SELECT toString(count()) AS c, toString(uniqExact(Value)) AS u FROM homeostat.otel_metrics_gauge"),
+      await store.rows(
+        "SELECT toString(count()) AS c, toString(uniqExact(Value)) AS u FROM homeostat.otel_metrics_gauge",
+      ),
     ).toEqual([{ c: total, u: total }]);
-    expect(await store.rows("SELECT toString(uniqExact(TraceId)) AS u FROM homeostat.otel_traces_trace_id_ts")).toEqual([{ u: String(sent) }]);
+    expect(await store.rows("SELECT toString(uniqExact(TraceId)) AS u FROM homeostat.otel_traces_trace_id_ts")).toEqual(
+      [{ u: String(sent) }],
+    );
     expect(counts.of("homeostat.store.engine_restarts")).toBe(4);
     expect(counts.of("homeostat.store.dropped")).toBe(0);
   } finally {
@@ -120,7 +129,10 @@ it("tells a second process that the directory is taken, and by what to help itse
   const promised: number[] = [];
   startWriter(0, promised, "once");
   await until("the first holds it", () => promised.length > 0);
-  await expect(open()).rejects.toMatchObject({ kind: "directory-in-use", message: expect.stringContaining("choose another directory") });
+  await expect(open()).rejects.toMatchObject({
+    kind: "directory-in-use",
+    message: expect.stringContaining("choose another directory"),
+  });
 });
 
 it("leaves no engine behind when its parent is killed", async () => {

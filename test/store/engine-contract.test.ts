@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { request } from "node:http";
 import { Readable } from "node:stream";
-import { type ClickHouseClient, createClient } from "@clickhouse/client";
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
@@ -28,13 +28,22 @@ afterAll(async () => {
   await folder?.remove();
 });
 
+const quiet = { log: { level: ClickHouseLogLevel.OFF } };
 const doors = [
-  { name: "embedded, private socket", open: () => createClient({ url: "http://127.0.0.1", http_agent: engine.agent }) },
+  {
+    name: "embedded, private socket",
+    open: () => createClient({ ...quiet, url: "http://127.0.0.1", http_agent: engine.agent }),
+  },
   {
     name: "embedded, TCP",
-    open: () => createClient({ url: `http://127.0.0.1:${engine.tcpPort()}`, compression: { request: true, response: true } }),
+    open: () =>
+      createClient({
+        ...quiet,
+        url: `http://127.0.0.1:${engine.tcpPort()}`,
+        compression: { request: true, response: true },
+      }),
   },
-  ...(serverUrl === undefined ? [] : [{ name: "server", open: () => createClient({ url: serverUrl }) }]),
+  ...(serverUrl === undefined ? [] : [{ name: "server", open: () => createClient({ ...quiet, url: serverUrl }) }]),
 ];
 
 describe.each(doors)("$name", ({ name, open }) => {
@@ -67,7 +76,20 @@ describe.each(doors)("$name", ({ name, open }) => {
   });
 
   it("gives back any string bound as a parameter, exactly", async () => {
-    const naughty = ["", "'", "\\", "\\'", "a\0b", "\t\n\r\b\f", "'; DROP TABLE x; --", "{x:String}", "/*", "$$", "é😀", "\\N"];
+    const naughty = [
+      "",
+      "'",
+      "\\",
+      "\\'",
+      "a\0b",
+      "\t\n\r\b\f",
+      "'; DROP TABLE x; --",
+      "{x:String}",
+      "/*",
+      "$$",
+      "é😀",
+      "\\N",
+    ];
     for (const text of naughty) expect(await rows("SELECT {x:String}", { x: text })).toEqual([[text]]);
     await fc.assert(
       fc.asyncProperty(fc.array(fc.string({ unit: "binary" }), { maxLength: 4 }), async (list) => {
@@ -83,14 +105,13 @@ describe.each(doors)("$name", ({ name, open }) => {
 
   it("binds numbers, times, maps, nulls, limits and identifiers", async () => {
     const at = new Date(1_700_000_000_123);
-    expect(
-      await rows(
-        `SELECT {i:Int64} + 1, toUnixTimestamp64Milli({d:DateTime64(3)}), {m:Map(String, UInt8)}['k'], {n:Nullable(String)},
-          {o:Float64}, '{not:String}', number FROM numbers(10) LIMIT {l:UInt8} -- {neither:String}`,
-        { i: -3, d: at, m: { k: 7 }, n: null, o: 0.25, l: 1 },
-      ),
-    ).toEqual([[-2, at.getTime(), 7, null, 0.25, "{not:String}", 0].map((x) => (x === at.getTime() ? expect.anything() : x))]);
-    expect(await rows("SELECT count() FROM {t:Identifier}.one", { t: "system" })).toEqual([["1"]].map(() => [expect.anything()]));
+    const found = await rows(
+      `SELECT toInt32({i:Int64} + 1), toString(toUnixTimestamp64Milli({d:DateTime64(3)})), {m:Map(String, UInt8)}['k'],
+        {n:Nullable(String)}, {o:Float64}, '{not:String}' FROM numbers(10) LIMIT {l:UInt8} -- {neither:String}`,
+      { i: -3, d: at, m: { k: 7 }, n: null, o: 0.25, l: 1 },
+    );
+    expect(found).toEqual([[-2, String(at.getTime()), 7, null, 0.25, "{not:String}"]]);
+    expect(await rows("SELECT dummy FROM {t:Identifier}.one", { t: "system" })).toEqual([[0]]);
   });
 
   it("keeps parameters of concurrent statements apart, and never lets one see another's", async () => {
@@ -101,7 +122,11 @@ describe.each(doors)("$name", ({ name, open }) => {
 
   it("takes settings for one statement only, in reads, inserts and definitions", async () => {
     const query = "SELECT getSetting('max_block_size') SETTINGS max_threads = 1";
-    const asked = await client.query({ query, format: "JSONCompactEachRow", clickhouse_settings: { max_block_size: "77" } });
+    const asked = await client.query({
+      query,
+      format: "JSONCompactEachRow",
+      clickhouse_settings: { max_block_size: "77" },
+    });
     expect(JSON.stringify(await asked.json())).toContain("77");
     expect(JSON.stringify(await rows("SELECT getSetting('max_block_size')"))).not.toContain("77");
     await expect(
@@ -120,7 +145,9 @@ describe.each(doors)("$name", ({ name, open }) => {
 
   it("refuses several statements in one request, but not a closing semicolon or one inside a string", async () => {
     await expect(client.command({ query: `SELECT 1; DROP TABLE ${table}` })).rejects.toMatchObject({ code: "62" });
-    expect(JSON.stringify(await (await client.query({ query: "SELECT ';' AS x;", format: "JSON" })).json())).toContain(";");
+    expect(JSON.stringify(await (await client.query({ query: "SELECT ';' AS x;", format: "JSON" })).json())).toContain(
+      ";",
+    );
   });
 
   it("stores a Native block and a JSON insert as they were sent", async () => {
@@ -152,20 +179,27 @@ describe.each(doors)("$name", ({ name, open }) => {
 
   it("stores only the rows that are missing when the body is read through input()", async () => {
     const ids = [100n, 101n, 102n];
-    const body = block(3, [{ name: "id", type: "UInt64", bytes: uint64s(ids) }, { name: "name", type: "String", bytes: strings(["a", "b", "c"]) }]);
+    const body = block(3, [
+      { name: "id", type: "UInt64", bytes: uint64s(ids) },
+      { name: "name", type: "String", bytes: strings(["a", "b", "c"]) },
+    ]);
     await client.command({ query: `INSERT INTO ${table} (id) VALUES (101)` });
     const query = `INSERT INTO ${table} (id, name) SELECT id, name FROM input('id UInt64, name String')
       WHERE id NOT IN (SELECT id FROM ${table} WHERE id IN (100, 101, 102)) FORMAT Native`;
     await sendNative(query, body);
     await sendNative(query, body);
-    expect(await rows(`SELECT id::UInt32, name FROM ${table} WHERE id BETWEEN 100 AND 102 ORDER BY id`)).toEqual([[100, "a"], [101, ""], [102, "c"]]);
+    expect(await rows(`SELECT id::UInt32, name FROM ${table} WHERE id BETWEEN 100 AND 102 ORDER BY id`)).toEqual([
+      [100, "a"],
+      [101, ""],
+      [102, "c"],
+    ]);
   });
 
   it("streams a result larger than any buffer between us", async () => {
-    const result = await client.query({ query: "SELECT number FROM numbers(3000000)", format: "JSONCompactEachRow" });
+    const result = await client.query({ query: "SELECT number FROM numbers(1000000)", format: "JSONCompactEachRow" });
     let count = 0;
     for await (const chunk of result.stream()) count += chunk.length;
-    expect(count).toBe(3_000_000);
+    expect(count).toBe(1_000_000);
   });
 
   it("gives whole documents in formats that have a head or a tail", async () => {
@@ -183,11 +217,17 @@ describe.each(doors)("$name", ({ name, open }) => {
   it("ends a statement whose client has gone", async () => {
     const mark = `gone-${randomUUID()}`;
     const running = async (): Promise<boolean> =>
-      (await rows(`SELECT 1 FROM system.processes WHERE position(query, concat('go', {m:String})) > 0`, { m: mark.slice(2) })).length > 0;
+      (
+        await rows(`SELECT 1 FROM system.processes WHERE position(query, concat('go', {m:String})) > 0`, {
+          m: mark.slice(2),
+        })
+      ).length > 0;
     const stop = new AbortController();
     const query = `/* ${mark} */ SELECT count() FROM numbers(1000000000000) WHERE sipHash64(number) = 1`;
     const settings = { cancel_http_readonly_queries_on_client_close: 1 } as const;
-    const asked = client.query({ query, abort_signal: stop.signal, clickhouse_settings: settings }).catch((e: unknown) => e);
+    const asked = client
+      .query({ query, abort_signal: stop.signal, clickhouse_settings: settings })
+      .catch((e: unknown) => e);
     await until("the statement runs", running);
     stop.abort();
     expect(await asked).toBeInstanceOf(Error);
@@ -206,7 +246,12 @@ describe("the embedded engine's own rules", () => {
   };
 
   it("refuses what would outlive a request or touch files", async () => {
-    for (const sql of ["SET max_threads = 1", "USE system", "SELECT 1 INTO OUTFILE '/tmp/x'", "INSERT INTO t FROM INFILE '/etc/passwd'"]) {
+    for (const sql of [
+      "SET max_threads = 1",
+      "USE system",
+      "SELECT 1 INTO OUTFILE '/tmp/x'",
+      "INSERT INTO t FROM INFILE '/etc/passwd'",
+    ]) {
       expect((await post("/", sql)).text).toMatch(/^Code: 48\. DB::Exception: /);
     }
     expect((await post("/?session_id=1", "SELECT 1")).status).toBe(500);
@@ -214,7 +259,10 @@ describe("the embedded engine's own rules", () => {
 
   it("takes statement and data in one body, as curl sends them", async () => {
     await post("/", `CREATE TABLE ${database}.curl (a String) ENGINE = MergeTree ORDER BY a`);
-    const sent = await post("/?async_insert=0", `INSERT INTO ${database}.curl FORMAT JSONEachRow\n{"a":"é"}\n{"a":"y; z"}`);
+    const sent = await post(
+      "/?async_insert=0",
+      `INSERT INTO ${database}.curl FORMAT JSONEachRow\n{"a":"é"}\n{"a":"y; z"}`,
+    );
     expect(sent).toEqual({ status: 200, text: "" });
     expect((await post("/", `SELECT a FROM ${database}.curl ORDER BY a FORMAT TSV`)).text).toBe("y; z\né\n");
     expect((await post("/?readonly=1", `DROP TABLE ${database}.curl`)).text).toContain("Code: 164.");

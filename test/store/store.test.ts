@@ -1,10 +1,10 @@
 // The store as the rooms see it, on the real engine.
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Anomaly } from "../../src/model/anomaly.ts";
 import type { LedgerEntry } from "../../src/model/action.ts";
-import type { RawPoint, RawSeries } from "../../src/model/ports/telemetry-reader.ts";
+import type { Anomaly } from "../../src/model/anomaly.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
+import type { RawPoint, RawSeries } from "../../src/model/ports/telemetry-reader.ts";
 import { createTelemetryReader } from "../../src/store/read/telemetry-reader.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { gauges, histograms, logs, spans, sums } from "./batches.ts";
@@ -26,7 +26,10 @@ afterAll(async () => {
   await folder?.remove();
 });
 
-async function readAll(from: string, notBefore = 0): Promise<{ points: RawPoint[]; series: RawSeries[]; cursor: string }> {
+async function readAll(
+  from: string,
+  notBefore = 0,
+): Promise<{ points: RawPoint[]; series: RawSeries[]; cursor: string }> {
   const points: RawPoint[] = [];
   const series: RawSeries[] = [];
   for (let cursor = from; ; ) {
@@ -41,9 +44,14 @@ async function readAll(from: string, notBefore = 0): Promise<{ points: RawPoint[
 it("gives every metric point once, with its series' identity once, in the order of arrival", async () => {
   const { cursor } = await readAll("");
   const hash = 18446744073709551610n;
-  await store.journal.append([gauges([{ hash, at: t0, value: Number.POSITIVE_INFINITY, attributes: { "k'": "v\0" } }])]);
-  await store.journal.append([sums([{ hash: 2n, at: t0 + 1, value: 5 }]), histograms([{ hash: 3n, at: t0 + 2, value: 1.5 }])]);
-  await store.journal.append([gauges([{ hash, at: t0 - 10_000, value: Number.NaN }])]);
+  await store.journal.append([
+    gauges([{ hash, at: t0, value: Number.POSITIVE_INFINITY, attributes: { "k'": "v\0" } }]),
+  ]);
+  await store.journal.append([
+    sums([{ hash: 2n, at: t0 + 1, value: 5 }]),
+    histograms([{ hash: 3n, at: t0 + 2, value: 1.5 }]),
+  ]);
+  await store.journal.append([gauges([{ hash, at: t0 - 10_000, value: Number.NaN, attributes: { "k'": "v\0" } }])]);
   await store.flushed();
   const { points, series, cursor: next } = await readAll(cursor);
   expect(points).toEqual([
@@ -56,9 +64,22 @@ it("gives every metric point once, with its series' identity once, in the order 
   expect(series.toSorted((a, b) => Number(a.hash) - Number(b.hash))).toEqual([
     { ...common, hash: "2", kind: "sum", cumulative: true, monotonic: true, attributes: {}, bounds: [] },
     { ...common, hash: "3", kind: "histogram", cumulative: false, monotonic: true, attributes: {}, bounds: [0.5, 1] },
-    { ...common, hash: String(hash), kind: "gauge", cumulative: false, monotonic: false, attributes: { "k'": "v\0" }, bounds: [] },
+    {
+      ...common,
+      hash: String(hash),
+      kind: "gauge",
+      cumulative: false,
+      monotonic: false,
+      attributes: { "k'": "v\0" },
+      bounds: [],
+    },
   ]);
-  await store.journal.append([gauges([{ hash, at: t0 + 5, value: 1 }, { hash, at: t0 - 99_000, value: 2 }])]);
+  await store.journal.append([
+    gauges([
+      { hash, at: t0 + 5, value: 1 },
+      { hash, at: t0 - 99_000, value: 2 },
+    ]),
+  ]);
   await store.flushed();
   const later = await readAll(next, t0);
   expect(later.points.map((point) => point.value)).toEqual([1]);
@@ -70,7 +91,11 @@ it("pages by whole batches without a gap or a repeat, whatever the tables and pa
   const makers = [gauges, sums, histograms];
   let value = 0;
   for (let i = 0; i < 40; i++) {
-    const points = Array.from({ length: 1 + (i % 4) }, () => ({ hash: BigInt(100 + (value % 7)), at: t0, value: value++ }));
+    const points = Array.from({ length: 1 + (i % 4) }, () => ({
+      hash: BigInt(100 + (value % 7)),
+      at: t0,
+      value: value++,
+    }));
     await store.journal.append([makers[i % 3]!(points)]);
   }
   await store.flushed();
@@ -99,15 +124,26 @@ async function importDatabase(): Promise<Parameters<typeof createTelemetryReader
 it("keeps the collector's names and types, fills the promoted columns, and knows where a trace lies", async () => {
   await store.journal.append([spans(["t1", "t1", "t2"], t0)]);
   await store.flushed();
-  const [span] = await store.rows("SELECT `llm.model` AS m, `llm.input_tokens` AS n, `Events.Timestamp` AS e FROM homeostat.otel_traces LIMIT 1");
+  const [span] = await store.rows(
+    "SELECT `llm.model` AS m, `llm.input_tokens` AS n, `Events.Timestamp` AS e FROM homeostat.otel_traces LIMIT 1",
+  );
   expect(span).toEqual({ m: "m1", n: 12, e: ["2026-01-02 00:00:00.000000000"] });
-  const lies = await store.rows("SELECT TraceId, min(Start) AS s, max(End) AS e FROM homeostat.otel_traces_trace_id_ts GROUP BY TraceId ORDER BY TraceId");
-  expect(lies).toEqual(["t1", "t2"].map((TraceId) => ({ TraceId, s: "2026-01-02 00:00:00", e: "2026-01-02 00:00:00" })));
+  const lies = await store.rows(
+    "SELECT TraceId, min(Start) AS s, max(End) AS e FROM homeostat.otel_traces_trace_id_ts GROUP BY TraceId ORDER BY TraceId",
+  );
+  expect(lies).toEqual(
+    ["t1", "t2"].map((TraceId) => ({ TraceId, s: "2026-01-02 00:00:00", e: "2026-01-02 00:00:00" })),
+  );
   const types = await store.rows<{ t: string; n: string }>(
     "SELECT table AS t, concat(name, ' ', type) AS n FROM system.columns WHERE database = 'homeostat' AND table LIKE 'otel_%' AND table NOT LIKE '%\\\\_mv' AND name NOT LIKE '\\\\_%'",
   );
   const made = new Set(types.map(({ t, n }) => `${t}.${n}`));
-  for (const need of ["otel_logs.TimestampTime DateTime", "otel_metrics_gauge.SeriesHash UInt64", "otel_metrics_exp_histogram.Scale Int32", "otel_traces.Links.TraceId Array(String)"])
+  for (const need of [
+    "otel_logs.TimestampTime DateTime",
+    "otel_metrics_gauge.SeriesHash UInt64",
+    "otel_metrics_exp_histogram.Scale Int32",
+    "otel_traces.Links.TraceId Array(String)",
+  ])
     expect(made).toContain(need);
 });
 
@@ -116,8 +152,17 @@ it("finds log records by literal text and time, newest first", async () => {
   await store.flushed();
   const found = await store.logs.search({ contains: "100% _x", range: { from: t0, to: t0 + 100 }, limit: 10 });
   expect(found.map((record) => record.body)).toEqual(["a 100% _x again", "a 100% _x"]);
-  expect(found[1]).toEqual({ at: t0, service: "svc", severity: 17, body: "a 100% _x", resource: {}, attributes: { line: "0" } });
-  expect(await store.logs.search({ contains: "", range: { from: t0 + 1, to: t0 + 3 }, limit: 1 })).toMatchObject([{ body: "CUDA out of memory" }]);
+  expect(found[1]).toEqual({
+    at: t0,
+    service: "svc",
+    severity: 17,
+    body: "a 100% _x",
+    resource: {},
+    attributes: { line: "0" },
+  });
+  expect(await store.logs.search({ contains: "", range: { from: t0 + 1, to: t0 + 3 }, limit: 1 })).toMatchObject([
+    { body: "CUDA out of memory" },
+  ]);
   expect(await store.logs.search({ contains: "' OR 1", range: { from: t0, to: t0 + 100 }, limit: 10 })).toEqual([]);
 });
 
@@ -133,33 +178,56 @@ const anomaly = (id: string, onset: number, tail: number): Anomaly => ({
   observed: 2,
   expected: { low: Number.NaN, high: Number.POSITIVE_INFINITY },
   detector: "d",
-  evidence: [{ kind: "signal", says: "it's\n\"so\" \\", at: onset }],
+  evidence: [{ kind: "signal", says: 'it\'s\n"so" \\', at: onset }],
 });
 
 it("keeps the newest version of a record and every line of the ledger", async () => {
   await store.records.put("anomalies", [anomaly("a", t0, 0.1), anomaly("b", t0 + 1, 0.2)]);
   await store.records.put("anomalies", [{ ...anomaly("a", t0, 0.01), endedAt: t0 + 5 }]);
-  expect(await store.records.list("anomalies")).toEqual([anomaly("b", t0 + 1, 0.2), { ...anomaly("a", t0, 0.01), endedAt: t0 + 5 }]);
+  expect(await store.records.list("anomalies")).toEqual([
+    anomaly("b", t0 + 1, 0.2),
+    { ...anomaly("a", t0, 0.01), endedAt: t0 + 5 },
+  ]);
   expect(await store.records.list("anomalies", { range: { from: t0, to: t0 + 1 } })).toHaveLength(1);
   expect(await store.records.list("anomalies", { id: "b", limit: 5 })).toEqual([anomaly("b", t0 + 1, 0.2)]);
   expect(await store.rows("SELECT id, state, tail FROM homeostat.anomalies FINAL ORDER BY id")).toEqual([
     { id: "a", state: "ended", tail: 0.01 },
     { id: "b", state: "open", tail: 0.2 },
   ]);
-  const line = { action: { id: "x", kind: "none", target: "replica:a" }, at: t0, by: "gate", reason: "" } as unknown as LedgerEntry;
+  const line = {
+    action: { id: "x", kind: "none", target: "replica:a" },
+    at: t0,
+    by: "gate",
+    reason: "",
+  } as unknown as LedgerEntry;
   for (const state of ["proposed", "held", "held"] as const) await store.records.put("actions", [{ ...line, state }]);
-  expect((await store.records.list("actions", { id: "x" })).map((entry) => entry.state)).toEqual(["held", "held", "proposed"]);
+  expect((await store.records.list("actions", { id: "x" })).map((entry) => entry.state)).toEqual([
+    "held",
+    "held",
+    "proposed",
+  ]);
 });
 
 it("takes a change event twice as one, and gives changes oldest first", async () => {
-  const change = (id: string, at: number) => ({ id, at, kind: "deploy" as const, target: "deployment:d", summary: `s ${id}` });
+  const change = (id: string, at: number) => ({
+    id,
+    at,
+    kind: "deploy" as const,
+    target: "deployment:d",
+    summary: `s ${id}`,
+  });
   await Promise.all([store.changes.add(change("2", t0 + 2)), store.changes.add(change("1", t0 + 1))]);
   await store.changes.add(change("2", t0 + 2));
   expect(await store.changes.within({ from: t0, to: t0 + 10 })).toEqual([change("1", t0 + 1), change("2", t0 + 2)]);
 });
 
 it("refuses statements that write or name files at its reading door", async () => {
-  for (const sql of ["DROP TABLE homeostat.otel_logs", "SELECT 1; SELECT 2", "INSERT INTO x VALUES (1)", "SELECT 1 INTO OUTFILE '/tmp/y'"])
+  for (const sql of [
+    "DROP TABLE homeostat.otel_logs",
+    "SELECT 1; SELECT 2",
+    "INSERT INTO x VALUES (1)",
+    "SELECT 1 INTO OUTFILE '/tmp/y'",
+  ])
     await expect(store.rows(sql)).rejects.toMatchObject({ kind: "refused" });
 });
 
@@ -180,5 +248,7 @@ it("gives everything again after a restart, and goes on where a reader was", asy
 
 it.skipIf(process.platform !== "linux")("hands the engine process none of our environment (seen through /proc)", () => {
   const environment = readFileSync(`/proc/${store.info().enginePid}/environ`, "utf8");
-  expect(environment.split("\0").filter((entry) => !/^(UV_THREADPOOL_SIZE|NODE_CHANNEL_|NODE_UNIQUE_ID)/.test(entry))).toEqual([""]);
+  expect(
+    environment.split("\0").filter((entry) => !/^(UV_THREADPOOL_SIZE|NODE_CHANNEL_|NODE_UNIQUE_ID)/.test(entry)),
+  ).toEqual([""]);
 });

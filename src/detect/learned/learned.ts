@@ -5,7 +5,6 @@ import type { EntityBatch } from "../../model/detector.ts";
 import { entryUrl } from "../../model/entry.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import { coreSignals } from "../../model/signal.ts";
-import type { Instant } from "../../model/time.ts";
 import type { SignalPart } from "../telling.ts";
 import type { Reply, Request, WorkerSetUp } from "./messages.ts";
 
@@ -20,7 +19,7 @@ export interface LearnedScorer extends AsyncDisposable {
   /** `tensorflow`, `wasm`, `cpu`, or `none: ` and why. */
   backend(): string;
   /** Undefined when no learned detector runs. */
-  score(batch: EntityBatch, now: Instant): Promise<Scored | undefined>;
+  score(batch: EntityBatch): Promise<Scored | undefined>;
   learn(batch: EntityBatch): void;
   snapshot(): Promise<Uint8Array | undefined>;
 }
@@ -51,7 +50,7 @@ export async function startLearned(
     kind: modelName,
     backend: () => state,
     async score(batch) {
-      const reply = await ask((id) => ({ type: "score", id, batch, now: 0 }));
+      const reply = await ask((id) => ({ type: "score", id, batch }));
       if (reply?.type !== "scored") return undefined;
       return { scores: reply.scores, partsOf: (row) => partsOf(batch, reply, row) };
     },

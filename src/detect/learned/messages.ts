@@ -8,7 +8,7 @@ export interface WorkerSetUp {
 }
 
 export type Request =
-  | { readonly type: "score"; readonly id: number; readonly batch: EntityBatch; readonly now: number }
+  | { readonly type: "score"; readonly id: number; readonly batch: EntityBatch }
   | { readonly type: "learn"; readonly batch: EntityBatch }
   | { readonly type: "snapshot"; readonly id: number };
 

@@ -65,9 +65,12 @@ export async function trainAutoencoder(
   const { tf, layers } = await loadTensorFlow("cpu");
   const random = seededRandom(seed);
   const trained = Math.floor(count * (1 - heldOutShare));
+  // Named, so that the saved topology does not count how many models the process has made.
   const model = layers.sequential({
+    name: "fleet-autoencoder",
     layers: [hiddenUnits, bottleneckUnits, hiddenUnits, width].map((units, i, all) =>
       layers.layers.dense({
+        name: `dense-${i}`,
         units,
         activation: i === all.length - 1 ? "linear" : "tanh",
         kernelInitializer: layers.initializers.glorotUniform({ seed: seed + i }),

@@ -3,7 +3,7 @@ import { checkGroups } from "./check.ts";
 import type { RuleFile } from "./rule.ts";
 import { readYaml } from "./yaml.ts";
 
-export type { AlertRule, RecordRule, Rule, RuleFile, RuleGroup } from "./rule.ts";
+export type { RuleFile } from "./rule.ts";
 
 export interface RuleMistake {
   readonly file: string;

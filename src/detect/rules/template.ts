@@ -72,6 +72,11 @@ function compilePipeline(action: string): Piece | Refusal {
 function compileCommand(words: readonly string[], piped: Piece | undefined): Piece | Refusal {
   const [head, ...rest] = words;
   if (head === undefined) return { error: "an empty stage in {{ }}" };
+  const change = Object.hasOwn(functions, head) ? functions[head] : undefined;
+  const takesOperands = change !== undefined || head === "printf";
+  if (!takesOperands && (rest.length > 0 || piped !== undefined)) {
+    return { error: `${head} is not supported in {{ }}; supported are ${understood}` };
+  }
   const operands: Piece[] = [];
   for (const word of rest) {
     const operand = compileOperand(word);
@@ -79,7 +84,6 @@ function compileCommand(words: readonly string[], piped: Piece | undefined): Pie
     operands.push(operand);
   }
   if (piped !== undefined) operands.push(piped);
-  const change = Object.hasOwn(functions, head) ? functions[head] : undefined;
   if (change !== undefined) {
     const only = operands[0];
     if (operands.length !== 1 || only === undefined)
@@ -87,7 +91,6 @@ function compileCommand(words: readonly string[], piped: Piece | undefined): Pie
     return (facts) => onNumber(only(facts), change);
   }
   if (head === "printf") return compilePrintf(rest[0], operands.slice(1));
-  if (operands.length > 0) return { error: `${head} is not supported in {{ }}; supported are ${understood}` };
   return compileOperand(head);
 }
 

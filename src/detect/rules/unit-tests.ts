@@ -82,8 +82,9 @@ interface Checked {
 
 async function runGroup(file: TestFile, group: TestGroup, files: readonly RuleFile[]): Promise<Checked[]> {
   const store = createScriptStore();
-  for (const { labels, points } of group.series)
-    points.forEach((point, i) => store.add(labels, i * group.intervalMs, point));
+  for (const { labels, points } of group.series) {
+    for (const [i, point] of points.entries()) store.add(labels, i * group.intervalMs, point);
+  }
   const rules = createRules(files, { source: store, telemetry: silentTelemetry });
   const results: Checked[] = [];
   const due: { readonly at: Instant; check(): Promise<Checked> }[] = [

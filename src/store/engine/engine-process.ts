@@ -1,6 +1,6 @@
 // Child process that holds the embedded engine: the only place where it is loaded, so that it can be killed.
 import { once } from "node:events";
-import { chmodSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import type { AddressInfo, Server } from "node:net";
 import type { Session } from "chdb";
@@ -11,7 +11,14 @@ import { openSessions, type Sessions } from "./sessions.ts";
 
 // The parent's end is the end: running statements would hold an orderly exit back for many seconds,
 // and what was acknowledged is on disk already.
-process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
+let folder: string | undefined;
+process.on("disconnect", () => {
+  // Nobody else is left to remove it.
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  process.kill(process.pid, "SIGKILL");
+});
+// Meant for the parent, which stores what it can before it stops us; a terminal sends them to both.
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
 process.once("message", (message: StartEngine) => void start(message));
 
 async function start(options: StartEngine): Promise<void> {
@@ -25,6 +32,7 @@ async function start(options: StartEngine): Promise<void> {
 }
 
 async function open(options: StartEngine): Promise<void> {
+  folder = options.folder;
   const engine = await import("chdb");
   await mkdir(options.path, { recursive: true, mode: 0o700 });
   const connectionArgs = [

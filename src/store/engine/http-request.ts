@@ -64,7 +64,8 @@ export async function readRequest(
   const url = new URL(request.url ?? "/", "http://engine");
   const get = (name: string): string | undefined => url.searchParams.get(name) ?? undefined;
   const header = (name: string): string | undefined => request.headers[name] as string | undefined;
-  if (get("session_id") !== undefined) return { code: 36, says: "session_id is not supported; name settings per query" };
+  if (get("session_id") !== undefined)
+    return { code: 36, says: "session_id is not supported; name settings per query" };
   if (get("decompress") === "1") return { code: 36, says: "native block compression is not supported; use gzip" };
 
   const settings = new Map<string, string>();
@@ -114,7 +115,8 @@ async function readText(
   const sql = query === "" ? rest.toString("utf8") : `${query}\n${rest.toString("utf8")}`;
   const whole = inspect(sql);
   if (whole.insert?.dataStart === undefined) return { sql, statement: whole };
-  const dataStart = Buffer.byteLength(sql.slice(0, whole.insert.dataStart)) - (query === "" ? 0 : Buffer.byteLength(query) + 1);
+  const dataStart =
+    Buffer.byteLength(sql.slice(0, whole.insert.dataStart)) - (query === "" ? 0 : Buffer.byteLength(query) + 1);
   const data = rest.subarray(Math.max(0, dataStart));
   const head = sql.slice(0, whole.insert.dataStart);
   const blank = data[0] === 0x0a || data[0] === 0x20 ? 1 : 0;

@@ -123,7 +123,7 @@ function leaseOf(seat: Seat, giveSeatBack: () => void): Lease {
   let released = false;
   const prepare = async (job: Job): Promise<void> => {
     // Until it is known to have gone well.
-    seat.spoilt = true;
+    
     if (seat.database !== job.database) {
       await seat.session.queryAsync(`USE ${backquote(job.database)}`, { format: "Null" });
       seat.database = job.database;
@@ -143,7 +143,10 @@ function leaseOf(seat: Seat, giveSeatBack: () => void): Lease {
     async stream(job) {
       await prepare(job);
       const pieces = seat.session.queryStream(job.sql, { format: job.format });
-      return { pieces, finished: () => void (seat.spoilt = false) };
+      const finished = (): void => {
+        seat.spoilt = false;
+      };
+      return { pieces, finished };
     },
     release() {
       if (!released) giveSeatBack();

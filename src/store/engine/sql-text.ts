@@ -195,7 +195,12 @@ function insertHeadEnd(tokens: readonly Token[]): number {
 function insertShape(sql: string, tokens: readonly Token[]): InsertShape | undefined {
   const last = tokens.at(-1)!;
   const before = tokens.at(-2);
-  const isFormat = before?.value === "FORMAT" && before.kind === "word" && before.depth === 0 && last.kind === "word" && last.value !== "FROM";
+  const isFormat =
+    before?.value === "FORMAT" &&
+    before.kind === "word" &&
+    before.depth === 0 &&
+    last.kind === "word" &&
+    last.value !== "FROM";
   const isValues = last.value === "VALUES" && last.kind === "word" && last.depth === 0;
   if (!isFormat && !isValues) return undefined;
   const headEnd = insertHeadEnd(tokens);

@@ -15,7 +15,7 @@ export interface EngineOptions {
   /** Data directory of the engine. */
   readonly path: string;
   readonly memoryBytes: number;
-  /** How long to wait for a predecessor that still holds the directory; default 10 s. */
+  /** How long to wait for a predecessor that still holds the directory; default 5 s. */
   readonly lockWaitMs?: number;
   readonly tcp?: boolean;
 }
@@ -66,7 +66,7 @@ export async function startEngine(options: EngineOptions, telemetry: Telemetry):
       memoryBytes: options.memoryBytes,
       ...(options.tcp === undefined ? {} : { tcp: options.tcp }),
     };
-    const running = await launchUnlocked(start, options.lockWaitMs ?? 10_000, telemetry, () => closing);
+    const running = await launchUnlocked(start, options.lockWaitMs ?? 5000, telemetry, () => closing);
     missed = 0;
     running.child.once("exit", (code, signal) => void died(running, code ?? signal));
     current = running;
@@ -133,14 +133,15 @@ async function launchUnlocked(
   closing: () => boolean,
 ): Promise<Running> {
   const pauseMs = 250;
-  for (let waitedMs = 0; ; waitedMs += pauseMs) {
+  const giveUpAt = performance.now() + lockWaitMs;
+  for (;;) {
     const result = await launchOnce(start, telemetry);
     if ("child" in result) {
       if (!closing()) return result;
       await stop(result.child);
       throw storeError("unavailable", "The store is closing.");
     }
-    if (result.kind !== "directory-in-use" || waitedMs >= lockWaitMs || closing()) throw result;
+    if (result.kind !== "directory-in-use" || performance.now() >= giveUpAt || closing()) throw result;
     await wait(pauseMs);
   }
 }
@@ -200,14 +201,21 @@ function socketAgent(socket: () => string | undefined): Agent {
 async function answers(socket: string): Promise<boolean> {
   return await new Promise((resolve) => {
     const query = encodeURIComponent("SELECT 1 FROM system.processes LIMIT 1");
-    const ask = request({ socketPath: socket, path: `/?query=${query}`, timeout: heartbeatMs, agent: false }, (answer) => {
-      answer.resume().once("end", () => resolve(answer.statusCode === 200));
-    });
+    const ask = request(
+      { socketPath: socket, path: `/?query=${query}`, timeout: heartbeatMs, agent: false },
+      (answer) => {
+        answer.resume().once("end", () => resolve(answer.statusCode === 200));
+      },
+    );
     const failed = (): void => {
       ask.destroy();
       resolve(false);
     };
-    ask.once("timeout", failed).once("error", failed).once("close", () => resolve(false)).end();
+    ask
+      .once("timeout", failed)
+      .once("error", failed)
+      .once("close", () => resolve(false))
+      .end();
   });
 }
 

@@ -116,7 +116,11 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
     const result = await attempt(frames, suspect);
     if (result.kind === "refused") await settle(frames, (some, range) => attempt(some, true, range), setAside);
     telemetry.record("homeostat.store.insert_seconds", (performance.now() - started) / 1000);
-    telemetry.count("homeostat.store.rows", frames.reduce((sum, frame) => sum + frame.rows, 0), { table: lane.table });
+    telemetry.count(
+      "homeostat.store.rows",
+      frames.reduce((sum, frame) => sum + frame.rows, 0),
+      { table: lane.table },
+    );
     lane.queue.splice(0, frames.length);
     for (const frame of frames) {
       backlog -= frame.bytes;

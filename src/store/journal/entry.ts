@@ -63,7 +63,9 @@ export function encodeEntry(
     columns: batch.columns.map((column) => [column.name, column.type] as const),
     bytes: blocks[i]!.length,
   }));
-  const meta = Buffer.from(JSON.stringify({ at, keys, frames: frames.map((frame) => ({ ...frame, id: String(frame.id) })) }));
+  const meta = Buffer.from(
+    JSON.stringify({ at, keys, frames: frames.map((frame) => ({ ...frame, id: String(frame.id) })) }),
+  );
   const size = headBytes + 4 + meta.length + blocks.reduce((sum, block) => sum + block.length, 0);
   const out = Buffer.allocUnsafe(size);
   out.writeUInt32LE(magic, 0);
@@ -81,7 +83,10 @@ export function encodeEntry(
 }
 
 /** Every whole entry of a file in order, whatever lies between them. `base` is added to the offsets of frames. */
-export function decodeEntries(file: Buffer, base = 0): { readonly entries: readonly Entry[]; readonly damage: readonly Damage[] } {
+export function decodeEntries(
+  file: Buffer,
+  base = 0,
+): { readonly entries: readonly Entry[]; readonly damage: readonly Damage[] } {
   const entries: Entry[] = [];
   const damage: Damage[] = [];
   let at = 0;

@@ -128,7 +128,10 @@ export async function openJournal(options: JournalOptions, telemetry: Telemetry)
         ...(reason === undefined ? {} : { reason }),
       };
     };
-    const append = async (batches: readonly Rows[], requestKeys: readonly string[] = []): Promise<readonly bigint[]> => {
+    const append = async (
+      batches: readonly Rows[],
+      requestKeys: readonly string[] = [],
+    ): Promise<readonly bigint[]> => {
       const { writable, reason, backlogBytes, backlogLimitBytes } = pressure();
       if (!writable) throw storeError("unwritable", `The log of received telemetry takes nothing: ${reason}.`);
       if (backlogBytes >= backlogLimitBytes)

@@ -166,7 +166,8 @@ export async function openLog(
       } catch (error) {
         trouble = messageOf(error);
         telemetry.log.error("store: the log cannot be written; intake is refused until it can", { error: trouble });
-        for (const waiting of group) waiting.reject(storeError("unwritable", `The log cannot be written: ${trouble}`, error));
+        for (const waiting of group)
+          waiting.reject(storeError("unwritable", `The log cannot be written: ${trouble}`, error));
       }
       waitingBytes -= bytes;
     }

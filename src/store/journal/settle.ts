@@ -16,7 +16,9 @@ const deadLimitBytes = 256 * 1024 * 1024;
 const probesMax = 64;
 
 /** Errors that are about the data: trying again with the same data cannot help. */
-const dataErrors = new Set([6, 7, 9, 10, 16, 20, 26, 27, 33, 34, 38, 41, 42, 44, 50, 53, 69, 70, 72, 80, 117, 128, 131, 190, 261, 321, 349]);
+const dataErrors = new Set([
+  6, 7, 9, 10, 16, 20, 26, 27, 33, 34, 38, 41, 42, 44, 50, 53, 69, 70, 72, 80, 117, 128, 131, 190, 261, 321, 349,
+]);
 
 /** True if the failure is the data's. Too many partitions in one block share a code with "too many parts, wait". */
 export function isAboutData(error: unknown): boolean {
@@ -79,7 +81,10 @@ export async function writeDead(
     if ((await sizeOf(directory)) + frame.bytes > deadLimitBytes) return;
     const name = join(directory, `${frame.id}-${frame.table}`);
     await writeFile(`${name}.native`, await frame.read());
-    await writeFile(`${name}.json`, JSON.stringify({ table: frame.table, rows: ranges, reason, columns: frame.columns }));
+    await writeFile(
+      `${name}.json`,
+      JSON.stringify({ table: frame.table, rows: ranges, reason, columns: frame.columns }),
+    );
   } catch (error) {
     telemetry.log.error("store: refused rows could not be set aside", { error: messageOf(error) });
   }

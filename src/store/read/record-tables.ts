@@ -102,7 +102,9 @@ export function recordRows<K extends RecordKind>(kind: K, records: readonly Reco
   const columns = [
     column("id", "String", stringColumn(rows.map((row) => row.id))),
     column("at", "DateTime64(3)", milliseconds(rows.map((row) => row.at))),
-    ...Object.keys(first.text).map((name) => column(name, "String", stringColumn(rows.map((row) => row.text[name] ?? "")))),
+    ...Object.keys(first.text).map((name) =>
+      column(name, "String", stringColumn(rows.map((row) => row.text[name] ?? ""))),
+    ),
     ...Object.keys(first.numbers).map((name) =>
       column(name, "Float64", bytesOf(Float64Array.from(rows, (row) => row.numbers[name] ?? Number.NaN))),
     ),

@@ -39,7 +39,9 @@ async function readRecords<K extends RecordKind>(
   limit: number,
 ): Promise<readonly RecordTypes[K][]> {
   const conditions = [
-    ...(range === undefined ? [] : ["at >= fromUnixTimestamp64Milli({from:Int64})", "at < fromUnixTimestamp64Milli({to:Int64})"]),
+    ...(range === undefined
+      ? []
+      : ["at >= fromUnixTimestamp64Milli({from:Int64})", "at < fromUnixTimestamp64Milli({to:Int64})"]),
     ...(id === undefined ? [] : ["id = {id:String}"]),
   ];
   const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;

@@ -124,9 +124,10 @@ function numberOf(value: number | string): number {
 }
 
 function remember(sent: Set<string>, hash: string, limit: number): void {
-  if (sent.size >= limit) for (const oldest of sent) {
-    sent.delete(oldest);
-    break;
-  }
+  if (sent.size >= limit)
+    for (const oldest of sent) {
+      sent.delete(oldest);
+      break;
+    }
   sent.add(hash);
 }
