@@ -72,11 +72,11 @@ export function createPipeline(rooms: Rooms): Pipeline {
     if (found.length > 0) await records.put(kind, found);
   }
 
-  async function judge(frame: Frame): Promise<void> {
+  async function judge(frame: Frame, now: Instant): Promise<void> {
     const at = frame.at;
     const anomalies = await detection.step(frame);
     const alerts = await rules.evaluate(at);
-    tellBaseline(at);
+    tellBaseline(at, now);
     await Promise.all([keep("anomalies", anomalies), keep("alerts", alerts)]);
     for (const anomaly of anomalies) tellAnomaly(anomaly);
     for (const alert of alerts) {
@@ -91,9 +91,11 @@ export function createPipeline(rooms: Rooms): Pipeline {
     judged = at;
   }
 
-  function tellBaseline(at: Instant): void {
+  /** Half an hour is worth the name; where there is less, it is what there is once the past is caught up with. */
+  function tellBaseline(at: Instant, now: Instant): void {
     const baseline = detection.baseline();
-    if (baselineTold || !baseline.ready) return;
+    const enough = baseline.learnedMs >= 30 * 60_000 || now - at < 60_000;
+    if (baselineTold || !baseline.ready || !enough) return;
     baselineTold = true;
     const text = `baseline learned: ${baseline.entities} replicas, ${formatDuration(baseline.learnedMs)} of telemetry`;
     publish("baseline-learned", at, text, baseline);
@@ -156,8 +158,10 @@ export function createPipeline(rooms: Rooms): Pipeline {
       let more = true;
       while (more) {
         more = (await telemetry.span("observe.refresh", () => head.refresh(now))).more;
-        for (const frame of head.frames(now)) await judge(frame);
+        for (const frame of head.frames(now)) await judge(frame, now);
       }
+      // Deliveries end between frames; who follows along should not wait for the next one.
+      if (judged !== undefined) tellLedger(await act.step(judged));
       telemetry.record("homeostat.app.tick_seconds", (performance.now() - start) / 1000);
     },
   };

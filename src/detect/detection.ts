@@ -50,7 +50,10 @@ export interface Baseline {
 }
 
 export interface Detection extends AsyncDisposable {
-  /** Judges the next frame, then learns what is old enough. Gives the episodes that opened, changed materially or ended at it. */
+  /**
+   * Judges the next frame, then learns what is old enough. A frame the detection it was restored from has judged before is
+   * only learned, if that was still to come. Gives the episodes that opened, changed materially or ended at it.
+   */
   step(frame: Frame): Promise<readonly Anomaly[]>;
   baseline(): Baseline;
   /** What runs the learned detector, or why none does. */
@@ -96,6 +99,8 @@ export async function createDetection(options: DetectionOptions, deps: Detection
     telemetry,
   );
   let present: readonly string[] = [];
+  let judgedTo = numberIn(parts?.facts["judgedTo"]) ?? Number.NEGATIVE_INFINITY;
+  let judging = true;
 
   return {
     step,
@@ -110,6 +115,10 @@ export async function createDetection(options: DetectionOptions, deps: Detection
     if (refused > 0) telemetry.count("homeostat.detect.dropped", refused, { reason: "entity-limit" });
     const batches = features.of(frame, slots);
     const out: Anomaly[] = [];
+    // After a restart the Head tells the last half hour again: what was learned or judged before is not judged twice.
+    if (frame.at <= judgedTo - learnDelayMs) return out;
+    judging = frame.at > judgedTo;
+    if (judging) judgedTo = frame.at;
     decider.begin(frame.entities.length * (signals.length + watches.length));
     const lessons = detectors.map(({ watch, detector }) => judge(watch, detector, batches, frame, out));
     const joint = await judgeJointly(learned, batches, frame, out);
@@ -155,7 +164,8 @@ export async function createDetection(options: DetectionOptions, deps: Detection
   ): Lesson {
     const held = new Float64Array(said.scores.length);
     const pools = poolsOf(said.detector, said.signals);
-    decider.judge({ ...said, entities, pools }, at, held, out);
+    if (judging) decider.judge({ ...said, entities, pools }, at, held, out);
+    else held.fill(Number.NaN);
     return { rowsPerEntity: said.signals.length, held, pools, ...later };
   }
 
@@ -196,6 +206,18 @@ export async function createDetection(options: DetectionOptions, deps: Detection
     bytes.set("calibrator", calibrator.snapshot());
     const own = await learned.snapshot();
     if (own !== undefined) bytes.set("learned", own);
-    return packParts({ facts: { roster: roster.snapshot(), episodes: decider.snapshot() }, bytes });
+    return packParts({
+      facts: { roster: roster.snapshot(), episodes: decider.snapshot(), judgedTo: finite(judgedTo) },
+      bytes,
+    });
   }
+}
+
+/** JSON has no infinity. */
+function finite(value: number): number | undefined {
+  return Number.isFinite(value) ? value : undefined;
+}
+
+function numberIn(value: unknown): number | undefined {
+  return typeof value === "number" ? value : undefined;
 }

@@ -31,7 +31,7 @@ export interface HeadOptions {
   readonly mappings: readonly SignalMapping[];
   /** A replica that stopped sending stays in frames, all MISSING, for this long. Default 10 minutes. */
   readonly leaveAfterMs?: DurationMs;
-  /** How far before `now` reading begins when nothing was read yet. Default: the window. */
+  /** How far before `now` the first reading begins. Default: the window. */
   readonly historyMs?: DurationMs;
   /** A page of this many points or more is taken to have another behind it. Default 5000. */
   readonly pagePoints?: number;
@@ -78,7 +78,7 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
   const signalIds = signals.map((signal) => signal.id);
   const measured: Measured = { value: Number.NaN, quality: quality.MISSING };
   let cursor = "";
-  let firstRead: Instant | undefined;
+  let begun = false;
   let nextStep: Instant | undefined;
 
   return {
@@ -93,12 +93,12 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
   async function refresh(now: Instant): Promise<{ readonly more: boolean }> {
     const newest = watermark.newestAt();
     // At first only the near past is of use; from then on whatever arrives, even if it tells of long ago.
-    firstRead ??= now;
-    const fromStart = firstRead - (options.historyMs ?? windowMs);
-    const notBefore = newest !== undefined ? newest - windowMs : cursor === "" ? fromStart : 0;
+    const oldest = begun ? 0 : now - (options.historyMs ?? windowMs);
+    const notBefore = newest === undefined ? oldest : newest - windowMs;
     const page = await reader.metricsAfter(cursor, notBefore);
     const judgedTo = nextStep === undefined ? Number.NEGATIVE_INFINITY : nextStep - stepMs;
     const newestInPage = book.take(page, { now, judgedTo, keepFrom: keepFrom() });
+    begun = true;
     const advanced = page.cursor !== cursor;
     cursor = page.cursor;
     if (newestInPage === undefined) return { more: advanced && page.points.length > 0 };
@@ -109,7 +109,7 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
   }
 
   function frames(now: Instant): Frame[] {
-    const complete = watermark.at(now);
+    const complete = watermark.at(now, slowest());
     const earliest = book.earliestAt();
     if (earliest === undefined || complete === Number.NEGATIVE_INFINITY) return [];
     nextStep ??= Math.ceil(earliest / stepMs) * stepMs;
@@ -123,6 +123,13 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
     }
     book.forget(keepFrom());
     return out;
+  }
+
+  /** Newest event time of the replica furthest behind, of those that still send. */
+  function slowest(): Instant | undefined {
+    const newest = watermark.newestAt() ?? Number.NEGATIVE_INFINITY;
+    const sending = book.entityStates().filter((state) => newest - state.lastAt <= leaveAfterMs);
+    return sending.length === 0 ? undefined : Math.min(...sending.map((state) => state.lastAt));
   }
 
   function statesAt(at: Instant): readonly EntityState[] {

@@ -6,7 +6,15 @@ import { int64Text } from "./numbers.ts";
 import { readBool, readEnd, readTag, readVarint64, skip, takeFixed64, type Wire } from "./wire.ts";
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const shortEscapes: Readonly<Record<number, string>> = { 8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\" };
+const shortEscapes: Readonly<Record<number, string>> = {
+  8: "\\b",
+  9: "\\t",
+  10: "\\n",
+  12: "\\f",
+  13: "\\r",
+  34: '\\"',
+  92: "\\\\",
+};
 
 /**
  * Writes the AnyValue from `wire.pos` to `end` as JSON: members of maps in the order of the wire, integers with all
@@ -76,7 +84,8 @@ export function base64(out: Bytes, source: Bytes, start: number, end: number): v
   ensure(out, Math.ceil((end - start) / 3) * 4);
   for (let at = start; at < end; at += 3) {
     const left = end - at;
-    const bits = (source.data[at]! << 16) | ((left > 1 ? source.data[at + 1]! : 0) << 8) | (left > 2 ? source.data[at + 2]! : 0);
+    const bits =
+      (source.data[at]! << 16) | ((left > 1 ? source.data[at + 1]! : 0) << 8) | (left > 2 ? source.data[at + 2]! : 0);
     appendByte(out, alphabet.charCodeAt(bits >> 18));
     appendByte(out, alphabet.charCodeAt((bits >> 12) & 63));
     appendByte(out, left > 1 ? alphabet.charCodeAt((bits >> 6) & 63) : 61);

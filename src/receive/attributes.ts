@@ -1,19 +1,23 @@
 // Attributes off the wire into a Map(LowCardinality(String), String) column: keys by dictionary, values as text.
-import { appendEmpty, appendText, REPLACED, TRUNCATED } from "../model/columns/text.ts";
-import { appendAscii, appendVarint, appendWord, type Bytes, clearBytes, createBytes, ensure, sameBytes } from "../model/columns/bytes.ts";
+
+import {
+  appendAscii,
+  appendVarint,
+  appendWord,
+  type Bytes,
+  clearBytes,
+  createBytes,
+  ensure,
+  sameBytes,
+} from "../model/columns/bytes.ts";
 import type { MapColumn } from "../model/columns/column.ts";
 import { lookUp } from "../model/columns/dictionary.ts";
+import { appendEmpty, appendText, REPLACED, TRUNCATED } from "../model/columns/text.ts";
 import { base64, writeValueAsJson } from "./any-value.ts";
 import { limits } from "./limits.ts";
 import { doubleText, int64Text } from "./numbers.ts";
 import { repair, type Tally } from "./tally.ts";
 import { malformed, readEnd, readTag, readVarint64, skip, takeFixed64, type Wire } from "./wire.ts";
-
-/** Where the attributes of one item stand in the body: starts and ends, alternating. */
-export interface Spans {
-  at: Int32Array;
-  count: number;
-}
 
 /** Set by {@link findKeyValue} and {@link findValue}: out-parameters, since this runs for every attribute. */
 const found = { keyStart: 0, keyEnd: 0, valueStart: 0, valueEnd: 0, tag: 0, start: 0, end: 0 };
@@ -21,135 +25,16 @@ const scratch = createBytes();
 /** Grows by one for each map row, so that a key's stamp tells whether this row already has it. */
 let row = 0;
 
-export function createSpans(): Spans {
-  return { at: new Int32Array(64), count: 0 };
-}
-
-/** Notes a field of the item and moves `wire.pos` past it. */
-export function noteSpan(spans: Spans, wire: Wire, end: number): void {
-  const fieldEnd = readEnd(wire, end);
-  addSpan(spans, wire.pos, fieldEnd);
-  wire.pos = fieldEnd;
-}
-
-export function addSpan(spans: Spans, start: number, end: number): void {
-  const at = spans.count * 2;
-  if (at === spans.at.length) growSpans(spans);
-  spans.at[at] = start;
-  spans.at[at + 1] = end;
-  spans.count++;
-}
-
 /** Appends the entries of one row; {@link endMapRow} ends it. Attributes over a limit are dropped and counted. */
 export function appendAttributes(map: MapColumn, wire: Wire, spans: Spans, tally: Tally): void {
   if (spans.count === 0) return;
   row = row === 0x7fffffff ? 1 : row + 1;
   const count = Math.min(spans.count, limits.attributes);
   for (let done = 0; done < count; ) {
-    done = appendUsual(map, wire, spans, done, count);
+    done = appendUsual(map, wire, spans, done, count, row);
     if (done < count) appendAttribute(map, wire, spans.at[done * 2]!, spans.at[done * 2 + 1]!, done++, tally);
   }
   if (count < spans.count) repair(tally, "attribute-limit", spans.count - count);
-}
-
-/**
- * Appends attributes as long as they are as nearly all are: key first, the same key as in an earlier row at this place,
- * then a short ASCII string, a small positive integer, a boolean or a double. Returns how far it came; the one it
- * stopped at is untouched. Most of the time of decoding goes here, so it is written out flat, on local variables.
- */
-function appendUsual(map: MapColumn, wire: Wire, spans: Spans, from: number, count: number): number {
-  const { data, view } = wire;
-  const { dictionary, index } = map.keys;
-  const { guesses, lengths, starts, stamps, bytes } = dictionary;
-  const { values } = map;
-  const { at } = spans;
-  // Text takes no more room than on the wire; a number at most 25 bytes.
-  ensure(values, at[count * 2 - 1]! - at[from * 2]! + (count - from) * 32);
-  ensure(index, (count - from) * 4);
-  const out = values.data;
-  const outView = values.view;
-  let to = values.length;
-  let indexTo = index.length;
-  let i = from;
-  for (; i < count; i++) {
-    const start = at[i * 2]!;
-    const end = at[i * 2 + 1]!;
-    const keyLength = data[start + 1]!;
-    const valueAt = start + keyLength + 6;
-    const key = guesses[i]!;
-    if (valueAt > end || data[start] !== 0x0a || keyLength > 127 || data[valueAt - 4] !== 0x12) break;
-    if (data[valueAt - 3] !== end - valueAt + 2) break;
-    if (key >= dictionary.count || lengths[key] !== keyLength || stamps[key] === row) break;
-    if (!sameBytes(wire.source, start + 2, bytes, starts[key]!, keyLength)) break;
-    const tag = data[valueAt - 2]!;
-    const first = data[valueAt - 1]!;
-    if (tag === 0x0a) {
-      if (first !== end - valueAt || first > 127) break;
-      let seen = 0;
-      if (first < 4) {
-        for (let j = 0; j < first; j++) {
-          const byte = data[valueAt + j]!;
-          seen |= byte << 24;
-          out[to + 1 + j] = byte;
-        }
-      } else {
-        const last = first - 4;
-        for (let j = 0; j < last; j += 4) {
-          const word = view.getInt32(valueAt + j, true);
-          seen |= word;
-          outView.setInt32(to + 1 + j, word, true);
-        }
-        const word = view.getInt32(valueAt + last, true);
-        seen |= word;
-        outView.setInt32(to + 1 + last, word, true);
-      }
-      if ((seen & 0x80808080) !== 0) break;
-      out[to] = first;
-      to += first + 1;
-    } else if (tag === 0x18) {
-      let value = first;
-      if (first < 0x80) {
-        if (valueAt !== end) break;
-      } else {
-        const second = data[valueAt]!;
-        if (second > 0x7f || valueAt + 1 !== end) break;
-        value = (first & 0x7f) | (second << 7);
-      }
-      to = putSmall(out, to, value);
-    } else if (tag === 0x10) {
-      if (valueAt !== end || first > 1) break;
-      to = putAscii(out, to, first === 1 ? "true" : "false");
-    } else if (tag === 0x21) {
-      if (valueAt + 7 !== end) break;
-      to = putAscii(out, to, doubleText(view.getFloat64(valueAt - 1, true)));
-    } else break;
-    stamps[key] = row;
-    index.view.setInt32(indexTo, key, true);
-    indexTo += 4;
-  }
-  values.length = to;
-  index.length = indexTo;
-  return i;
-}
-
-/** Puts the decimal digits of a number below 2^14, length first. */
-function putSmall(out: Uint8Array, to: number, value: number): number {
-  const digits = value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : value < 10_000 ? 4 : 5;
-  out[to] = digits;
-  let rest = value;
-  for (let at = to + digits; at > to; at--) {
-    const tenth = (rest / 10) | 0;
-    out[at] = 48 + rest - tenth * 10;
-    rest = tenth;
-  }
-  return to + digits + 1;
-}
-
-function putAscii(out: Uint8Array, to: number, text: string): number {
-  const { length } = text;
-  out[to] = length;
-  for (let i = 0; i < length; i++) out[to + 1 + i] = text.charCodeAt(i);
-  return to + length + 1;
 }
 
 export function endMapRow(map: MapColumn): void {
@@ -167,7 +52,14 @@ export function keysFit(wire: Wire, spans: Spans): boolean {
 }
 
 /** Appends an AnyValue as one row of a String column: an absent one as an empty string. */
-export function appendValue(column: Bytes, wire: Wire, start: number, end: number, maxBytes: number, tally: Tally): void {
+export function appendValue(
+  column: Bytes,
+  wire: Wire,
+  start: number,
+  end: number,
+  maxBytes: number,
+  tally: Tally,
+): void {
   findValue(wire, start, end);
   switch (found.tag) {
     case 0x0a:
@@ -204,7 +96,11 @@ export function appendValue(column: Bytes, wire: Wire, start: number, end: numbe
 }
 
 /** Position range of the text of the attribute with this key; `undefined` if there is none or it is not text. */
-export function findText(wire: Wire, spans: Spans, key: string): { readonly start: number; readonly end: number } | undefined {
+export function findText(
+  wire: Wire,
+  spans: Spans,
+  key: string,
+): { readonly start: number; readonly end: number } | undefined {
   for (let i = 0; i < spans.count; i++) {
     findKeyValue(wire, spans.at[i * 2]!, spans.at[i * 2 + 1]!);
     if (found.keyEnd - found.keyStart !== key.length) continue;
@@ -301,10 +197,4 @@ function appendShort(column: Bytes, text: string): void {
   ensure(column, 1);
   appendVarint(column, text.length);
   appendAscii(column, text);
-}
-
-function growSpans(spans: Spans): void {
-  const larger = new Int32Array(spans.at.length * 2);
-  larger.set(spans.at);
-  spans.at = larger;
 }

@@ -2,6 +2,7 @@
 import { createHash, type Hash } from "node:crypto";
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import type { Encoding, Signal } from "./decoder.ts";
 import { limits } from "./limits.ts";
 
 export interface BodyLimits {
@@ -21,13 +22,14 @@ export type Body =
 /** Bytes hashed in one go; more would hold up other clients. */
 const HASH_SLICE = 1024 * 1024;
 
-export function startKey(tenant: string, signal: string): Hash {
-  return createHash("sha256").update(`${tenant}\0${signal}\0`);
+/** The encoding counts too: the same bytes are another request in another encoding. */
+export function startKey(tenant: string, signal: Signal, encoding: Encoding): Hash {
+  return createHash("sha256").update(`${tenant}\0${signal}\0${encoding}\0`);
 }
 
 /** Content hash of a body that is already in memory, computed without holding up the event loop for long. */
-export async function keyOf(tenant: string, signal: string, body: Uint8Array): Promise<string> {
-  const hash = startKey(tenant, signal);
+export async function keyOf(tenant: string, signal: Signal, encoding: Encoding, body: Uint8Array): Promise<string> {
+  const hash = startKey(tenant, signal, encoding);
   for (let at = 0; at < body.length; at += HASH_SLICE) {
     if (at > 0) await new Promise((resolve) => setImmediate(resolve));
     hash.update(body.subarray(at, at + HASH_SLICE));
@@ -36,7 +38,13 @@ export async function keyOf(tenant: string, signal: string, body: Uint8Array): P
 }
 
 /** Reads `stream` to its end. Stops at the first limit passed; the rest is then left unread. */
-export async function readBody(stream: Readable, gzip: boolean, hash: Hash, bodyLimits: BodyLimits, claim: Claim): Promise<Body> {
+export async function readBody(
+  stream: Readable,
+  gzip: boolean,
+  hash: Hash,
+  bodyLimits: BodyLimits,
+  claim: Claim,
+): Promise<Body> {
   const chunks: Uint8Array[] = [];
   let wire = 0;
   let total = 0;
@@ -46,7 +54,10 @@ export async function readBody(stream: Readable, gzip: boolean, hash: Hash, body
     stream.on("data", (chunk: Uint8Array) => {
       wire += chunk.length;
       if (wire > bodyLimits.wireBytes) {
-        over ??= { kind: "too-large", says: `the body is larger than ${bodyLimits.wireBytes} bytes; send smaller batches` };
+        over ??= {
+          kind: "too-large",
+          says: `the body is larger than ${bodyLimits.wireBytes} bytes; send smaller batches`,
+        };
         source.destroy();
       }
     });
@@ -60,14 +71,16 @@ export async function readBody(stream: Readable, gzip: boolean, hash: Hash, body
     for await (const chunk of source as AsyncIterable<Uint8Array>) {
       total += chunk.length;
       over ??= excess(gzip, wire, total, bodyLimits);
-      if (over === undefined && !claim(chunk.length)) over = { kind: "busy", says: "too much is being received at once; send again later" };
+      if (over === undefined && !claim(chunk.length))
+        over = { kind: "busy", says: "too much is being received at once; send again later" };
       if (over !== undefined) break;
       hash.update(chunk);
       chunks.push(chunk);
     }
   } catch (error) {
     if (over === undefined && !gzip) return { kind: "gone" };
-    if (over === undefined && isZlibError(error)) return { kind: "malformed", says: `the body is not gzip: ${error.message}` };
+    if (over === undefined && isZlibError(error))
+      return { kind: "malformed", says: `the body is not gzip: ${error.message}` };
     if (over === undefined) return { kind: "gone" };
   } finally {
     if (gzip) {

@@ -3,10 +3,11 @@ import { appendByte, appendWord, ensure } from "../model/columns/bytes.ts";
 import { appendLow } from "../model/columns/dictionary.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
 import { appendText } from "../model/columns/text.ts";
-import { appendAttributes, appendValue, countText, createSpans, endMapRow, noteSpan } from "./attributes.ts";
+import { appendAttributes, appendValue, countText, endMapRow } from "./attributes.ts";
+import { createSpans, noteSpan } from "./spans.ts";
 import { appendId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
-import { appendRepeated, createRepeat, noteRange, range, type Request, timeFits, walk } from "./request.ts";
+import { appendRepeated, createRepeat, noteRange, type Request, range, timeFits, walk } from "./request.ts";
 import { reject } from "./tally.ts";
 import { readFixed32, readInt32, readTag, skip, takeFixed64, type Wire } from "./wire.ts";
 
@@ -41,8 +42,14 @@ export function createLogDecoder(): LogDecoder {
   function append(request: Request): void {
     const { wire, origin, tally } = request;
     const { source } = wire;
-    if (!isOptionalId(record.traceId, TRACE_ID_BYTES)) return reject(tally, "trace-id");
-    if (!isOptionalId(record.spanId, SPAN_ID_BYTES)) return reject(tally, "span-id");
+    if (!isOptionalId(record.traceId, TRACE_ID_BYTES)) {
+      reject(tally, "trace-id");
+      return;
+    }
+    if (!isOptionalId(record.spanId, SPAN_ID_BYTES)) {
+      reject(tally, "span-id");
+      return;
+    }
     const [low, high] = timeOf(request);
     if (!timeFits(request, low, high)) return;
     ensure(timestamp, 8);
@@ -51,17 +58,26 @@ export function createLogDecoder(): LogDecoder {
     appendId(spanId, wire, record.spanId, SPAN_ID_BYTES);
     ensure(traceFlags, 1);
     appendByte(traceFlags, record.flags & 0xff);
-    countText(appendLow(severityText, source, record.severityText.start, record.severityText.end, 0, limits.nameBytes), tally);
+    countText(
+      appendLow(severityText, source, record.severityText.start, record.severityText.end, 0, limits.nameBytes),
+      tally,
+    );
     ensure(severityNumber, 1);
     appendByte(severityNumber, record.severity > 0 && record.severity < 256 ? record.severity : 0);
     appendLow(serviceName, origin.service, origin.serviceText.start, origin.serviceText.end, 0, limits.nameBytes);
     appendValue(body, wire, record.body.start, record.body.end, limits.bodyBytes, tally);
     const { resourceSchema, scopeSchema } = origin;
-    countText(appendLow(resourceSchemaUrl, source, resourceSchema.start, resourceSchema.end, 0, limits.nameBytes), tally);
+    countText(
+      appendLow(resourceSchemaUrl, source, resourceSchema.start, resourceSchema.end, 0, limits.nameBytes),
+      tally,
+    );
     appendRepeated(resourceAttributes, resourceRepeat, origin.resourceSerial, origin.resource, request);
     countText(appendLow(scopeSchemaUrl, source, scopeSchema.start, scopeSchema.end, 0, limits.nameBytes), tally);
     countText(appendText(scopeName, source, origin.scopeName.start, origin.scopeName.end, limits.nameBytes), tally);
-    countText(appendLow(scopeVersion, source, origin.scopeVersion.start, origin.scopeVersion.end, 0, limits.nameBytes), tally);
+    countText(
+      appendLow(scopeVersion, source, origin.scopeVersion.start, origin.scopeVersion.end, 0, limits.nameBytes),
+      tally,
+    );
     appendRepeated(scopeAttributes, scopeRepeat, origin.scopeSerial, origin.scope, request);
     appendAttributes(logAttributes, wire, record.attributes, tally);
     endMapRow(logAttributes);

@@ -2,12 +2,21 @@
 import { appendByte, appendFloat64, appendUint32, appendWord, type Bytes, ensure } from "../model/columns/bytes.ts";
 import { endArray } from "../model/columns/column.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
-import { keysFit, type Spans } from "./attributes.ts";
+import { keysFit } from "./attributes.ts";
+import { type Spans } from "./spans.ts";
 import { appendWordAt } from "./fields.ts";
 import { limits } from "./limits.ts";
-import { appendQuantiles, appendRuns, createMetricRows, createSeriesRows, exemplarWriter, type Metric, type MetricRows } from "./metric-rows.ts";
+import {
+  appendQuantiles,
+  appendRuns,
+  createMetricRows,
+  createSeriesRows,
+  exemplarWriter,
+  type Metric,
+  type MetricRows,
+} from "./metric-rows.ts";
 import { createPoint, type PointFields, readPoint } from "./points.ts";
-import { forEachField, noteRange, range, type Request, spendParts, timeFits, walk } from "./request.ts";
+import { forEachField, noteRange, type Request, range, spendParts, timeFits, walk } from "./request.ts";
 import { mixWord } from "./series-hash.ts";
 import type { SeriesMemory } from "./series-memory.ts";
 import { type RejectReason, reject } from "./tally.ts";
@@ -33,7 +42,8 @@ let serials = 0;
 export function createMetricDecoder(memory: SeriesMemory): MetricDecoder {
   const series = createSeriesRows();
   const point = createPoint();
-  const rowsOf = (name: Parameters<typeof createTable>[0]): MetricRows => createMetricRows(createTable(name), series, memory);
+  const rowsOf = (name: Parameters<typeof createTable>[0]): MetricRows =>
+    createMetricRows(createTable(name), series, memory);
   const writers: readonly PointWriter[] = [
     numberWriter(rowsOf("otel_metrics_gauge"), point, false),
     numberWriter(rowsOf("otel_metrics_sum"), point, true),
@@ -41,7 +51,15 @@ export function createMetricDecoder(memory: SeriesMemory): MetricDecoder {
     exponentialWriter(rowsOf("otel_metrics_exponential_histogram"), point),
     summaryWriter(rowsOf("otel_metrics_summary"), point),
   ];
-  const metric: Metric = { serial: 0, type: -1, name: range(), description: range(), unit: range(), temporality: 0, monotonic: false };
+  const metric: Metric = {
+    serial: 0,
+    type: -1,
+    name: range(),
+    description: range(),
+    unit: range(),
+    temporality: 0,
+    monotonic: false,
+  };
   const data = range();
 
   function readMetric(wire: Wire, start: number, end: number): void {
@@ -84,9 +102,18 @@ export function createMetricDecoder(memory: SeriesMemory): MetricDecoder {
     const { view } = wire;
     const low = point.time < 0 ? 0 : view.getInt32(point.time, true);
     const high = point.time < 0 ? 0 : view.getInt32(point.time + 4, true);
-    if (point.attributes.count > limits.attributes) return reject(tally, "attributes");
-    if (!keysFit(wire, point.attributes)) return reject(tally, "key-length");
-    if (metric.type === HISTOGRAM && !bucketsFit(point)) return reject(tally, "buckets");
+    if (point.attributes.count > limits.attributes) {
+      reject(tally, "attributes");
+      return;
+    }
+    if (!keysFit(wire, point.attributes)) {
+      reject(tally, "key-length");
+      return;
+    }
+    if (metric.type === HISTOGRAM && !bucketsFit(point)) {
+      reject(tally, "buckets");
+      return;
+    }
     if (!timeFits(request, low, high)) return;
     writers[metric.type]!.write(request, metric);
   }
@@ -97,10 +124,16 @@ export function createMetricDecoder(memory: SeriesMemory): MetricDecoder {
       const { wire } = request;
       walk(request, (start, end) => {
         readMetric(wire, start, end);
-        if (metric.type < 0) return reject(request.tally, "metric-type");
+        if (metric.type < 0) {
+          reject(request.tally, "metric-type");
+          return;
+        }
         const reason = flaw(request);
         forEachField(wire, data.start, data.end, 0x0a, (pointStart, pointEnd) => {
-          if (reason !== undefined) return reject(request.tally, reason);
+          if (reason !== undefined) {
+            reject(request.tally, reason);
+            return;
+          }
           readPoint(wire, metric.type, pointStart, pointEnd, point);
           append(request);
         });

@@ -5,10 +5,21 @@ import { appendLow } from "../model/columns/dictionary.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
 import { appendText } from "../model/columns/text.ts";
 import { spanKinds, statusCodes } from "../model/otel-schema.ts";
-import { appendAttributes, countText, addSpan, createSpans, endMapRow, noteSpan, type Spans } from "./attributes.ts";
+import { appendAttributes, countText, endMapRow } from "./attributes.ts";
+import { addSpan, createSpans, noteSpan, type Spans } from "./spans.ts";
 import { appendId, appendWordAt, isId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
-import { appendRepeated, createRepeat, noteRange, type Range, range, type Request, spendParts, timeFits, walk } from "./request.ts";
+import {
+  appendRepeated,
+  createRepeat,
+  noteRange,
+  type Range,
+  type Request,
+  range,
+  spendParts,
+  timeFits,
+  walk,
+} from "./request.ts";
 import { reject, repair } from "./tally.ts";
 import { malformed, readInt32, readTag, readVarint, skip, takeFixed64, type Wire } from "./wire.ts";
 
@@ -52,8 +63,12 @@ export function createTraceDecoder(): TraceDecoder {
     const startHigh = span.start < 0 ? 0 : view.getUint32(span.start + 4, true);
     const endLow = span.end < 0 ? 0 : view.getUint32(span.end, true);
     const endHigh = span.end < 0 ? 0 : view.getUint32(span.end + 4, true);
-    if (!isId(wire, span.traceId, TRACE_ID_BYTES)) return reject(tally, "trace-id");
-    if (!isId(wire, span.spanId, SPAN_ID_BYTES) || !isOptionalId(span.parentId, SPAN_ID_BYTES)) return reject(tally, "span-id");
+    if (!isId(wire, span.traceId, TRACE_ID_BYTES)) {
+      reject(tally, "trace-id");
+      return;
+    }
+    if (!isId(wire, span.spanId, SPAN_ID_BYTES) || !isOptionalId(span.parentId, SPAN_ID_BYTES))
+      return reject(tally, "span-id");
     if (!timeFits(request, startLow, startHigh)) return;
     ensure(timestamp, 8);
     appendWord(timestamp, startLow, startHigh);
@@ -66,8 +81,14 @@ export function createTraceDecoder(): TraceDecoder {
     appendLow(spanKind, kind, 0, kind.data.length, span.kind, limits.nameBytes);
     appendLow(serviceName, origin.service, origin.serviceText.start, origin.serviceText.end, 0, limits.nameBytes);
     appendRepeated(resourceAttributes, repeat, origin.resourceSerial, origin.resource, request);
-    countText(appendText(scopeName, wire.source, origin.scopeName.start, origin.scopeName.end, limits.nameBytes), tally);
-    countText(appendText(scopeVersion, wire.source, origin.scopeVersion.start, origin.scopeVersion.end, limits.nameBytes), tally);
+    countText(
+      appendText(scopeName, wire.source, origin.scopeName.start, origin.scopeName.end, limits.nameBytes),
+      tally,
+    );
+    countText(
+      appendText(scopeVersion, wire.source, origin.scopeVersion.start, origin.scopeVersion.end, limits.nameBytes),
+      tally,
+    );
     appendAttributes(spanAttributes, wire, span.attributes, tally);
     endMapRow(spanAttributes);
     ensure(duration, 8);
@@ -148,7 +169,13 @@ function createSpan(): SpanFields {
  */
 function readSpan(wire: Wire, start: number, end: number, span: SpanFields): void {
   span.traceId.end = span.spanId.end = span.parentId.end = span.state.end = span.name.end = span.status.end = 0;
-  span.traceId.start = span.spanId.start = span.parentId.start = span.state.start = span.name.start = span.status.start = 0;
+  span.traceId.start =
+    span.spanId.start =
+    span.parentId.start =
+    span.state.start =
+    span.name.start =
+    span.status.start =
+      0;
   span.kind = 0;
   span.start = span.end = -1;
   span.attributes.count = span.events.count = span.links.count = 0;
@@ -230,7 +257,10 @@ function eventWriter(table: Table): (request: Request, events: Spans) => void {
   const attributes = createSpans();
   return (request, events) => {
     const { wire, tally } = request;
-    if (events.count === 0) return endArray(offsets, 0);
+    if (events.count === 0) {
+      endArray(offsets, 0);
+      return;
+    }
     for (let i = 0; i < events.count; i++) {
       const end = events.at[i * 2 + 1]!;
       let time = -1;
@@ -264,7 +294,10 @@ function linkWriter(table: Table): (request: Request, links: Spans) => void {
   const attributes = createSpans();
   return (request, links) => {
     const { wire, tally } = request;
-    if (links.count === 0) return endArray(offsets, 0);
+    if (links.count === 0) {
+      endArray(offsets, 0);
+      return;
+    }
     for (let i = 0; i < links.count; i++) {
       const end = links.at[i * 2 + 1]!;
       traceId.start = traceId.end = spanId.start = spanId.end = state.start = state.end = 0;

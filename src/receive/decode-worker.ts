@@ -16,7 +16,9 @@ parentPort?.on("message", (message: ToDecoder) => {
     case "seal": {
       const sealed = decoder.seal();
       // All columns of a batch lie in one buffer, which is handed over, not copied.
-      const buffers = new Set(sealed.batches.flatMap((batch) => batch.columns.map((column) => column.bytes.buffer as ArrayBuffer)));
+      const buffers = new Set(
+        sealed.batches.flatMap((batch) => batch.columns.map((column) => column.bytes.buffer as ArrayBuffer)),
+      );
       say({ type: "sealed", sealed }, [...buffers]);
       break;
     }

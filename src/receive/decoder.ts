@@ -105,7 +105,8 @@ export function createDecoder(itemLimits: ItemLimits): Decoder {
         return { kind: "decoded", accepted, rejected: rejectedItems(tally), says: sayTally(tally), tally };
       } catch (error) {
         rollback(signal);
-        if (isRefusal(error)) return { kind: error.name === "Malformed" ? "malformed" : "too-large", says: error.message };
+        if (isRefusal(error))
+          return { kind: error.name === "Malformed" ? "malformed" : "too-large", says: error.message };
         // A bug of ours: this request cannot be helped, but those before it in the batch can.
         return { kind: "failed", says: error instanceof Error ? (error.stack ?? error.message) : String(error) };
       }
@@ -134,7 +135,9 @@ function countItems(wire: Wire, signal: Signal): void {
       forEachField(wire, scopeStart, scopeEnd, 0x12, (start, end) => {
         if (signal !== "metrics") return count();
         for (const tag of [0x2a, 0x3a, 0x4a, 0x52, 0x5a]) {
-          forEachField(wire, start, end, tag, (dataStart, dataEnd) => forEachField(wire, dataStart, dataEnd, 0x0a, count));
+          forEachField(wire, start, end, tag, (dataStart, dataEnd) =>
+            forEachField(wire, dataStart, dataEnd, 0x0a, count),
+          );
         }
       });
     });

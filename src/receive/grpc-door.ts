@@ -1,5 +1,12 @@
 // OTLP over gRPC: the three Export services, with bodies passed on undecoded to the same intake.
-import { Metadata, Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall, type ServiceDefinition } from "@grpc/grpc-js";
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  type sendUnaryData,
+} from "@grpc/grpc-js";
 import { keyOf } from "./body.ts";
 import type { Signal } from "./decoder.ts";
 import type { Door, DoorDeps } from "./http-door.ts";
@@ -20,12 +27,16 @@ const services: Readonly<Record<Signal, string>> = {
 };
 const CLOSE_MS = 5000;
 
-export async function openGrpcDoor(options: { host: string; port: number; inflatedBytes: number }, deps: DoorDeps): Promise<Door> {
+export async function openGrpcDoor(
+  options: { host: string; port: number; inflatedBytes: number },
+  deps: DoorDeps,
+): Promise<Door> {
   const { intake, authenticate, telemetry } = deps;
 
   async function serve(signal: Signal, message: Buffer, metadata: Metadata): Promise<Buffer | Refusal> {
     const tenant = authenticate(metadata.get("authorization")[0]?.toString());
-    if (tenant === undefined) return refusal(codes.unauthenticated, "credentials are missing or wrong; send authorization metadata");
+    if (tenant === undefined)
+      return refusal(codes.unauthenticated, "credentials are missing or wrong; send authorization metadata");
     const wait = intake.refusal(signal);
     if (wait !== undefined) return refusal(codes.unavailable, wait);
     if (!intake.claim(message.length)) {
@@ -34,7 +45,7 @@ export async function openGrpcDoor(options: { host: string; port: number; inflat
     }
     const { length } = message;
     try {
-      const key = await keyOf(tenant, signal, message);
+      const key = await keyOf(tenant, signal, "protobuf", message);
       // A copy: the body is handed to another thread, and grpc-js keeps its messages in shared memory.
       const answer = await intake.submit({ signal, encoding: "protobuf", body: Uint8Array.from(message), key });
       switch (answer.kind) {

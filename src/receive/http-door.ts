@@ -19,8 +19,15 @@ export interface DoorDeps {
   readonly telemetry: Telemetry;
 }
 
-const signals: Readonly<Record<string, Signal>> = { "/v1/traces": "traces", "/v1/metrics": "metrics", "/v1/logs": "logs" };
-const contentTypes: Readonly<Record<Encoding, string>> = { protobuf: "application/x-protobuf", json: "application/json" };
+const signals: Readonly<Record<string, Signal>> = {
+  "/v1/traces": "traces",
+  "/v1/metrics": "metrics",
+  "/v1/logs": "logs",
+};
+const contentTypes: Readonly<Record<Encoding, string>> = {
+  protobuf: "application/x-protobuf",
+  json: "application/json",
+};
 /** Connections of one address: one client must not take them all. */
 const CONNECTIONS_PER_ADDRESS = 100;
 const CLOSE_MS = 5000;
@@ -37,7 +44,10 @@ const codeOf: Readonly<Record<number, number>> = {
   503: codes.unavailable,
 };
 
-export async function openHttpDoor(options: { host: string; port: number; body: BodyLimits }, deps: DoorDeps): Promise<Door> {
+export async function openHttpDoor(
+  options: { host: string; port: number; body: BodyLimits },
+  deps: DoorDeps,
+): Promise<Door> {
   const { intake, authenticate, telemetry } = deps;
   let closing = false;
 
@@ -56,9 +66,11 @@ export async function openHttpDoor(options: { host: string; port: number; body: 
       response.setHeader("WWW-Authenticate", "Bearer");
       return refuse(401, "credentials are missing or wrong; send an Authorization header");
     }
-    if (contentType !== contentTypes[encoding]) return refuse(415, "Content-Type must be application/x-protobuf or application/json");
+    if (contentType !== contentTypes[encoding])
+      return refuse(415, "Content-Type must be application/x-protobuf or application/json");
     const compression = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
-    if (compression !== "gzip" && compression !== "identity" && compression !== "") return refuse(415, "Content-Encoding must be gzip or none");
+    if (compression !== "gzip" && compression !== "identity" && compression !== "")
+      return refuse(415, "Content-Encoding must be gzip or none");
     if (Number(request.headers["content-length"] ?? 0) > options.body.wireBytes) {
       return refuse(413, `the body is larger than ${options.body.wireBytes} bytes; send smaller batches`);
     }
@@ -71,11 +83,22 @@ export async function openHttpDoor(options: { host: string; port: number; body: 
       return true;
     };
     try {
-      const body = await readBody(request, compression === "gzip", startKey(tenant, signal), options.body, claim);
+      const body = await readBody(
+        request,
+        compression === "gzip",
+        startKey(tenant, signal, encoding),
+        options.body,
+        claim,
+      );
       if (body.kind !== "read") return refuseBody(body, signal, refuse);
       const answer = await intake.submit({ signal, encoding, body: body.bytes, key: body.key });
       if (answer.kind === "accepted") {
-        return send(response, 200, contentTypes[encoding], exportResponse(signal, encoding, answer.rejected, answer.says));
+        return send(
+          response,
+          200,
+          contentTypes[encoding],
+          exportResponse(signal, encoding, answer.rejected, answer.says),
+        );
       }
       const status = { malformed: 400, "too-large": 413, failed: 500, busy: 503 }[answer.kind];
       refuse(status, answer.says);
@@ -84,17 +107,26 @@ export async function openHttpDoor(options: { host: string; port: number; body: 
     }
   }
 
-  function refuseBody(body: Exclude<Body, { kind: "read" }>, signal: Signal, refuse: (status: number, says: string) => void): void {
+  function refuseBody(
+    body: Exclude<Body, { kind: "read" }>,
+    signal: Signal,
+    refuse: (status: number, says: string) => void,
+  ): void {
     telemetry.count("homeostat.receive.dropped_requests", 1, { signal, reason: `body-${body.kind}` });
     if (body.kind !== "gone") refuse({ malformed: 400, "too-large": 413, busy: 503 }[body.kind], body.says);
   }
 
-  function fail(request: IncomingMessage, response: ServerResponse, encoding: Encoding, status: number, says: string): void {
+  function fail(
+    request: IncomingMessage,
+    response: ServerResponse,
+    encoding: Encoding,
+    status: number,
+    says: string,
+  ): void {
     if (status === 503) response.setHeader("Retry-After", String(limits.retryAfterSeconds));
     // What is left of the body will not be read, so the connection cannot carry another request.
     if (!request.complete) response.setHeader("Connection", "close");
     send(response, status, contentTypes[encoding], statusBody(encoding, codeOf[status] ?? codes.internal, says));
-    if (!request.complete) response.once("finish", () => request.socket.destroySoon());
   }
 
   function send(response: ServerResponse, status: number, contentType: string, body: Uint8Array): void {

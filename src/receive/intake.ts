@@ -21,7 +21,12 @@ export interface Intake extends AsyncDisposable {
   claim(bytes: number): boolean;
   release(bytes: number): void;
   /** `body` is handed over. `key` is the content hash of tenant, signal and body. */
-  submit(request: { readonly signal: Signal; readonly encoding: Encoding; readonly body: Uint8Array; readonly key: string }): Promise<IntakeAnswer>;
+  submit(request: {
+    readonly signal: Signal;
+    readonly encoding: Encoding;
+    readonly body: Uint8Array;
+    readonly key: string;
+  }): Promise<IntakeAnswer>;
   /** Ends the decoding thread as a crash would; for tests. */
   killDecoder(): Promise<void>;
 }
@@ -36,7 +41,10 @@ interface Pending {
 
 const taken: IntakeAnswer = { kind: "accepted", rejected: 0, says: "" };
 
-export function openIntake(options: ItemLimits, deps: { journal: Journal; telemetry: Telemetry; now: () => number }): Intake {
+export function openIntake(
+  options: ItemLimits,
+  deps: { journal: Journal; telemetry: Telemetry; now: () => number },
+): Intake {
   const { journal, telemetry, now } = deps;
   /** Sent to the decoder, not answered. */
   const decoding = new Map<number, Pending>();
@@ -63,9 +71,15 @@ export function openIntake(options: ItemLimits, deps: { journal: Journal; teleme
     if (pending === undefined) return;
     decoding.delete(message.id);
     const { answer } = message;
-    if (answer.kind !== "decoded") return refuse(pending, answer);
+    if (answer.kind !== "decoded") {
+      refuse(pending, answer);
+      return;
+    }
     countItems(pending.signal, answer);
-    if (answer.accepted === 0) return settle(pending, accepted(answer));
+    if (answer.accepted === 0) {
+      settle(pending, accepted(answer));
+      return;
+    }
     pending.decoded = answer;
     group.push(pending);
     startCommit();
@@ -97,7 +111,10 @@ export function openIntake(options: ItemLimits, deps: { journal: Journal; teleme
       thread.say({ type: "promised", series: sealed.series });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      telemetry.log.error("the journal did not take a batch; its requests were not acknowledged", { why, requests: requests.length });
+      telemetry.log.error("the journal did not take a batch; its requests were not acknowledged", {
+        why,
+        requests: requests.length,
+      });
       outcome = { kind: "busy", says: `could not be stored (${why}); send again` };
     }
     committing = "no";
@@ -110,7 +127,8 @@ export function openIntake(options: ItemLimits, deps: { journal: Journal; teleme
   }
 
   function refuse(pending: Pending, answer: Exclude<DecodeAnswer, { kind: "decoded" }>): void {
-    if (answer.kind === "failed") telemetry.log.error("a body could not be decoded: a bug", { signal: pending.signal, why: answer.says });
+    if (answer.kind === "failed")
+      telemetry.log.error("a body could not be decoded: a bug", { signal: pending.signal, why: answer.says });
     drop(pending.signal, answer.kind);
     settle(pending, answer.kind === "failed" ? { kind: "failed", says: "the body could not be decoded" } : answer);
   }
@@ -124,10 +142,14 @@ export function openIntake(options: ItemLimits, deps: { journal: Journal; teleme
   }
 
   function countItems(signal: Signal, answer: Extract<DecodeAnswer, { kind: "decoded" }>): void {
-    if (answer.accepted > 0) telemetry.count("homeostat.receive.items", answer.accepted, { signal, outcome: "accepted" });
-    if (answer.rejected > 0) telemetry.count("homeostat.receive.items", answer.rejected, { signal, outcome: "rejected" });
-    for (const [reason, items] of answer.tally.rejected) telemetry.count("homeostat.receive.dropped", items, { signal, reason });
-    for (const [reason, times] of answer.tally.repaired) telemetry.count("homeostat.receive.repaired", times, { signal, reason });
+    if (answer.accepted > 0)
+      telemetry.count("homeostat.receive.items", answer.accepted, { signal, outcome: "accepted" });
+    if (answer.rejected > 0)
+      telemetry.count("homeostat.receive.items", answer.rejected, { signal, outcome: "rejected" });
+    for (const [reason, items] of answer.tally.rejected)
+      telemetry.count("homeostat.receive.dropped", items, { signal, reason });
+    for (const [reason, times] of answer.tally.repaired)
+      telemetry.count("homeostat.receive.repaired", times, { signal, reason });
   }
 
   function drop(signal: Signal, reason: string): void {

@@ -1,5 +1,13 @@
 // Reading JSON text (RFC 8259) byte by byte, strictly: strings, numbers, literals, and stepping over what is unknown.
-import { appendByte, appendCopy, type Bytes, clearBytes, createBytes, ensure, sourceOf } from "../model/columns/bytes.ts";
+import {
+  appendByte,
+  appendCopy,
+  type Bytes,
+  clearBytes,
+  createBytes,
+  ensure,
+  sourceOf,
+} from "../model/columns/bytes.ts";
 import { limits } from "./limits.ts";
 import { type Malformed, malformed } from "./wire.ts";
 
@@ -38,7 +46,11 @@ export function jsonOf(data: Uint8Array): Json {
 }
 
 export function unexpected(json: Json, wanted: string): Malformed {
-  return malformed(json.pos >= json.data.length ? `the JSON ends where ${wanted} should stand` : `${wanted} expected at byte ${json.pos} of the JSON`);
+  return malformed(
+    json.pos >= json.data.length
+      ? `the JSON ends where ${wanted} should stand`
+      : `${wanted} expected at byte ${json.pos} of the JSON`,
+  );
 }
 
 /** Steps over white space and returns the next byte, undefined at the end. */
@@ -169,7 +181,8 @@ export function skipValue(json: Json): void {
   } else if (byte === OPEN_ARRAY) forEachElement(json, OPEN_ARRAY, CLOSE_ARRAY, () => skipValue(json));
   else if (byte === QUOTE) readString(json, ignored);
   else if (byte !== undefined && numberStart.has(byte)) readNumberText(json);
-  else if (!takeLiteral(json, "true") && !takeLiteral(json, "false") && !takeLiteral(json, "null")) throw unexpected(json, "a value");
+  else if (!takeLiteral(json, "true") && !takeLiteral(json, "false") && !takeLiteral(json, "null"))
+    throw unexpected(json, "a value");
 }
 
 /** Goes on with a string from its first backslash, into memory of its own. */

@@ -201,7 +201,10 @@ const metric = message({
     message({ dataPoints: [1, numberPoint, true], aggregationTemporality: [2, "int32"], isMonotonic: [3, "bool"] }),
   ],
   histogram: [9, message({ dataPoints: [1, histogramPoint, true], aggregationTemporality: [2, "int32"] })],
-  exponentialHistogram: [10, message({ dataPoints: [1, exponentialPoint, true], aggregationTemporality: [2, "int32"] })],
+  exponentialHistogram: [
+    10,
+    message({ dataPoints: [1, exponentialPoint, true], aggregationTemporality: [2, "int32"] }),
+  ],
   summary: [11, message({ dataPoints: [1, summaryPoint, true] })],
 });
 

@@ -1,6 +1,15 @@
 // OTLP/JSON -> the same message on the protobuf wire. One decoder then gives both encodings the same rows; no object is
 // built from the text, so member names cannot do harm and integers keep all their digits.
-import { appendByte, appendCopy, appendFloat64, appendVarint, appendWord, type Bytes, createBytes, ensure } from "../model/columns/bytes.ts";
+import {
+  appendByte,
+  appendCopy,
+  appendFloat64,
+  appendVarint,
+  appendWord,
+  type Bytes,
+  createBytes,
+  ensure,
+} from "../model/columns/bytes.ts";
 import {
   ascii,
   CLOSE_ARRAY,
@@ -86,7 +95,8 @@ function writeField(json: Json, out: Bytes, field: Field): void {
 }
 
 function writeValue(json: Json, out: Bytes, field: Field): void {
-  if (out.length > limits.inflatedBytes * 2) throw tooLarge("the JSON stands for too large a message; send smaller batches");
+  if (out.length > limits.inflatedBytes * 2)
+    throw tooLarge("the JSON stands for too large a message; send smaller batches");
   ensure(out, 32);
   appendByte(out, field.tag);
   switch (field.kind) {
@@ -153,7 +163,8 @@ function writeHex(out: Bytes): void {
   ensure(out, 80);
   appendVarint(out, valid ? digits / 2 : 1);
   if (!valid) appendByte(out, 0xff);
-  else for (let at = text.start; at < text.end; at += 2) appendByte(out, hexDigit(data[at]) * 16 + hexDigit(data[at + 1]));
+  else
+    for (let at = text.start; at < text.end; at += 2) appendByte(out, hexDigit(data[at]) * 16 + hexDigit(data[at + 1]));
 }
 
 function writeBase64(out: Bytes, field: Field): void {
@@ -211,7 +222,8 @@ function readNumeric(json: Json, field: Field): string {
     readString(json, text);
     return ascii(text.source.data, text.start, Math.min(text.end, text.start + 400));
   }
-  if (next !== 0x2d && !(next !== undefined && next >= 0x30 && next <= 0x39)) throw unexpected(json, `a number (${field.text})`);
+  if (next !== 0x2d && !(next !== undefined && next >= 0x30 && next <= 0x39))
+    throw unexpected(json, `a number (${field.text})`);
   return readNumberText(json);
 }
 

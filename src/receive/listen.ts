@@ -11,7 +11,9 @@ export interface PortError extends Error {
 
 export function portError(host: string, port: number, option: string, cause: unknown): PortError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  const says = /EADDRINUSE|address already in use|No address added/i.test(why) ? "is in use" : `cannot be listened on (${why})`;
+  const says = /EADDRINUSE|address already in use|No address added/i.test(why)
+    ? "is in use"
+    : `cannot be listened on (${why})`;
   const message = `port ${port} on ${host} ${says}: stop what uses it, or set receive.${option} to another port (0 takes a free one, -1 none)`;
   return Object.assign(new Error(message, { cause }), { name: "PortError" as const, host, port });
 }

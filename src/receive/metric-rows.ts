@@ -1,15 +1,24 @@
 // What the rows of all five metric tables share: where they come from, exemplars, the series they belong to.
-import { appendByte, appendFloat64, appendUint32, appendWord, type Bytes, ensure, textSource } from "../model/columns/bytes.ts";
+import {
+  appendByte,
+  appendFloat64,
+  appendUint32,
+  appendWord,
+  type Bytes,
+  ensure,
+  textSource,
+} from "../model/columns/bytes.ts";
 import { endArray } from "../model/columns/column.ts";
 import { appendLow } from "../model/columns/dictionary.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
 import { appendText } from "../model/columns/text.ts";
 import { metricTypes, temporalities } from "../model/otel-schema.ts";
-import { appendAttributes, countText, createSpans, endMapRow, noteSpan, type Spans } from "./attributes.ts";
+import { appendAttributes, countText, endMapRow } from "./attributes.ts";
+import { createSpans, noteSpan, type Spans } from "./spans.ts";
 import { appendId, appendWordAt, integerAt, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
 import { unixMs } from "./numbers.ts";
-import { appendRepeated, createRepeat, noteRange, type Range, range, type Request, spendParts } from "./request.ts";
+import { appendRepeated, createRepeat, noteRange, type Range, type Request, range, spendParts } from "./request.ts";
 import { createHash64, finishHash, type Hash, mixBytes, mixEntries, mixWord, startHash } from "./series-hash.ts";
 import type { SeriesMemory } from "./series-memory.ts";
 import { repair } from "./tally.ts";
@@ -70,7 +79,8 @@ export function createMetricRows(table: Table, series: SeriesRows, memory: Serie
     startHash(prefix);
     const { keysStart, keysEnd, valuesStart } = resourceRepeat;
     mixEntries(prefix, resourceAttributes, keysStart >> 2, keysEnd >> 2, valuesStart);
-    for (const part of [origin.scopeName, origin.scopeVersion, metric.name, metric.unit]) mixBytes(prefix, source, part.start, part.end);
+    for (const part of [origin.scopeName, origin.scopeVersion, metric.name, metric.unit])
+      mixBytes(prefix, source, part.start, part.end);
     mixWord(prefix, metric.type * 16 + metric.temporality * 2 + (metric.monotonic ? 1 : 0));
     prefixSerial = metric.serial;
   }
@@ -82,16 +92,28 @@ export function createMetricRows(table: Table, series: SeriesRows, memory: Serie
       const { wire, origin, tally } = request;
       const { source } = wire;
       appendRepeated(resourceAttributes, resourceRepeat, origin.resourceSerial, origin.resource, request);
-      countText(appendText(resourceSchemaUrl, source, origin.resourceSchema.start, origin.resourceSchema.end, limits.nameBytes), tally);
+      countText(
+        appendText(resourceSchemaUrl, source, origin.resourceSchema.start, origin.resourceSchema.end, limits.nameBytes),
+        tally,
+      );
       countText(appendText(scopeName, source, origin.scopeName.start, origin.scopeName.end, limits.nameBytes), tally);
-      countText(appendText(scopeVersion, source, origin.scopeVersion.start, origin.scopeVersion.end, limits.nameBytes), tally);
+      countText(
+        appendText(scopeVersion, source, origin.scopeVersion.start, origin.scopeVersion.end, limits.nameBytes),
+        tally,
+      );
       appendRepeated(scopeAttributes, scopeRepeat, origin.scopeSerial, origin.scope, request);
       ensure(scopeDropped, 4);
       appendUint32(scopeDropped, origin.scopeDropped);
-      countText(appendText(scopeSchemaUrl, source, origin.scopeSchema.start, origin.scopeSchema.end, limits.nameBytes), tally);
+      countText(
+        appendText(scopeSchemaUrl, source, origin.scopeSchema.start, origin.scopeSchema.end, limits.nameBytes),
+        tally,
+      );
       appendLow(serviceName, origin.service, origin.serviceText.start, origin.serviceText.end, 0, limits.nameBytes);
       countText(appendLow(metricName, source, metric.name.start, metric.name.end, 0, limits.nameBytes), tally);
-      countText(appendText(description, source, metric.description.start, metric.description.end, limits.nameBytes), tally);
+      countText(
+        appendText(description, source, metric.description.start, metric.description.end, limits.nameBytes),
+        tally,
+      );
       countText(appendText(unit, source, metric.unit.start, metric.unit.end, limits.nameBytes), tally);
       const first = map.keys.index.length >> 2;
       const valuesFrom = map.values.length;
@@ -111,7 +133,8 @@ export function createMetricRows(table: Table, series: SeriesRows, memory: Serie
       const { view } = request.wire;
       const ms = time < 0 ? 0 : unixMs(view.getInt32(time, true), view.getInt32(time + 4, true));
       const day = Math.floor(ms / 86_400_000);
-      if (!memory.known(day, hash.low, hash.high)) series.append(request, metric, { attributes, bounds, quantiles }, hash, ms);
+      if (!memory.known(day, hash.low, hash.high))
+        series.append(request, metric, { attributes, bounds, quantiles }, hash, ms);
       table.rows++;
       request.accepted++;
     },
@@ -133,10 +156,17 @@ export interface SeriesRows {
 export function createSeriesRows(): SeriesRows {
   const table = createTable("otel_metrics_series");
   const [date, metricName, seriesHash] = [table.plain("Date"), table.low("MetricName"), table.plain("SeriesHash")];
-  const [serviceName, metricType, temporality] = [table.low("ServiceName"), table.low("MetricType"), table.low("Temporality")];
+  const [serviceName, metricType, temporality] = [
+    table.low("ServiceName"),
+    table.low("MetricType"),
+    table.low("Temporality"),
+  ];
   const [isMonotonic, unit, scopeName] = [table.plain("IsMonotonic"), table.low("Unit"), table.plain("ScopeName")];
   const [scopeVersion, resourceSchemaUrl] = [table.low("ScopeVersion"), table.low("ResourceSchemaUrl")];
-  const [scopeSchemaUrl, maps] = [table.low("ScopeSchemaUrl"), ["ResourceAttributes", "ScopeAttributes", "Attributes"].map(table.map)];
+  const [scopeSchemaUrl, maps] = [
+    table.low("ScopeSchemaUrl"),
+    ["ResourceAttributes", "ScopeAttributes", "Attributes"].map(table.map),
+  ];
   const [boundsOffsets, boundsColumn] = [table.offsets("ExplicitBounds"), table.plain("ExplicitBounds")];
   const [quantileOffsets, quantileColumn] = [table.offsets("Quantiles"), table.plain("Quantiles")];
   const [firstSeen, lastSeen] = [table.plain("FirstSeen"), table.plain("LastSeen")];
@@ -173,7 +203,7 @@ export function createSeriesRows(): SeriesRows {
       endArray(quantileOffsets, appendQuantiles(quantileColumn, undefined, wire, point.quantiles));
       for (const column of [firstSeen, lastSeen]) {
         ensure(column, 8);
-        appendWord(column, Math.floor(ms) % 4294967296 | 0, Math.floor(ms / 4294967296));
+        appendWord(column, (Math.floor(ms) % 4294967296) | 0, Math.floor(ms / 4294967296));
       }
       table.rows++;
     },

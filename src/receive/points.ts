@@ -1,5 +1,5 @@
 // Where the fields of a data point stand in the body, for all five kinds of metric.
-import { addSpan, createSpans, noteSpan, type Spans } from "./attributes.ts";
+import { addSpan, createSpans, noteSpan, type Spans } from "./spans.ts";
 import { integerAt } from "./fields.ts";
 import { noteRange, type Range, range } from "./request.ts";
 import { malformed, readInt32, readSint32, readTag, skip, takeFixed64, type Wire } from "./wire.ts";
@@ -54,7 +54,8 @@ export function createPoint(): PointFields {
 export function readPoint(wire: Wire, type: number, start: number, end: number, point: PointFields): void {
   clear(point);
   wire.pos = start;
-  const readField = type < 2 ? readNumberField : type === 2 ? readHistogramField : type === 3 ? readExponentialField : readSummaryField;
+  const readField =
+    type < 2 ? readNumberField : type === 2 ? readHistogramField : type === 3 ? readExponentialField : readSummaryField;
   while (wire.pos < end) {
     const tag = readTag(wire, end);
     if (tag === 0x11) point.start = takeFixed64(wire, end);
@@ -118,7 +119,8 @@ function readSummaryField(wire: Wire, tag: number, end: number, point: PointFiel
 function notePacked(runs: Spans, wire: Wire, end: number): void {
   noteSpan(runs, wire, end);
   const last = runs.count * 2 - 2;
-  if ((runs.at[last + 1]! - runs.at[last]!) % 8 !== 0) throw malformed(`packed 64-bit numbers at byte ${runs.at[last]} do not fill whole words`);
+  if ((runs.at[last + 1]! - runs.at[last]!) % 8 !== 0)
+    throw malformed(`packed 64-bit numbers at byte ${runs.at[last]} do not fill whole words`);
 }
 
 function noteSingle(runs: Spans, wire: Wire, end: number): void {
@@ -127,7 +129,8 @@ function noteSingle(runs: Spans, wire: Wire, end: number): void {
 }
 
 function clear(point: PointFields): void {
-  for (const spans of [point.attributes, point.exemplars, point.buckets, point.bounds, point.quantiles]) spans.count = 0;
+  for (const spans of [point.attributes, point.exemplars, point.buckets, point.bounds, point.quantiles])
+    spans.count = 0;
   point.start = point.time = point.count = point.sum = point.min = point.max = point.zeroCount = -1;
   point.flags = point.value = point.scale = 0;
   point.positive.start = point.positive.end = point.negative.start = point.negative.end = 0;

@@ -1,7 +1,7 @@
 // The room's door to the rest of the house: telemetry in over OTLP, into the journal, acknowledged.
 import type { Journal } from "../model/ports/journal.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import { createAuthenticate, type Credential } from "./credentials.ts";
+import { type Credential, createAuthenticate } from "./credentials.ts";
 import { openGrpcDoor } from "./grpc-door.ts";
 import { type Door, openHttpDoor } from "./http-door.ts";
 import { openIntake } from "./intake.ts";

@@ -1,8 +1,8 @@
 // One request under decoding: the budget it may use up, the times it may carry, the resource and scope in force.
-import { type Bytes, createBytes } from "../model/columns/bytes.ts";
-import { appendOwn } from "../model/columns/bytes.ts";
+import { appendOwn, type Bytes, createBytes } from "../model/columns/bytes.ts";
 import type { MapColumn } from "../model/columns/column.ts";
-import { appendAttributes, appendValue, createSpans, endMapRow, findText, noteSpan, type Spans } from "./attributes.ts";
+import { appendAttributes, appendValue, endMapRow, findText } from "./attributes.ts";
+import { createSpans, noteSpan, type Spans } from "./spans.ts";
 import { type ItemLimits, limits } from "./limits.ts";
 import { unixMs } from "./numbers.ts";
 import { createTally, reject, type Tally } from "./tally.ts";
@@ -114,7 +114,13 @@ export function walk(request: Request, item: (start: number, end: number) => voi
 }
 
 /** Calls `visit` for every length-delimited field with this tag between `start` and `end`. */
-export function forEachField(wire: Wire, start: number, end: number, tag: number, visit: (start: number, end: number) => void): void {
+export function forEachField(
+  wire: Wire,
+  start: number,
+  end: number,
+  tag: number,
+  visit: (start: number, end: number) => void,
+): void {
   let at = start;
   while (at < end) {
     wire.pos = at;
@@ -158,7 +164,8 @@ export function timeFits(request: Request, low: number, high: number): boolean {
 /** Counts parts of items (events, buckets), which cost memory as items do. */
 export function spendParts(request: Request, parts: number): void {
   request.parts += parts;
-  if (request.parts > limits.parts) throw tooLarge(`more than ${limits.parts} events, links, exemplars and buckets; send smaller batches`);
+  if (request.parts > limits.parts)
+    throw tooLarge(`more than ${limits.parts} events, links, exemplars and buckets; send smaller batches`);
 }
 
 /** Ends a map row of the resource's or scope's attributes, which are the same for every item of it. */
@@ -177,7 +184,9 @@ export function appendRepeated(map: MapColumn, repeat: Repeat, serial: number, s
   endMapRow(map);
   request.producedBytes += repeat.valuesEnd - repeat.valuesStart;
   if (request.producedBytes > limits.producedBytes) {
-    throw tooLarge(`resource and scope attributes would take more than ${limits.producedBytes} bytes; send smaller batches`);
+    throw tooLarge(
+      `resource and scope attributes would take more than ${limits.producedBytes} bytes; send smaller batches`,
+    );
   }
 }
 
@@ -208,7 +217,8 @@ function readService(request: Request): void {
   const service = findText(wire, origin.resource, "service.name");
   origin.service.length = 0;
   // A repair of this text is counted where the attribute itself is stored.
-  if (service !== undefined) appendValue(origin.service, wire, service.start, service.end, limits.nameBytes, createTally());
+  if (service !== undefined)
+    appendValue(origin.service, wire, service.start, service.end, limits.nameBytes, createTally());
   const size = origin.service.length;
   origin.serviceText.end = size;
   origin.serviceText.start = size > 0x80 + 1 ? (size > 0x4000 + 2 ? 3 : 2) : Math.min(1, size);

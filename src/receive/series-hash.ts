@@ -22,7 +22,7 @@ export function mixWord(hash: Hash, word: number): void {
   low ^= low >>> 15;
   const turned = hash.high ^ low;
   hash.low = low;
-  hash.high = Math.imul((turned << 13) | (turned >>> 19), 0xc2b2ae35) + word | 0;
+  hash.high = (Math.imul((turned << 13) | (turned >>> 19), 0xc2b2ae35) + word) | 0;
 }
 
 /** Mixes a run of bytes and its length, so that "ab" + "c" and "a" + "bc" differ. */
@@ -35,7 +35,7 @@ export function mixBytes(hash: Hash, source: Bytes, start: number, end: number):
     low = Math.imul(low ^ word, 0x85ebca6b);
     low ^= low >>> 15;
     const turned = high ^ low;
-    high = Math.imul((turned << 13) | (turned >>> 19), 0xc2b2ae35) + word | 0;
+    high = (Math.imul((turned << 13) | (turned >>> 19), 0xc2b2ae35) + word) | 0;
   }
   hash.low = low;
   hash.high = high;

@@ -36,7 +36,10 @@ export function exportResponse(signal: Signal, encoding: Encoding, rejected: num
 /** google.rpc.Status; with `retryAfterSeconds` it carries a RetryInfo. */
 export function statusBody(encoding: Encoding, code: number, message: string, retryAfterSeconds?: number): Uint8Array {
   if (encoding === "json") {
-    const details = retryAfterSeconds === undefined ? {} : { details: [{ "@type": retryInfoType, retryDelay: `${retryAfterSeconds}s` }] };
+    const details =
+      retryAfterSeconds === undefined
+        ? {}
+        : { details: [{ "@type": retryInfoType, retryDelay: `${retryAfterSeconds}s` }] };
     return encoder.encode(JSON.stringify({ code, message, ...details }));
   }
   const head = [0x08, ...varint(code), ...text(2, message)];

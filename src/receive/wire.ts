@@ -60,7 +60,8 @@ export function readEnd(wire: Wire, end: number): number {
   if (first < 0x80 && wire.pos < end) wire.pos++;
   else length = readVarint(wire, end);
   const fieldEnd = wire.pos + length;
-  if (fieldEnd > end) throw malformed(`a field of ${length} bytes at byte ${wire.pos} runs past the end of its message`);
+  if (fieldEnd > end)
+    throw malformed(`a field of ${length} bytes at byte ${wire.pos} runs past the end of its message`);
   return fieldEnd;
 }
 

@@ -28,6 +28,13 @@ describe("calibrator", () => {
     }
   });
 
+  test("a score that did happen in health stays as likely as it was, however calm the rest", () => {
+    const random = seededRandom(6);
+    let i = 0;
+    const calibrator = trained(5000, () => (i++ % 500 === 0 ? 15 : Math.abs(normal(random))));
+    expect(calibrator.tail("p", 14)).toBeGreaterThan(0.9 / 500);
+  });
+
   test("it falls with the score, never rises", () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: 0, max: 50, noNaN: true }), { maxLength: 300 }), (scores) => {

@@ -173,6 +173,31 @@ describe("restart", () => {
     expect(after.baseline()).toEqual(before.baseline());
   });
 
+  test("frames told again after a restart are not judged twice, and those still to be learned are learned", async () => {
+    const frames = Array.from(
+      { length: 60 * minute },
+      (
+        (fleet) => () =>
+          fleet()
+      )(createFleet({ seed: 12, fault })),
+    );
+    function fault(values: { itl: number }, step: number, replica: number): void {
+      if (replica === 1 && step >= 50 * minute) values.itl *= 4;
+    }
+    const cut = 52 * minute;
+    await using before = await create();
+    const told: Anomaly[] = [];
+    for (const frame of frames.slice(0, cut)) told.push(...(await before.step(frame)));
+    expect(told.map((anomaly) => anomaly.signal)).toContain("itl");
+    await using after = await create({ snapshot: await before.snapshot() });
+    for (const frame of frames.slice(cut - 30 * minute, cut)) expect(await after.step(frame)).toEqual([]);
+    for (const frame of frames.slice(cut)) {
+      await before.step(frame);
+      for (const anomaly of await after.step(frame)) expect(told.map(({ id }) => id)).toContain(anomaly.id);
+    }
+    expect(after.baseline().learnedMs).toBe(before.baseline().learnedMs);
+  });
+
   test("a snapshot that cannot be read is left alone", async () => {
     await using detection = await create({ snapshot: Uint8Array.of(1, 2, 3, 4, 5, 6) });
     expect(detection.baseline()).toEqual({ entities: 0, learnedMs: 0, ready: false });

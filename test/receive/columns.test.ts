@@ -3,15 +3,14 @@ import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ColumnBatch, TelemetryTable } from "../../src/model/batch.ts";
-import { textSource } from "../../src/model/columns/bytes.ts";
-import { appendLow } from "../../src/model/columns/dictionary.ts";
+import { createBytes, sourceOf, textSource } from "../../src/model/columns/bytes.ts";
 import { createColumn, sizeOf, writeColumn } from "../../src/model/columns/column.ts";
-import { createBytes, sourceOf } from "../../src/model/columns/bytes.ts";
+import { appendLow } from "../../src/model/columns/dictionary.ts";
 import { appendText, isUtf8, REPLACED, TRUNCATED } from "../../src/model/columns/text.ts";
 import { columnsOf, telemetryTables } from "../../src/model/otel-schema.ts";
 import { createDecoder } from "../../src/receive/decoder.ts";
-import { type Engine, openEngine } from "./engine.ts";
 import { requests } from "./arbitraries.ts";
+import { type Engine, openEngine } from "./engine.ts";
 import { encode } from "./otlp-proto.ts";
 import { type Row, rowsOf } from "./read-native.ts";
 
@@ -29,7 +28,8 @@ function inEngineWords(value: unknown, type: string): unknown {
   if (inner !== undefined) return (value as unknown[]).map((element) => inEngineWords(element, inner));
   if (type.startsWith("Map(")) return Object.fromEntries(value as [string, string][]);
   if (typeof value === "bigint") return String(type.startsWith("DateTime64") ? BigInt.asIntN(64, value) : value);
-  if (typeof value === "number" && !Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
+  if (typeof value === "number" && !Number.isFinite(value))
+    return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
   return value;
 }
 
@@ -47,7 +47,9 @@ function selectAll(table: TelemetryTable): string {
 
 function expectEngineAgrees(batch: ColumnBatch): void {
   const types = columnsOf(batch.table);
-  const ours = rowsOf(batch).map((row) => Object.fromEntries(types.map(({ name, type }) => [name, inEngineWords(row[name], type)])));
+  const ours = rowsOf(batch).map((row) =>
+    Object.fromEntries(types.map(({ name, type }) => [name, inEngineWords(row[name], type)])),
+  );
   expect(engine.query(batch, selectAll(batch.table))).toEqual(ours as Row[]);
 }
 
@@ -57,7 +59,8 @@ describe("batches in the real engine", () => {
     const seen = new Set<TelemetryTable>();
     for (let seed = 1; seed <= 6; seed++) {
       for (const signal of ["traces", "logs", "metrics"] as const) {
-        for (const message of fc.sample(requests[signal], { numRuns: 15, seed })) decoder.decode(signal, "protobuf", encode(signal, message), 0);
+        for (const message of fc.sample(requests[signal], { numRuns: 15, seed }))
+          decoder.decode(signal, "protobuf", encode(signal, message), 0);
       }
       for (const batch of decoder.seal().batches) {
         seen.add(batch.table);
@@ -77,22 +80,33 @@ describe("batches in the real engine", () => {
       }
       const out = createBytes(sizeOf(column));
       writeColumn(column, out);
-      const batch: ColumnBatch = { table: "otel_logs", rows: entries, columns: [{ name: "x", type: "LowCardinality(String)", bytes: out.data }] };
-      expect(engine.query(batch, "SELECT uniqExact(x) AS n, countIf(x = concat('entry-', toString(rowNumberInAllBlocks()))) AS same FROM rows")).toEqual([
-        { n: String(entries), same: String(entries) },
-      ]);
+      const batch: ColumnBatch = {
+        table: "otel_logs",
+        rows: entries,
+        columns: [{ name: "x", type: "LowCardinality(String)", bytes: out.data }],
+      };
+      expect(
+        engine.query(
+          batch,
+          "SELECT uniqExact(x) AS n, countIf(x = concat('entry-', toString(rowNumberInAllBlocks()))) AS same FROM rows",
+        ),
+      ).toEqual([{ n: String(entries), same: String(entries) }]);
     }
   });
 });
 
 describe("the schema", () => {
-  it.skipIf(!existsSync(schemaFile))("has the columns and types of the reference tables (needs ../shared/otel-schema.sql)", () => {
-    const sql = readFileSync(schemaFile, "utf8");
-    for (const table of telemetryTables) {
-      const body = new RegExp(`CREATE TABLE IF NOT EXISTS otel\\.${table} \\(([\\s\\S]*?)\\n\\) ENGINE`).exec(sql)?.[1] ?? "";
-      expect(columnsOf(table).toSorted(byName)).toEqual(referenceColumns(body).toSorted(byName));
-    }
-  });
+  it.skipIf(!existsSync(schemaFile))(
+    "has the columns and types of the reference tables (needs ../shared/otel-schema.sql)",
+    () => {
+      const sql = readFileSync(schemaFile, "utf8");
+      for (const table of telemetryTables) {
+        const body =
+          new RegExp(`CREATE TABLE IF NOT EXISTS otel\\.${table} \\(([\\s\\S]*?)\\n\\) ENGINE`).exec(sql)?.[1] ?? "";
+        expect(columnsOf(table).toSorted(byName)).toEqual(referenceColumns(body).toSorted(byName));
+      }
+    },
+  );
 });
 
 describe("text", () => {
@@ -106,7 +120,23 @@ describe("text", () => {
         return false;
       }
     };
-    const lead = fc.constantFrom(0x41, 0xc1, 0xc2, 0xe0, 0xe1, 0xed, 0xef, 0xf0, 0xf4, 0xf5, 0x80, 0xbf, 0x9f, 0x90, 0xa0);
+    const lead = fc.constantFrom(
+      0x41,
+      0xc1,
+      0xc2,
+      0xe0,
+      0xe1,
+      0xed,
+      0xef,
+      0xf0,
+      0xf4,
+      0xf5,
+      0x80,
+      0xbf,
+      0x9f,
+      0x90,
+      0xa0,
+    );
     fc.assert(
       fc.property(fc.array(fc.oneof(lead, fc.nat(255)), { maxLength: 8 }), (bytes) => {
         const data = Uint8Array.from(bytes);
@@ -145,7 +175,10 @@ function referenceColumns(body: string): NamedType[] {
     if (/\b(MATERIALIZED|ALIAS)\b|^\s*(INDEX|--)/.test(line)) return [];
     const nested = /^\s*(\w+) Nested \((.*)\) CODEC/.exec(line);
     if (nested !== null) {
-      return [...nested[2]!.matchAll(/(\w+) ((?:Map\([^)]*\), \w+\)|\w+(?:\([^)]*\))?))/g)].map(([, name, type]) => ({ name: `${nested[1]}.${name}`, type: `Array(${type})` }));
+      return [...nested[2]!.matchAll(/(\w+) ((?:Map\([^)]*\), \w+\)|\w+(?:\([^)]*\))?))/g)].map(([, name, type]) => ({
+        name: `${nested[1]}.${name}`,
+        type: `Array(${type})`,
+      }));
     }
     const plain = /^\s*(\w+) (.+?)(?: CODEC\(.*)?,?$/.exec(line);
     return plain === null ? [] : [{ name: plain[1]!, type: plain[2]! }];

@@ -35,34 +35,43 @@ function twinOf(path: string): string | undefined {
 }
 
 describe("the payload corpus", () => {
-  it.skipIf(!present).each(jsonFiles.length === 0 ? ["(needs ../shared/data/otlp)"] : jsonFiles)("accepts %s, and its protobuf twin with the same rows", (path) => {
-    const body = readFileSync(`${corpus}/${path}`);
-    const signal = signalOf(body.toString("utf8"));
-    const json = decode(signal, "json", body);
-    expect(json.answer).toMatchObject({ kind: "decoded", rejected: 0 });
-    const twin = twinOf(path);
-    if (twin === undefined) return;
-    const protobuf = decode(signal, "protobuf", new Uint8Array(readFileSync(`${corpus}/${twin}`)));
-    // Severity in snake_case is not OTLP/JSON; the twins were made by a reader that let it pass.
-    const strip = ({ SeverityText: _, SeverityNumber: __, ...row }: Row): Row => row;
-    const plain = body.includes("severity_") ? (rows: Row[]) => rows.map(strip) : (rows: Row[]) => rows;
-    expect(plain(json.rows)).toEqual(plain(protobuf.rows));
-  });
+  it.skipIf(!present).each(jsonFiles.length === 0 ? ["(needs ../shared/data/otlp)"] : jsonFiles)(
+    "accepts %s, and its protobuf twin with the same rows",
+    (path) => {
+      const body = readFileSync(`${corpus}/${path}`);
+      const signal = signalOf(body.toString("utf8"));
+      const json = decode(signal, "json", body);
+      expect(json.answer).toMatchObject({ kind: "decoded", rejected: 0 });
+      const twin = twinOf(path);
+      if (twin === undefined) return;
+      const protobuf = decode(signal, "protobuf", new Uint8Array(readFileSync(`${corpus}/${twin}`)));
+      // Severity in snake_case is not OTLP/JSON; the twins were made by a reader that let it pass.
+      const strip = ({ SeverityText: _, SeverityNumber: __, ...row }: Row): Row => row;
+      const plain = body.includes("severity_") ? (rows: Row[]) => rows.map(strip) : (rows: Row[]) => rows;
+      expect(plain(json.rows)).toEqual(plain(protobuf.rows));
+    },
+  );
 
   it.skipIf(!present)("reads compressed twins as the plain ones (needs ../shared/data/otlp)", () => {
     for (const path of protobufFiles) {
       const plain = readFileSync(`${corpus}/${path}`);
-      if (existsSync(`${corpus}/${path}.gz`)) expect(gunzipSync(readFileSync(`${corpus}/${path}.gz`)).equals(plain)).toBe(true);
+      if (existsSync(`${corpus}/${path}.gz`))
+        expect(gunzipSync(readFileSync(`${corpus}/${path}.gz`)).equals(plain)).toBe(true);
     }
   });
 
   it.skipIf(!present)("refuses a truncated body (needs ../shared/data/otlp)", () => {
     const body = new Uint8Array(readFileSync(`${corpus}/synthetic/truncated.pb`));
-    for (const signal of ["traces", "metrics", "logs"] as const) expect(decode(signal, "protobuf", body).answer.kind).toBe("malformed");
+    for (const signal of ["traces", "metrics", "logs"] as const)
+      expect(decode(signal, "protobuf", body).answer.kind).toBe("malformed");
   });
 
   it.skipIf(!present)("keeps a stale point's flag and a DCGM blank as it is (needs ../shared/data/otlp)", () => {
-    const { rows } = decode("metrics", "protobuf", new Uint8Array(readFileSync(`${corpus}/synthetic/prometheusreceiver-vllm-dcgm.pb`)));
+    const { rows } = decode(
+      "metrics",
+      "protobuf",
+      new Uint8Array(readFileSync(`${corpus}/synthetic/prometheusreceiver-vllm-dcgm.pb`)),
+    );
     const points = rows.filter((row) => "Flags" in row);
     expect(points.filter((row) => row.Flags === 1).map((row) => row.Value)).toEqual([0]);
     expect(points.some((row) => row.Value === 9223372036854775794)).toBe(true);
@@ -87,7 +96,9 @@ describe("rows the exporter's users expect", () => {
     const sql = readFileSync(`${folder}/assert_query.sql`, "utf8")
       .replace(/FROM (\w+\.)?otel_\w+/, "FROM rows")
       .replace(/FORMAT CSV/, "");
-    const lines = engine.query(batch, `SELECT formatRow('CSV', *) AS line FROM (${sql})`).map((row) => String(row.line).trimEnd());
+    const lines = engine
+      .query(batch, `SELECT formatRow('CSV', *) AS line FROM (${sql})`)
+      .map((row) => String(row.line).trimEnd());
     expect(lines).toEqual(readFileSync(`${folder}/expected.snap`, "utf8").trim().split("\n"));
   });
 });

@@ -25,7 +25,9 @@ function expected(signal: Signal, body: Uint8Array): Record<string, Row[]> {
 
 function withoutIdentity(tables: Record<string, Row[]>): Record<string, Row[]> {
   const { otel_metrics_series: _, ...rest } = tables;
-  return Object.fromEntries(Object.entries(rest).map(([name, rows]) => [name, rows.map(({ SeriesHash: __, ...row }) => row)]));
+  return Object.fromEntries(
+    Object.entries(rest).map(([name, rows]) => [name, rows.map(({ SeriesHash: __, ...row }) => row)]),
+  );
 }
 
 describe.each(signals)("%s", (signal) => {
@@ -57,16 +59,23 @@ describe.each(signals)("%s", (signal) => {
   it("takes a mutilated body whole or not at all, and accepts what protobufjs accepts", () => {
     const decoder = createDecoder({ window: null });
     fc.assert(
-      fc.property(requests[signal], fc.nat(), fc.nat(), fc.nat(255), fc.boolean(), (message, place, cut, byte, truncate) => {
-        const whole = encode(signal, message);
-        const body = truncate ? whole.slice(0, cut % (whole.length + 1)) : whole.slice();
-        if (!truncate && body.length > 0) body[place % body.length] = byte;
-        const answer = decoder.decode(signal, "protobuf", body.slice(), now);
-        const rows = Object.values(withoutIdentity(sealedRows(decoder))).flat();
-        expect(answer.kind).not.toBe("failed");
-        expect(rows.length).toBe(answer.kind === "decoded" ? answer.accepted : 0);
-        if (truncate && accepts(signal, body)) expect(answer.kind).toBe("decoded");
-      }),
+      fc.property(
+        requests[signal],
+        fc.nat(),
+        fc.nat(),
+        fc.nat(255),
+        fc.boolean(),
+        (message, place, cut, byte, truncate) => {
+          const whole = encode(signal, message);
+          const body = truncate ? whole.slice(0, cut % (whole.length + 1)) : whole.slice();
+          if (!truncate && body.length > 0) body[place % body.length] = byte;
+          const answer = decoder.decode(signal, "protobuf", body.slice(), now);
+          const rows = Object.values(withoutIdentity(sealedRows(decoder))).flat();
+          expect(answer.kind).not.toBe("failed");
+          expect(rows.length).toBe(answer.kind === "decoded" ? answer.accepted : 0);
+          if (truncate && accepts(signal, body)) expect(answer.kind).toBe("decoded");
+        },
+      ),
       { numRuns: 500 },
     );
   });
@@ -118,7 +127,11 @@ function shuffleFields(body: Uint8Array, choose: () => number, depth = 0): Uint8
     const inner = body.subarray(at, at + length);
     at += length;
     const isMessage = depth < 2 && (tag === 0x0a || tag === 0x12);
-    fields.push(isMessage ? Uint8Array.from([...body.subarray(start, at - length), ...shuffleFields(inner, choose, depth + 1)]) : body.subarray(start, at));
+    fields.push(
+      isMessage
+        ? Uint8Array.from([...body.subarray(start, at - length), ...shuffleFields(inner, choose, depth + 1)])
+        : body.subarray(start, at),
+    );
   }
   // Only fields of different numbers may change places: the order within a repeated field has a meaning.
   const numbers = [...new Set(fields.map((field) => field[0]!))];
@@ -126,5 +139,7 @@ function shuffleFields(body: Uint8Array, choose: () => number, depth = 0): Uint8
     const j = choose() % (i + 1);
     [numbers[i], numbers[j]] = [numbers[j]!, numbers[i]!];
   }
-  return Uint8Array.from(numbers.flatMap((number) => fields.filter((field) => field[0] === number).flatMap((field) => [...field])));
+  return Uint8Array.from(
+    numbers.flatMap((number) => fields.filter((field) => field[0] === number).flatMap((field) => [...field])),
+  );
 }

@@ -13,13 +13,30 @@ const encoder = new TextEncoder();
 
 function decode(signal: Signal, json: unknown): { answer: DecodeAnswer; rows: Row[] } {
   const decoder = createDecoder({ window: null });
-  const answer = decoder.decode(signal, "json", encoder.encode(typeof json === "string" ? json : JSON.stringify(json)), 1000);
-  return { answer, rows: decoder.seal().batches.filter((batch) => batch.table !== "otel_metrics_series").flatMap(rowsOf) };
+  const answer = decoder.decode(
+    signal,
+    "json",
+    encoder.encode(typeof json === "string" ? json : JSON.stringify(json)),
+    1000,
+  );
+  return {
+    answer,
+    rows: decoder
+      .seal()
+      .batches.filter((batch) => batch.table !== "otel_metrics_series")
+      .flatMap(rowsOf),
+  };
 }
 
 /** A span whose fields are overridden. */
 function spanBody(fields: object): object {
-  const span = { traceId: "0102030405060708090a0b0c0d0e0f10", spanId: "0102030405060708", startTimeUnixNano: "1", endTimeUnixNano: "2", ...fields };
+  const span = {
+    traceId: "0102030405060708090a0b0c0d0e0f10",
+    spanId: "0102030405060708",
+    startTimeUnixNano: "1",
+    endTimeUnixNano: "2",
+    ...fields,
+  };
   return { resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] };
 }
 
@@ -40,7 +57,10 @@ describe("OTLP/JSON", () => {
         const twin = createDecoder({ window: null });
         const type = messages[signal];
         twin.decode(signal, "protobuf", new Uint8Array(type.encode(type.fromObject(message)).finish()), 1000);
-        const expected = twin.seal().batches.filter((batch) => batch.table !== "otel_metrics_series").flatMap(rowsOf);
+        const expected = twin
+          .seal()
+          .batches.filter((batch) => batch.table !== "otel_metrics_series")
+          .flatMap(rowsOf);
         const { answer, rows } = decode(signal, otlpJson(signal, message));
         expect(answer.kind).toBe("decoded");
         expect(rows).toEqual(expected);
@@ -51,7 +71,10 @@ describe("OTLP/JSON", () => {
 
   it("keeps every digit of a 64-bit integer, as text and as number", () => {
     for (const written of ['"1763900000123456789"', "1763900000123456789"]) {
-      const text = JSON.stringify(spanBody({ startTimeUnixNano: 0 })).replace('"startTimeUnixNano":0', `"startTimeUnixNano":${written}`);
+      const text = JSON.stringify(spanBody({ startTimeUnixNano: 0 })).replace(
+        '"startTimeUnixNano":0',
+        `"startTimeUnixNano":${written}`,
+      );
       expect(decode("traces", text).rows[0]?.Timestamp).toBe(1763900000123456789n);
     }
   });
@@ -59,17 +82,34 @@ describe("OTLP/JSON", () => {
   it("takes ids in either case and rejects the item of any that is not one", () => {
     expect(decode("traces", spanBody({ spanId: "ABCDEF0102030405" })).rows[0]?.SpanId).toBe("abcdef0102030405");
     for (const traceId of ["zz", "0102", "AQIDBAUGBwgJCgsMDQ4PEA==", "0".repeat(32), ""]) {
-      expect(decode("traces", spanBody({ traceId })).answer).toMatchObject({ kind: "decoded", accepted: 0, rejected: 1 });
+      expect(decode("traces", spanBody({ traceId })).answer).toMatchObject({
+        kind: "decoded",
+        accepted: 0,
+        rejected: 1,
+      });
     }
   });
 
   it("ignores unknown and snake_case fields and nulls", () => {
-    const body = spanBody({ name: null, span_name: "no", extra: { deep: [1, { a: null }] }, attributes: null, kind: 2 });
+    const body = spanBody({
+      name: null,
+      span_name: "no",
+      extra: { deep: [1, { a: null }] },
+      attributes: null,
+      kind: 2,
+    });
     expect(decode("traces", body).rows[0]).toMatchObject({ SpanName: "", SpanKind: "Server" });
   });
 
   it("refuses values of another type, enum names among them, with a place and a reason", () => {
-    for (const fields of [{ kind: "SPAN_KIND_SERVER" }, { name: 5 }, { attributes: {} }, { startTimeUnixNano: "-1" }, { startTimeUnixNano: "1.5" }, { status: [] }]) {
+    for (const fields of [
+      { kind: "SPAN_KIND_SERVER" },
+      { name: 5 },
+      { attributes: {} },
+      { startTimeUnixNano: "-1" },
+      { startTimeUnixNano: "1.5" },
+      { status: [] },
+    ]) {
       const { answer } = decode("traces", spanBody(fields));
       expect(answer.kind).toBe("malformed");
       expect(answer.says).not.toBe("");
@@ -94,7 +134,10 @@ describe("OTLP/JSON", () => {
   it("refuses what is nested too deep without exhausting the stack", () => {
     expect(decode("traces", `{"x":${"[".repeat(100_000)}`).answer.kind).toBe("malformed");
     const value = `${'{"arrayValue":{"values":['.repeat(100)}{"stringValue":"x"}${"]}}".repeat(100)}`;
-    const body = JSON.stringify(spanBody({ attributes: [{ key: "k", value: 0 }] })).replace('"value":0', `"value":${value}`);
+    const body = JSON.stringify(spanBody({ attributes: [{ key: "k", value: 0 }] })).replace(
+      '"value":0',
+      `"value":${value}`,
+    );
     const { answer, rows } = decode("traces", body);
     expect(answer).toMatchObject({ kind: "decoded", accepted: 1 });
     expect(answer.says).toContain("deeper than 64");
@@ -102,21 +145,52 @@ describe("OTLP/JSON", () => {
   });
 
   it("accepts and refuses the texts JSON.parse does", () => {
-    const piece = fc.constantFrom("{", "}", "[", "]", ",", ":", '"a"', '"\\u00e9"', '"\\x"', "1", "-0.5e+3", "01", "1.", "true", "nul", "null", " ", "\n", "\t");
+    const piece = fc.constantFrom(
+      "{",
+      "}",
+      "[",
+      "]",
+      ",",
+      ":",
+      '"a"',
+      '"\\u00e9"',
+      '"\\x"',
+      "1",
+      "-0.5e+3",
+      "01",
+      "1.",
+      "true",
+      "nul",
+      "null",
+      " ",
+      "\n",
+      "\t",
+    );
     fc.assert(
-      fc.property(fc.oneof(fc.array(piece, { maxLength: 9 }).map((list) => list.join("")), fc.json()), (text) => {
-        expect(isJson(encoder.encode(text))).toBe(parses(text));
-      }),
+      fc.property(
+        fc.oneof(
+          fc.array(piece, { maxLength: 9 }).map((list) => list.join("")),
+          fc.json(),
+        ),
+        (text) => {
+          expect(isJson(encoder.encode(text))).toBe(parses(text));
+        },
+      ),
       { numRuns: 3000 },
     );
   });
 
-  it.skipIf(!existsSync(suite))("agrees with the JSON parsing test suite (needs ../shared/data/badinput/json_test_suite)", () => {
-    const files = readdirSync(suite, { recursive: true, encoding: "utf8" }).filter((file) => /(^|\/)[yn]_[^/]*\.json$/.test(file));
-    expect(files.length).toBeGreaterThan(200);
-    const wrong = files.filter((file) => isJson(readFileSync(`${suite}/${file}`)) !== /(^|\/)y_/.test(file));
-    expect(wrong).toEqual([]);
-  });
+  it.skipIf(!existsSync(suite))(
+    "agrees with the JSON parsing test suite (needs ../shared/data/badinput/json_test_suite)",
+    () => {
+      const files = readdirSync(suite, { recursive: true, encoding: "utf8" }).filter((file) =>
+        /(^|\/)[yn]_[^/]*\.json$/.test(file),
+      );
+      expect(files.length).toBeGreaterThan(200);
+      const wrong = files.filter((file) => isJson(readFileSync(`${suite}/${file}`)) !== /(^|\/)y_/.test(file));
+      expect(wrong).toEqual([]);
+    },
+  );
 });
 
 function isJson(data: Uint8Array): boolean {

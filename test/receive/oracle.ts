@@ -85,7 +85,11 @@ export function logRows(body: Uint8Array, nowMs: number): Row[] {
 /** Rows by table, without `SeriesHash`. */
 export function pointRows(body: Uint8Array): Record<string, Row[]> {
   const tables: Record<string, Row[]> = {};
-  for (const { resource, scope, item: metric } of items(read("metrics", body).resourceMetrics, "scopeMetrics", "metrics")) {
+  for (const { resource, scope, item: metric } of items(
+    read("metrics", body).resourceMetrics,
+    "scopeMetrics",
+    "metrics",
+  )) {
     const kind = Object.keys(kinds).find((name) => metric[name] !== undefined);
     if (kind === undefined) continue;
     const data = metric[kind];
@@ -128,7 +132,9 @@ function head(resource: Loose, scope: Loose, metric: Loose, point: Loose): Row {
 
 function values(kind: string, data: Loose, point: Loose): Row {
   const exemplars = {
-    "Exemplars.FilteredAttributes": (point.exemplars ?? []).map((exemplar: Loose) => pairs(exemplar.filteredAttributes)),
+    "Exemplars.FilteredAttributes": (point.exemplars ?? []).map((exemplar: Loose) =>
+      pairs(exemplar.filteredAttributes),
+    ),
     "Exemplars.TimeUnix": (point.exemplars ?? []).map((exemplar: Loose) => BigInt(exemplar.timeUnixNano ?? 0)),
     "Exemplars.Value": (point.exemplars ?? []).map(number),
     "Exemplars.SpanId": (point.exemplars ?? []).map((exemplar: Loose) => hex(exemplar.spanId)),
@@ -145,7 +151,14 @@ function values(kind: string, data: Loose, point: Loose): Row {
     case "sum":
       return { ...value, ...exemplars, ...temporality, IsMonotonic: data.isMonotonic ?? false };
     case "histogram":
-      return { ...count, ...exemplars, ...extremes, ...temporality, BucketCounts: words(point.bucketCounts), ExplicitBounds: point.explicitBounds ?? [] };
+      return {
+        ...count,
+        ...exemplars,
+        ...extremes,
+        ...temporality,
+        BucketCounts: words(point.bucketCounts),
+        ExplicitBounds: point.explicitBounds ?? [],
+      };
     case "exponentialHistogram":
       return {
         ...count,
@@ -170,7 +183,9 @@ function values(kind: string, data: Loose, point: Loose): Row {
 
 function items(resources: Loose, scopes: string, name: string): { resource: Loose; scope: Loose; item: Loose }[] {
   return (resources ?? []).flatMap((resource: Loose) =>
-    (resource[scopes] ?? []).flatMap((scope: Loose) => (scope[name] ?? []).map((item: Loose) => ({ resource, scope, item }))),
+    (resource[scopes] ?? []).flatMap((scope: Loose) =>
+      (scope[name] ?? []).map((item: Loose) => ({ resource, scope, item })),
+    ),
   );
 }
 
@@ -199,7 +214,8 @@ function json(value: AnyValue | undefined): string {
   if (value?.stringValue !== undefined) return JSON.stringify(value.stringValue);
   if (value?.boolValue !== undefined) return String(value.boolValue);
   if (value?.intValue !== undefined) return value.intValue;
-  if (value?.doubleValue !== undefined) return Number.isFinite(value.doubleValue) ? String(value.doubleValue) : `"${value.doubleValue}"`;
+  if (value?.doubleValue !== undefined)
+    return Number.isFinite(value.doubleValue) ? String(value.doubleValue) : `"${value.doubleValue}"`;
   if (value?.bytesValue !== undefined) return `"${value.bytesValue}"`;
   if (value?.arrayValue !== undefined) return `[${(value.arrayValue.values ?? []).map(json).join(",")}]`;
   if (value?.kvlistValue === undefined) return "null";
@@ -210,4 +226,3 @@ function hex(base64: string | undefined): string {
   const bytes = Buffer.from(base64 ?? "", "base64");
   return bytes.every((byte) => byte === 0) ? "" : bytes.toString("hex");
 }
-

@@ -14,7 +14,9 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Rows with 64-bit numbers as bigint, times as bigint of their unit, maps as arrays of pairs. */
 export function rowsOf(batch: ColumnBatch): Row[] {
   const columns = batch.columns.map((column) => [column.name, valuesOf(column, batch.rows)] as const);
-  return Array.from({ length: batch.rows }, (_, i) => Object.fromEntries(columns.map(([name, values]) => [name, values[i]])));
+  return Array.from({ length: batch.rows }, (_, i) =>
+    Object.fromEntries(columns.map(([name, values]) => [name, values[i]])),
+  );
 }
 
 /** The batch as a file in the Native format. */

@@ -6,6 +6,7 @@ import type { ColumnBatch } from "../../src/model/batch.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { type Database, openDatabase } from "../../src/store/database.ts";
 import { type Engine, startEngine } from "../../src/store/engine/supervisor.ts";
+import { storeError } from "../../src/store/errors.ts";
 import { type JournalOptions, openJournal, type Spool } from "../../src/store/journal/journal.ts";
 import { migrate, render } from "../../src/store/migrate.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
@@ -211,6 +212,32 @@ it("takes up what an earlier process left, damaged or stored already, with ids t
   );
   expect(readdirSync(join(directory, "dead"))).toHaveLength(1);
   await second.close(1000);
+});
+
+it("stores rows once although the answers to inserts are lost, in the same process and the next", async () => {
+  const directory = freshDirectory();
+  let lost = 0;
+  const losing = (times: number): Database => ({
+    ...database,
+    async send(...insert) {
+      await database.send(...insert);
+      if (lost++ < times) throw storeError("unavailable", "the answer was lost");
+    },
+  });
+  const first = await open(directory, { database: losing(2) });
+  for (let i = 0; i < 3; i++) await first.append([point(6000 + i)]);
+  await first.flushed();
+  expect(lost).toBeGreaterThan(2);
+  await first.close(1000);
+  const second = await open(directory, { database: losing(Number.POSITIVE_INFINITY) });
+  await second.append([point(6100), gauges([{ hash: 1n, at: t0 + 86_400_000, value: 6101 }])]);
+  await until("the rows are there", async () => (await values(6000)).length === 5);
+  expect(second.storedThrough() < 2n ** 63n && second.journal.pressure().backlogBytes > 0).toBe(true);
+  await second.close(10);
+  const third = await open(directory);
+  await third.flushed();
+  expect(await values(6000)).toEqual([6000, 6001, 6002, 6100, 6101]);
+  await third.close(1000);
 });
 
 it("begins new files as they fill, lets go of stored ones, and remembers their requests", async () => {

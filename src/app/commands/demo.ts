@@ -106,7 +106,7 @@ async function runDemo(options: DemoOptions, directory: string, stop: Promise<st
     replayMs,
     speed: options.speed,
     exportIntervalMs: 5000,
-    faultAfterMs: 10_000 * Math.max(1, options.speed),
+    faultAfterMs: 5000 * Math.max(1, options.speed),
     onEvent: (event) => timeline.note(event.type, event.at, event.text),
     onExit: outcome.fail,
   });

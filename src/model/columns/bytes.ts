@@ -111,7 +111,8 @@ export function sameBytes(a: Bytes, aStart: number, b: Bytes, bStart: number, co
     return true;
   }
   const last = count - 4;
-  for (let i = 0; i < last; i += 4) if (a.view.getInt32(aStart + i, true) !== b.view.getInt32(bStart + i, true)) return false;
+  for (let i = 0; i < last; i += 4)
+    if (a.view.getInt32(aStart + i, true) !== b.view.getInt32(bStart + i, true)) return false;
   return a.view.getInt32(aStart + last, true) === b.view.getInt32(bStart + last, true);
 }
 

@@ -74,7 +74,10 @@ export function writeColumn(column: ColumnBuilder, out: Bytes): void {
 }
 
 /** Every growable part of a column: what mark, rollback and clear go over. */
-export function partsOf(column: ColumnBuilder): { readonly bytes: readonly Bytes[]; readonly lows: readonly LowCardinality[] } {
+export function partsOf(column: ColumnBuilder): {
+  readonly bytes: readonly Bytes[];
+  readonly lows: readonly LowCardinality[];
+} {
   switch (column.kind) {
     case "fixed":
     case "text":
@@ -97,7 +100,12 @@ export function clearColumn(column: ColumnBuilder): void {
 }
 
 /** Undoes what was appended since the lengths and counts were noted. */
-export function cutColumn(bytes: readonly Bytes[], lengths: readonly number[], lows: readonly LowCardinality[], counts: readonly number[]): void {
+export function cutColumn(
+  bytes: readonly Bytes[],
+  lengths: readonly number[],
+  lows: readonly LowCardinality[],
+  counts: readonly number[],
+): void {
   bytes.forEach((part, i) => {
     part.length = lengths[i]!;
   });

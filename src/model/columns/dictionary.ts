@@ -58,7 +58,14 @@ export function createLowCardinality(): LowCardinality {
  * to have the same text at the same place, so the entry last seen there is tried before anything is hashed.
  * Text longer than `maxBytes` is cut; bytes that are not UTF-8 are replaced; `repairs` then says so.
  */
-export function lookUp(dictionary: Dictionary, source: Bytes, start: number, end: number, position: number, maxBytes: number): number {
+export function lookUp(
+  dictionary: Dictionary,
+  source: Bytes,
+  start: number,
+  end: number,
+  position: number,
+  maxBytes: number,
+): number {
   const length = end - start;
   const guess = dictionary.guesses[position & (GUESSES - 1)]!;
   if (
@@ -75,7 +82,14 @@ export function lookUp(dictionary: Dictionary, source: Bytes, start: number, end
 }
 
 /** Appends a row. */
-export function appendLow(column: LowCardinality, source: Bytes, start: number, end: number, position: number, maxBytes: number): number {
+export function appendLow(
+  column: LowCardinality,
+  source: Bytes,
+  start: number,
+  end: number,
+  position: number,
+  maxBytes: number,
+): number {
   const entry = lookUp(column.dictionary, source, start, end, position, maxBytes);
   appendEntry(column, entry);
   return column.dictionary.repairs;
@@ -104,7 +118,13 @@ export function clearDictionary(dictionary: Dictionary): void {
 
 function lookUpHashed(dictionary: Dictionary, source: Bytes, start: number, end: number, maxBytes: number): number {
   if (end - start > maxBytes) {
-    const entry = lookUpHashed(dictionary, source, start, characterStart(source.data, start, start + maxBytes), maxBytes);
+    const entry = lookUpHashed(
+      dictionary,
+      source,
+      start,
+      characterStart(source.data, start, start + maxBytes),
+      maxBytes,
+    );
     dictionary.repairs |= TRUNCATED;
     return entry;
   }
@@ -179,5 +199,5 @@ function hashBytes(source: Bytes, start: number, count: number): number {
 
 function mix(hash: number, word: number): number {
   const mixed = hash ^ Math.imul(word, 0xcc9e2d51);
-  return Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64 | 0;
+  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
 }

@@ -2,7 +2,16 @@
 import type { Column, ColumnBatch, TelemetryTable } from "../batch.ts";
 import { columnsOf } from "../otel-schema.ts";
 import { type Bytes, createBytes } from "./bytes.ts";
-import { clearColumn, type ColumnBuilder, createColumn, cutColumn, type MapColumn, partsOf, sizeOf, writeColumn } from "./column.ts";
+import {
+  type ColumnBuilder,
+  clearColumn,
+  createColumn,
+  cutColumn,
+  type MapColumn,
+  partsOf,
+  sizeOf,
+  writeColumn,
+} from "./column.ts";
 import type { LowCardinality } from "./dictionary.ts";
 
 export interface Table {
@@ -75,7 +84,11 @@ export function createTable(name: TelemetryTable): Table {
       return total;
     },
     mark() {
-      mark = { rows: table.rows, lengths: bytes.map((part) => part.length), counts: lows.map((low) => low.dictionary.count) };
+      mark = {
+        rows: table.rows,
+        lengths: bytes.map((part) => part.length),
+        counts: lows.map((low) => low.dictionary.count),
+      };
     },
     rollback() {
       table.rows = mark.rows;

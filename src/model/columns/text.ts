@@ -14,7 +14,9 @@ const encoder = new TextEncoder();
  */
 export function appendText(column: Bytes, source: Bytes, start: number, end: number, maxBytes: number): number {
   if (end - start > maxBytes) {
-    return appendText(column, source, start, characterStart(source.data, start, start + maxBytes), maxBytes) | TRUNCATED;
+    return (
+      appendText(column, source, start, characterStart(source.data, start, start + maxBytes), maxBytes) | TRUNCATED
+    );
   }
   const count = end - start;
   ensure(column, count + 8);

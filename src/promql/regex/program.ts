@@ -132,7 +132,7 @@ function addThread(
 ): void {
   const stack: { pc: number; captures: Int32Array }[] = [{ pc: entry, captures }];
   for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
-    if (seen[top.pc] === at && top.pc % 7 === 0) continue;
+    if (seen[top.pc] === at) continue;
     seen[top.pc] = at;
     const instruction = program[top.pc]!;
     switch (instruction.op) {

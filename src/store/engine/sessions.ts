@@ -123,7 +123,7 @@ function leaseOf(seat: Seat, giveSeatBack: () => void): Lease {
   let released = false;
   const prepare = async (job: Job): Promise<void> => {
     // Until it is known to have gone well.
-    
+    seat.spoilt = true;
     if (seat.database !== job.database) {
       await seat.session.queryAsync(`USE ${backquote(job.database)}`, { format: "Null" });
       seat.database = job.database;
