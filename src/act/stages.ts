@@ -2,6 +2,7 @@
 import type { Action, Verdict } from "../model/action.ts";
 import type { Instant } from "../model/time.ts";
 import type { Facts } from "./facts.ts";
+import type { Stage } from "./stage.ts";
 import { attempts } from "./stages/attempts.ts";
 import { blastRadius } from "./stages/blast-radius.ts";
 import { cooldown } from "./stages/cooldown.ts";
@@ -12,12 +13,6 @@ import { knownTarget } from "./stages/known-target.ts";
 import { lock } from "./stages/lock.ts";
 import { mode } from "./stages/mode.ts";
 import { safety } from "./stages/safety.ts";
-
-/** Pure: the same action, facts and time give the same verdict. */
-export interface Stage {
-  readonly name: string;
-  check(action: Action, facts: Facts, now: Instant): Verdict;
-}
 
 /** What can never be waited out comes first, so that the reason given is the one that matters. */
 export const stages: readonly Stage[] = [

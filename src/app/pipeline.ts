@@ -140,7 +140,7 @@ export function createPipeline(rooms: Rooms): Pipeline {
       const what = `${entry.action.kind} of ${entry.action.target}`;
       if (entry.state === "accepted") publish("webhook-sent", entry.at, `signed webhook delivered: ${what}`, entry);
       else if (entry.state === "verified") publish("recovered", entry.at, `${what} verified: ${entry.reason}`, entry);
-      else publish("action", entry.at, `${what}: ${entry.state} by ${entry.by} (${entry.reason})`, entry);
+      else publish("action", entry.at, `${what} ${entry.state}: ${entry.reason}`, entry);
     }
   }
 

@@ -211,7 +211,7 @@ function announced(store: Store, feed: EventFeed): Store["changes"] {
     ...store.changes,
     async add(event) {
       await store.changes.add(event);
-      feed.publish({ type: "change", at: event.at, text: `change: ${event.summary}`, data: { ...event } });
+      feed.publish({ type: "change", at: event.at, text: event.summary, data: { ...event } });
     },
   };
 }

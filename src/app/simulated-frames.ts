@@ -12,7 +12,7 @@ import type { Replica } from "../simulate/replica.ts";
 import type { Scenario } from "../simulate/scenario.ts";
 import { shipped } from "./paths.ts";
 
-const simulatedStart = 1_800_000_000_000;
+export const simulatedStart = 1_800_000_000_000;
 
 /** Calls `each` with every frame of the run. Exports and steps are `stepMs` apart. */
 export async function simulate(

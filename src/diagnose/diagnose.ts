@@ -51,6 +51,8 @@ interface Open {
   changes: readonly ChangeEvent[] | undefined;
   /** Since when nothing was wrong any more. */
   quietSince: Instant | undefined;
+  /** Most symptoms at once so far: fewer means that it is getting better. */
+  peak: number;
 }
 
 const openMax = 200;
@@ -106,11 +108,11 @@ export function createDiagnosis(
       return;
     }
     const incident = openIncident(scope, symptoms, causes, modes, onset, at);
-    const entry: Open = { incident, diagnosis: undefined, changes, quietSince: undefined };
+    const entry: Open = { incident, diagnosis: undefined, changes, quietSince: undefined, peak: 0 };
     open.set(scope, entry);
     out.incidents.push(incident);
     telemetry.count("homeostat.diagnose.incidents", 1, { state: "open" });
-    publish(entry, scope, causes, at, out);
+    publish(entry, scope, symptoms, causes, at, out);
   }
 
   async function follow(
@@ -123,14 +125,16 @@ export function createDiagnosis(
     if (symptoms === undefined) return settle(entry, scope, at, out);
     entry.quietSince = undefined;
     const { onset, openedAt } = entry.incident;
+    // What happens from the opening on may be an answer to the incident, our own among them.
+    const knownAt = openedAt - 1;
     if (entry.changes === undefined || at - openedAt <= lateChangesMs) {
-      entry.changes = (await changesWithin(onset - changesBackMs, openedAt)) ?? entry.changes;
+      entry.changes = (await changesWithin(onset - changesBackMs, knownAt)) ?? entry.changes;
     }
     const alive = await queries.alive(at, aliveMs);
     const { anomalies } = symptoms;
-    const look = await looker.look({ at, onset, knownAt: openedAt, scope, anomalies, changes: entry.changes, alive });
+    const look = await looker.look({ at, onset, knownAt, scope, anomalies, changes: entry.changes, alive });
     const causes = rankIn(scope, symptoms, look, at);
-    const changed = publish(entry, scope, causes, at, out);
+    const changed = publish(entry, scope, symptoms, causes, at, out);
     const shown = changed ? causes : (entry.diagnosis?.causes ?? causes);
     keep(entry, updateIncident(entry.incident, scope, symptoms, shown, modes, at), out);
   }
@@ -173,12 +177,24 @@ export function createDiagnosis(
 
   function rankIn(scope: EntityId, symptoms: Symptoms, look: Look, at: Instant): readonly RankedCause[] {
     const touched = [...symptoms.anomalies, ...symptoms.alerts].flatMap(({ entity }) => entity ?? []);
-    const candidates = [...new Set([...book.members(scope), ...touched])].sort();
+    const candidates = [...new Set([...book.members(scope), ...touched])].sort((a, b) => (a < b ? -1 : 1));
     return rank(modes, candidates, look, symptoms.alerts, at);
   }
 
-  function publish(entry: Open, scope: EntityId, causes: readonly RankedCause[], at: Instant, out: Output): boolean {
-    if (!isNews(entry.diagnosis, causes)) return false;
+  function publish(
+    entry: Open,
+    scope: EntityId,
+    { anomalies, alerts }: Symptoms,
+    causes: readonly RankedCause[],
+    at: Instant,
+    out: Output,
+  ): boolean {
+    const count = anomalies.length + alerts.length;
+    entry.peak = Math.max(entry.peak, count);
+    // While it gets better the evidence fades; that is no reason to doubt what was found.
+    const fading =
+      count < entry.peak && (causes[0]?.probability ?? 0) <= (entry.diagnosis?.causes[0]?.probability ?? 0);
+    if (fading || !isNews(entry.diagnosis, causes)) return false;
     const diagnosis = diagnosisOf(entry.incident, scope, causes, modes, at);
     entry.diagnosis = diagnosis;
     out.diagnoses.push(diagnosis);
@@ -224,7 +240,7 @@ export function createDiagnosis(
         return false;
       }
       for (const { scope, incident, diagnosis, anomalies } of read.open.slice(0, openMax)) {
-        open.set(scope, { incident, diagnosis, changes: undefined, quietSince: undefined });
+        open.set(scope, { incident, diagnosis, changes: undefined, quietSince: undefined, peak: 0 });
         book.remember(anomalies);
       }
       closed = read.closed.slice(-closedMax);

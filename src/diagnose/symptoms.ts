@@ -82,7 +82,7 @@ export function createSymptomBook(telemetry: Telemetry): SymptomBook {
       [...parents]
         .filter(([id, parent]) => parent === scope || id === scope)
         .map(([id]) => id)
-        .sort(),
+        .sort((a, b) => (a < b ? -1 : 1)),
     remember(anomalies) {
       for (const anomaly of anomalies.slice(0, anomaliesMax)) {
         if (anomaly.endedAt === undefined) {

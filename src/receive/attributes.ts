@@ -8,7 +8,6 @@ import {
   clearBytes,
   createBytes,
   ensure,
-  sameBytes,
 } from "../model/columns/bytes.ts";
 import type { MapColumn } from "../model/columns/column.ts";
 import { lookUp } from "../model/columns/dictionary.ts";
@@ -16,7 +15,9 @@ import { appendEmpty, appendText, REPLACED, TRUNCATED } from "../model/columns/t
 import { base64, writeValueAsJson } from "./any-value.ts";
 import { limits } from "./limits.ts";
 import { doubleText, int64Text } from "./numbers.ts";
+import type { Spans } from "./spans.ts";
 import { repair, type Tally } from "./tally.ts";
+import { appendUsual } from "./usual-attributes.ts";
 import { malformed, readEnd, readTag, readVarint64, skip, takeFixed64, type Wire } from "./wire.ts";
 
 /** Set by {@link findKeyValue} and {@link findValue}: out-parameters, since this runs for every attribute. */

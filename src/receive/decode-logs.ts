@@ -4,10 +4,10 @@ import { appendLow } from "../model/columns/dictionary.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
 import { appendText } from "../model/columns/text.ts";
 import { appendAttributes, appendValue, countText, endMapRow } from "./attributes.ts";
-import { createSpans, noteSpan } from "./spans.ts";
 import { appendId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
 import { appendRepeated, createRepeat, noteRange, type Request, range, timeFits, walk } from "./request.ts";
+import { createSpans, noteSpan } from "./spans.ts";
 import { reject } from "./tally.ts";
 import { readFixed32, readInt32, readTag, skip, takeFixed64, type Wire } from "./wire.ts";
 

@@ -3,7 +3,6 @@ import { appendByte, appendFloat64, appendUint32, appendWord, type Bytes, ensure
 import { endArray } from "../model/columns/column.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
 import { keysFit } from "./attributes.ts";
-import { type Spans } from "./spans.ts";
 import { appendWordAt } from "./fields.ts";
 import { limits } from "./limits.ts";
 import {
@@ -19,6 +18,7 @@ import { createPoint, type PointFields, readPoint } from "./points.ts";
 import { forEachField, noteRange, type Request, range, spendParts, timeFits, walk } from "./request.ts";
 import { mixWord } from "./series-hash.ts";
 import type { SeriesMemory } from "./series-memory.ts";
+import type { Spans } from "./spans.ts";
 import { type RejectReason, reject } from "./tally.ts";
 import { readBool, readEnd, readInt32, readSint32, readTag, readVarint64, skip, type Wire } from "./wire.ts";
 

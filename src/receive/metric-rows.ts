@@ -14,13 +14,13 @@ import { createTable, type Table } from "../model/columns/table.ts";
 import { appendText } from "../model/columns/text.ts";
 import { metricTypes, temporalities } from "../model/otel-schema.ts";
 import { appendAttributes, countText, endMapRow } from "./attributes.ts";
-import { createSpans, noteSpan, type Spans } from "./spans.ts";
 import { appendId, appendWordAt, integerAt, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
 import { unixMs } from "./numbers.ts";
 import { appendRepeated, createRepeat, noteRange, type Range, type Request, range, spendParts } from "./request.ts";
 import { createHash64, finishHash, type Hash, mixBytes, mixEntries, mixWord, startHash } from "./series-hash.ts";
 import type { SeriesMemory } from "./series-memory.ts";
+import { createSpans, noteSpan, type Spans } from "./spans.ts";
 import { repair } from "./tally.ts";
 import { readTag, skip, takeFixed64, type Wire } from "./wire.ts";
 

@@ -1,7 +1,8 @@
 // Where the fields of a data point stand in the body, for all five kinds of metric.
-import { addSpan, createSpans, noteSpan, type Spans } from "./spans.ts";
+
 import { integerAt } from "./fields.ts";
 import { noteRange, type Range, range } from "./request.ts";
+import { addSpan, createSpans, noteSpan, type Spans } from "./spans.ts";
 import { malformed, readInt32, readSint32, readTag, skip, takeFixed64, type Wire } from "./wire.ts";
 
 /** Times, counts and sums are positions of 8 bytes, -1 if absent. */

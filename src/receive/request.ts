@@ -2,9 +2,9 @@
 import { appendOwn, type Bytes, createBytes } from "../model/columns/bytes.ts";
 import type { MapColumn } from "../model/columns/column.ts";
 import { appendAttributes, appendValue, endMapRow, findText } from "./attributes.ts";
-import { createSpans, noteSpan, type Spans } from "./spans.ts";
 import { type ItemLimits, limits } from "./limits.ts";
 import { unixMs } from "./numbers.ts";
+import { createSpans, noteSpan, type Spans } from "./spans.ts";
 import { createTally, reject, type Tally } from "./tally.ts";
 import { readEnd, readTag, readVarint, skip, tooLarge, type Wire } from "./wire.ts";
 

@@ -10,7 +10,14 @@ import type { Wire } from "./wire.ts";
  * then a short ASCII string, a small positive integer, a boolean or a double. Returns how far it came; the one it
  * stopped at is untouched. Most of the time of decoding goes here, so it is written out flat, on local variables.
  */
-export function appendUsual(map: MapColumn, wire: Wire, spans: Spans, from: number, count: number, row: number): number {
+export function appendUsual(
+  map: MapColumn,
+  wire: Wire,
+  spans: Spans,
+  from: number,
+  count: number,
+  row: number,
+): number {
   const { data, view } = wire;
   const { dictionary, index } = map.keys;
   const { guesses, lengths, starts, stamps, bytes } = dictionary;

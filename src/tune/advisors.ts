@@ -1,28 +1,6 @@
 // Who gives advice: one file each, listed by hand.
-import type { Entity } from "../model/entity.ts";
-import type { Diagnosis } from "../model/incident.ts";
-import type { LogSource } from "../model/ports/log-source.ts";
-import type { SeriesSource } from "../model/ports/series-source.ts";
-import type { Recommendation } from "../model/recommendation.ts";
-import type { Instant } from "../model/time.ts";
+import type { Advisor } from "./advisor.ts";
 import { fusedMoe } from "./advisors/fused-moe.ts";
 import { kvPool } from "./advisors/kv-pool.ts";
-
-export interface Situation {
-  readonly at: Instant;
-  readonly diagnoses: readonly Diagnosis[];
-  readonly entities: readonly Entity[];
-}
-
-export interface Sources {
-  readonly source: SeriesSource;
-  readonly logs: LogSource;
-}
-
-export interface Advisor {
-  readonly name: string;
-  /** Nothing to say is the usual answer. The same situation gives the same advice, under the same id. */
-  advise(situation: Situation, sources: Sources): Promise<readonly Recommendation[]>;
-}
 
 export const advisors: readonly Advisor[] = [kvPool, fusedMoe];

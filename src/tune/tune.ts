@@ -1,7 +1,8 @@
 // Advice on engine knobs and GPU-kernel parameters. It recommends; whether something is tried is decided elsewhere.
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Recommendation } from "../model/recommendation.ts";
-import { advisors, type Situation, type Sources } from "./advisors.ts";
+import type { Situation, Sources } from "./advisor.ts";
+import { advisors } from "./advisors.ts";
 
 export interface Tune {
   /** Advice of all advisors; one that fails is counted and says nothing. */

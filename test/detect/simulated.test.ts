@@ -4,7 +4,7 @@ import { createDetection } from "../../src/detect/detection.ts";
 import type { Anomaly } from "../../src/model/anomaly.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { healthyScenario, type Scenario, scenarioFor } from "../../src/simulate/scenario.ts";
-import { simulate, simulatedStart } from "./simulated.ts";
+import { simulate, simulatedStart } from "../../src/app/simulated-frames.ts";
 
 async function anomaliesOf(
   scenario: Scenario,

@@ -90,14 +90,12 @@ describe("SDK exporters", () => {
       resource,
       processors: [new SimpleLogRecordProcessor({ exporter: exporter() })],
     });
-    provider
-      .getLogger("engine")
-      .emit({
-        severityNumber: SeverityNumber.WARN,
-        severityText: "WARN",
-        body: "KV cache nearly full",
-        attributes: { usage: 0.97 },
-      });
+    provider.getLogger("engine").emit({
+      severityNumber: SeverityNumber.WARN,
+      severityText: "WARN",
+      body: "KV cache nearly full",
+      attributes: { usage: 0.97 },
+    });
     await provider.forceFlush();
     await provider.shutdown();
     expect(journal.rows("otel_logs")).toEqual([

@@ -1,5 +1,5 @@
 // A repair that did not help is not repeated for ever.
-import type { Stage } from "../stages.ts";
+import type { Stage } from "../stage.ts";
 
 const dayMs = 24 * 3_600_000;
 

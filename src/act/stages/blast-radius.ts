@@ -1,5 +1,5 @@
 // However sure the diagnosis is, only so much of the fleet is touched within an hour.
-import type { Stage } from "../stages.ts";
+import type { Stage } from "../stage.ts";
 
 const hourMs = 3_600_000;
 

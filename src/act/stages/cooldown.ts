@@ -1,6 +1,6 @@
 // After an action its target is left alone for a while, so that its effect can show.
 import { formatDuration } from "../../model/time.ts";
-import type { Stage } from "../stages.ts";
+import type { Stage } from "../stage.ts";
 
 export const cooldown: Stage = {
   name: "cooldown",

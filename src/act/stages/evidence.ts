@@ -1,5 +1,5 @@
 // Acts only on a diagnosis that is likely enough, and only with a way to tell whether it helped.
-import type { Stage } from "../stages.ts";
+import type { Stage } from "../stage.ts";
 
 export const evidence: Stage = {
   name: "evidence",

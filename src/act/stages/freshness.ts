@@ -1,6 +1,6 @@
 // Old telemetry is no ground to act on: the exporter may be what is broken.
 import { formatDuration } from "../../model/time.ts";
-import type { Stage } from "../stages.ts";
+import type { Stage } from "../stage.ts";
 
 export const freshness: Stage = {
   name: "freshness",

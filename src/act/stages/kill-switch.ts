@@ -1,5 +1,5 @@
 // The one switch that stops everything.
-import type { Stage } from "../stages.ts";
+import type { Stage } from "../stage.ts";
 
 export const killSwitch: Stage = {
   name: "kill-switch",

@@ -1,5 +1,5 @@
 // Acts only on what telemetry knows: a name that appears nowhere else is a mistake or an attack.
-import type { Stage } from "../stages.ts";
+import type { Stage } from "../stage.ts";
 
 export const knownTarget: Stage = {
   name: "known-target",

@@ -1,5 +1,5 @@
 // One action at a time in a failure domain: two repairs at once cannot be told apart, and may add up to an outage.
-import type { Stage } from "../stages.ts";
+import type { Stage } from "../stage.ts";
 
 export const lock: Stage = {
   name: "lock",

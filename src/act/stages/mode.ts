@@ -1,5 +1,5 @@
 // What the operator's policy allows: watch, tell, ask, or do.
-import type { Stage } from "../stages.ts";
+import type { Stage } from "../stage.ts";
 
 export const mode: Stage = {
   name: "mode",

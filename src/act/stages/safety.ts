@@ -1,5 +1,5 @@
 // Some actions are never automatic, whatever the policy says: the catalogue's safety class.
-import type { Stage } from "../stages.ts";
+import type { Stage } from "../stage.ts";
 
 export const safety: Stage = {
   name: "safety",

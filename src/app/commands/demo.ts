@@ -107,7 +107,11 @@ async function runDemo(options: DemoOptions, directory: string, stop: Promise<st
     speed: options.speed,
     exportIntervalMs: 5000,
     faultAfterMs: 5000 * Math.max(1, options.speed),
-    onEvent: (event) => timeline.note(event.type, event.at, event.text),
+    // Its change events come back through the API, as anybody's would.
+    onEvent: (event) => {
+      if (event.type === "live" || event.type === "fault") timeline.note(event.type, event.at, event.text);
+      else if (event.type !== "change" && event.type !== "started") timeline.note("fleet", event.at, event.text);
+    },
     onExit: outcome.fail,
   });
   const ended = await Promise.race([outcome.done, stop.then(() => "stopped" as const)]);

@@ -5,7 +5,7 @@ import type { LogRecord } from "../../model/ports/log-source.ts";
 import type { SeriesSource } from "../../model/ports/series-source.ts";
 import type { Recommendation } from "../../model/recommendation.ts";
 import type { Instant } from "../../model/time.ts";
-import type { Advisor, Situation } from "../advisors.ts";
+import type { Advisor, Situation } from "../advisor.ts";
 import { numberOf, only } from "../measure.ts";
 import { type MoeConfig, nearestCount, parseMissingConfig, searchSpace, tokenCounts } from "../moe-config.ts";
 

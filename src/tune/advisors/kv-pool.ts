@@ -5,7 +5,7 @@ import { stableId } from "../../model/ids.ts";
 import type { LabelMatcher, SeriesSource } from "../../model/ports/series-source.ts";
 import type { Recommendation } from "../../model/recommendation.ts";
 import type { Instant } from "../../model/time.ts";
-import type { Advisor } from "../advisors.ts";
+import type { Advisor } from "../advisor.ts";
 import { newestLabels, numberOf, only } from "../measure.ts";
 
 /** Room left for sequences longer than the 90th percentile. */
