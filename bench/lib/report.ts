@@ -29,8 +29,15 @@ export function printReport(report: Report): void {
     const figure = report.figures[goal.figure];
     return { ...goal, holds: figure !== undefined && holds[goal.op](figure, goal.goal) };
   });
-  const machine = { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memoryGib: Math.round(totalmem() / 2 ** 30), node: process.versions.node };
-  process.stdout.write(`${JSON.stringify({ bench: report.bench, figures: report.figures, goals, peers: report.peers ?? {}, machine })}\n`);
+  const machine = {
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: cpus().length,
+    memoryGib: Math.round(totalmem() / 2 ** 30),
+    node: process.versions.node,
+  };
+  process.stdout.write(
+    `${JSON.stringify({ bench: report.bench, figures: report.figures, goals, peers: report.peers ?? {}, machine })}\n`,
+  );
 }
 
 export function median(values: readonly number[]): number {

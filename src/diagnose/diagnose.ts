@@ -53,12 +53,16 @@ interface Open {
   quietSince: Instant | undefined;
   /** Most symptoms at once so far: fewer means that it is getting better. */
   peak: number;
+  /** When each entity's first symptom began. */
+  readonly onsets: Map<EntityId, Instant>;
 }
 
 const openMax = 200;
 const closedMax = 1000;
 const quietMs = 2 * 60_000;
 const aliveMs = 60_000;
+/** How long trouble that began later elsewhere is taken for a consequence of what was diagnosed. */
+const consequenceMs = 10 * 60_000;
 /** Change events may reach us a little after what they caused. */
 const lateChangesMs = 2 * 60_000;
 
@@ -108,7 +112,7 @@ export function createDiagnosis(
       return;
     }
     const incident = openIncident(scope, symptoms, causes, modes, onset, at);
-    const entry: Open = { incident, diagnosis: undefined, changes, quietSince: undefined, peak: 0 };
+    const entry: Open = { incident, diagnosis: undefined, changes, quietSince: undefined, peak: 0, onsets: new Map() };
     open.set(scope, entry);
     out.incidents.push(incident);
     telemetry.count("homeostat.diagnose.incidents", 1, { state: "open" });
@@ -194,7 +198,10 @@ export function createDiagnosis(
     // While it gets better the evidence fades; that is no reason to doubt what was found.
     const fading =
       count < entry.peak && (causes[0]?.probability ?? 0) <= (entry.diagnosis?.causes[0]?.probability ?? 0);
-    if (fading || !isNews(entry.diagnosis, causes)) return false;
+    for (const { entity, onset } of anomalies) {
+      entry.onsets.set(entity, Math.min(onset, entry.onsets.get(entity) ?? onset));
+    }
+    if (fading || isConsequence(entry, causes, at) || !isNews(entry.diagnosis, causes)) return false;
     const diagnosis = diagnosisOf(entry.incident, scope, causes, modes, at);
     entry.diagnosis = diagnosis;
     out.diagnoses.push(diagnosis);
@@ -240,7 +247,7 @@ export function createDiagnosis(
         return false;
       }
       for (const { scope, incident, diagnosis, anomalies } of read.open.slice(0, openMax)) {
-        open.set(scope, { incident, diagnosis, changes: undefined, quietSince: undefined, peak: 0 });
+        open.set(scope, { incident, diagnosis, changes: undefined, quietSince: undefined, peak: 0, onsets: new Map() });
         book.remember(anomalies);
       }
       closed = read.closed.slice(-closedMax);
@@ -252,6 +259,15 @@ export function createDiagnosis(
 interface Output {
   readonly incidents: Incident[];
   readonly diagnoses: Diagnosis[];
+}
+
+/** Siblings that take over the load get into trouble of their own: a cause does not come after its effect. */
+function isConsequence({ diagnosis, incident, onsets }: Open, causes: readonly RankedCause[], at: Instant): boolean {
+  const before = diagnosis?.causes[0];
+  const top = causes[0];
+  if (before === undefined || top === undefined || before.failureMode === top.failureMode) return false;
+  const began = (entity: EntityId): Instant => onsets.get(entity) ?? Number.POSITIVE_INFINITY;
+  return at - incident.openedAt < consequenceMs && began(top.location) > began(before.location);
 }
 
 function onsetOf({ anomalies, alerts }: Symptoms): Instant {

@@ -61,7 +61,7 @@ export function updateIncident(
     title: top === undefined ? `Serving is not as usual on ${where}` : `${top.title} on ${where}`,
     severity: mode?.severity ?? "warning",
     updatedAt: at,
-    entities: [...new Set([...entities, ...incident.entities])],
+    entities: [...new Set([...entities.slice(0, 1), ...incident.entities, ...entities])],
     symptoms: [...new Set([...incident.symptoms, ...known])].slice(-1000),
   };
 }

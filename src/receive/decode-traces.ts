@@ -5,7 +5,7 @@ import { createTable, type Table } from "../model/columns/table.ts";
 import { appendText } from "../model/columns/text.ts";
 import { spanKinds, statusCodes } from "../model/otel-schema.ts";
 import { appendAttributes, countText, endMapRow } from "./attributes.ts";
-import { appendId, isId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
+import { appendCheckedId, appendId, isId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
 import { appendRepeated, createRepeat, noteRange, type Request, range, timeFits, walk } from "./request.ts";
 import { createSpan, readSpan } from "./span-fields.ts";
@@ -64,8 +64,8 @@ export function createTraceDecoder(): TraceDecoder {
     if (!timeFits(request, startLow, startHigh)) return;
     ensure(timestamp, 8);
     appendWord(timestamp, startLow, startHigh);
-    appendId(traceId, wire, span.traceId, TRACE_ID_BYTES);
-    appendId(spanId, wire, span.spanId, SPAN_ID_BYTES);
+    appendCheckedId(traceId, wire, span.traceId, TRACE_ID_BYTES);
+    appendCheckedId(spanId, wire, span.spanId, SPAN_ID_BYTES);
     appendId(parentSpanId, wire, span.parentId, SPAN_ID_BYTES);
     countText(appendText(traceState, wire.source, span.state.start, span.state.end, limits.nameBytes), tally);
     // Names of one length are mostly one name, so the length is where to look for the name among those seen.

@@ -24,13 +24,18 @@ export function isOptionalId(id: Range, bytes: number): boolean {
 /** Appends an id as a row; an absent, all-zero or ill-formed one as an empty string. Returns false for an ill-formed one. */
 export function appendId(column: Bytes, wire: Wire, id: Range, bytes: number): boolean {
   if (isId(wire, id, bytes)) {
-    ensure(column, bytes * 2 + 1);
-    column.data[column.length++] = bytes * 2;
-    appendHex(column, wire.source, id.start, bytes);
+    appendCheckedId(column, wire, id, bytes);
     return true;
   }
   appendEmpty(column);
   return isOptionalId(id, bytes);
+}
+
+/** Appends an id that {@link isId} found good. */
+export function appendCheckedId(column: Bytes, wire: Wire, id: Range, bytes: number): void {
+  ensure(column, bytes * 2 + 1);
+  column.data[column.length++] = bytes * 2;
+  appendHex(column, wire.source, id.start, bytes);
 }
 
 /** Appends the 64-bit word at a position of the body, or 0 for one that is absent (-1). */

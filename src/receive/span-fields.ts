@@ -1,7 +1,7 @@
 // Where the fields of a span stand in the body.
 import { type Range, range } from "./request.ts";
 import { addSpan, createSpans, type Spans } from "./spans.ts";
-import { malformed, readInt32, readTag, readVarint, skip, takeFixed64, type Wire } from "./wire.ts";
+import { malformed, readInt32, readTag, readVarint, skip, type Wire } from "./wire.ts";
 
 /** Times are positions, -1 if absent. */
 export interface SpanFields {
@@ -53,6 +53,7 @@ export function readSpan(wire: Wire, start: number, end: number, span: SpanField
   span.start = span.end = -1;
   span.attributes.count = span.events.count = span.links.count = 0;
   const { data } = wire;
+  const { attributes } = span;
   let at = start;
   while (at < end) {
     let tag = data[at++]!;
@@ -71,16 +72,24 @@ export function readSpan(wire: Wire, start: number, end: number, span: SpanField
       const fieldEnd = at + length;
       // Also true of NaN, which is what a length beyond the body makes.
       if (!(fieldEnd <= end)) throw malformed(`a field at byte ${at} runs past the end of its span`);
-      noteField(span, tag, at, fieldEnd);
+      const next = attributes.count * 2;
+      if (tag === 0x4a && next < attributes.at.length) {
+        attributes.at[next] = at;
+        attributes.at[next + 1] = fieldEnd;
+        attributes.count++;
+      } else noteField(span, tag, at, fieldEnd);
       at = fieldEnd;
-      continue;
+    } else if ((tag & 7) === 1) {
+      if (at + 8 > end) throw malformed(`a 64-bit number at byte ${at} is cut off`);
+      if (tag === 0x39) span.start = at;
+      else if (tag === 0x41) span.end = at;
+      at += 8;
+    } else {
+      wire.pos = at;
+      if (tag === 0x30) span.kind = readInt32(wire, end);
+      else skip(wire, tag, end);
+      at = wire.pos;
     }
-    wire.pos = at;
-    if (tag === 0x39) span.start = takeFixed64(wire, end);
-    else if (tag === 0x41) span.end = takeFixed64(wire, end);
-    else if (tag === 0x30) span.kind = readInt32(wire, end);
-    else skip(wire, tag, end);
-    at = wire.pos;
   }
 }
 

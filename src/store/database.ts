@@ -98,11 +98,8 @@ export function openDatabase(options: DatabaseOptions): Database {
       });
     },
     async quiet(marker, pause) {
-      const processes =
-        options.cluster === undefined
-          ? "system.processes"
-          : `clusterAllReplicas(${backquote(options.cluster)}, system.processes)`;
-      const on = options.cluster === undefined ? "" : ` ON CLUSTER ${backquote(options.cluster)}`;
+      const processes = systemTable(options, "processes");
+      const on = onCluster(options);
       // Cut in two, so that neither of these statements contains the marker.
       const where = "position(query, concat({head:String}, {tail:String})) > 0";
       const parts = { head: marker.slice(0, 4), tail: marker.slice(4) };
@@ -118,6 +115,25 @@ export function openDatabase(options: DatabaseOptions): Database {
     table: (name) => `${backquote(options.database)}.${backquote(name)}`,
     close: () => client.close(),
   };
+}
+
+/** A system table, of all nodes where there are several; `cluster`: of one replica of each shard. */
+export function systemTable(
+  { cluster }: { readonly cluster?: string | undefined },
+  name: string,
+  nodes: "clusterAllReplicas" | "cluster" = "clusterAllReplicas",
+): string {
+  return cluster === undefined ? `system.${name}` : `${nodes}(${backquote(cluster)}, system.${name})`;
+}
+
+/** `ON CLUSTER …` where there is one; else nothing. */
+export function onCluster({ cluster }: { readonly cluster?: string | undefined }): string {
+  return cluster === undefined ? "" : ` ON CLUSTER ${backquote(cluster)}`;
+}
+
+/** The table that holds a node's rows, by its full name. */
+export function localTable(database: Database, name: string): string {
+  return database.table(database.cluster === undefined ? name : `${name}_local`);
 }
 
 /** Errors with the engine's code pass as they are; all others mean that it could not be reached. */

@@ -7,6 +7,9 @@ import type { LogSource } from "../model/ports/log-source.ts";
 import type { Records } from "../model/ports/records.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
+import type { Instant } from "../model/time.ts";
+import { type BudgetBytes, type DroppedDay, enforceBudgets } from "./budget.ts";
+import { type CostReport, readCost } from "./cost.ts";
 import { openDatabase } from "./database.ts";
 import { inspect } from "./engine/sql-text.ts";
 import { startEngine } from "./engine/supervisor.ts";
@@ -17,6 +20,8 @@ import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
 import { createTelemetryReader } from "./read/telemetry-reader.ts";
 import { applyRetention, type RetentionDays } from "./retention.ts";
+import { createRollups, type RollUpReport } from "./rollup.ts";
+import { createEngineWatch, type StoreAlarm } from "./watch.ts";
 
 export interface StoreOptions {
   /** A ClickHouse server; absent = the embedded engine. */
@@ -35,6 +40,8 @@ export interface StoreOptions {
   readonly diskFloorBytes?: number;
   /** Absent kinds are kept for ever. */
   readonly retentionDays?: RetentionDays;
+  /** Bytes on disk a signal may take, kept by `enforceBudgets`; absent ones may take any. */
+  readonly budgetBytes?: BudgetBytes;
   /** Memory the embedded engine may use; default 1.2 GiB. */
   readonly engineMemoryBytes?: number;
   /** Wall time, Unix ms. */
@@ -62,6 +69,16 @@ export interface Store extends AsyncDisposable {
   /** One reading statement; for our own command line and tests, never for text that came from outside. */
   rows<T>(sql: string, params?: Readonly<Record<string, unknown>>): Promise<T[]>;
   info(): StoreInfo;
+  /** What is wrong with the stored data, as far as known: parts set aside or found damaged. Quick; look every minute. */
+  watch(): Promise<readonly StoreAlarm[]>;
+  /** Reads everything and compares checksums, then tells as `watch` does. Long; meant for the night. */
+  checkTables(): Promise<readonly StoreAlarm[]>;
+  /** What the data take, a table and a signal, and what they will take. Reads no rows. */
+  cost(): Promise<CostReport>;
+  /** Drops the oldest days of signals that take more than their budget, never today's. Roll up before. */
+  enforceBudgets(): Promise<readonly DroppedDay[]>;
+  /** Brings the rollups up to date with all stored points before `upTo` (whole minutes of event time). */
+  rollUp(upTo: Instant): Promise<RollUpReport>;
 }
 
 const gib = 1024 ** 3;
@@ -98,7 +115,8 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
     });
     undo.push(() => database.close());
     await migrate(database, telemetry.log);
-    await applyRetention(database, options.retentionDays ?? {});
+    const retention = options.retentionDays ?? {};
+    await applyRetention(database, retention);
     const [[serverVersion] = [""]] = await database.select<[string]>("SELECT version()");
     const spool = await openJournal(
       {
@@ -113,6 +131,19 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
     );
     undo.push(() => spool.close(closeGraceMs));
     const records = createRecords(database, spool);
+    const rollups = createRollups(
+      {
+        database,
+        storedThrough: spool.storedThrough,
+        ...(retention.metrics === undefined ? {} : { rawDays: retention.metrics }),
+      },
+      telemetry,
+    );
+    const watch = createEngineWatch({ database, directory, now: options.now }, telemetry);
+    // Opening is when the engine sets parts aside. Not to be able to tell must not keep telemetry out.
+    await watch.watch().catch((error: unknown) => {
+      telemetry.log.warn("store: the engine cannot be asked for parts set aside", { error: String(error) });
+    });
     return {
       journal: spool.journal,
       reader: createTelemetryReader({ database, storedThrough: spool.storedThrough }),
@@ -137,6 +168,14 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
           backlogBytes: spool.journal.pressure().backlogBytes,
         };
       },
+      watch: watch.watch,
+      checkTables: watch.checkTables,
+      cost: () => readCost(database, retention, options.now()),
+      enforceBudgets: () =>
+        enforceBudgets(database, options.budgetBytes ?? {}, options.now(), telemetry, async (signal, dayEnd) => {
+          if (signal === "metrics") await rollups.freeze(dayEnd);
+        }),
+      rollUp: rollups.rollUp,
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {

@@ -178,6 +178,27 @@ test("symptoms on siblings join the incident, which closes when all are gone for
   expect(diagnose.exclusions()[0]).toMatchObject({ to: over + 120_000 });
 });
 
+test("trouble of siblings that take over the load is a consequence, not another cause", async () => {
+  const { run, at } = world();
+  await run(calmMs);
+  await run(60_000, stuck);
+  const later = at();
+  const { diagnoses, incidents } = await run(5 * 60_000, {
+    values: only("vllm-0", saturated),
+    anomalies: [
+      ...stuck.anomalies!.map((one) => ended(one, later)),
+      anomaly("vllm-0", "kv_usage", "up", later, 0.99),
+      anomaly("vllm-0", "ttft", "up", later, 5),
+      anomaly("vllm-0", "waiting", "up", later, 20),
+      anomaly("vllm-0", "preemptions", "up", later, 2),
+    ],
+  });
+  expect(diagnoses.every(({ causes }) => causes[0]!.failureMode === "stuck-engine")).toBe(true);
+  expect(incidents.at(-1)).toMatchObject({ title: "Stuck engine on vllm-2", state: "open" });
+  const still = await run(6 * 60_000, { values: only("vllm-0", saturated), anomalies: [] });
+  expect(still.diagnoses.at(-1)!.causes[0]!.failureMode).toBe("kv-cache-saturation");
+});
+
 test("a change made after the incident opened is not taken for its cause", async () => {
   const { run, changes, at } = world();
   await run(calmMs);

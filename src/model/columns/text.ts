@@ -13,6 +13,10 @@ const encoder = new TextEncoder();
  * U+FFFD, as every reader of the database would otherwise choke on them. Returns the bits of what was done.
  */
 export function appendText(column: Bytes, source: Bytes, start: number, end: number, maxBytes: number): number {
+  if (start === end) {
+    appendEmpty(column);
+    return 0;
+  }
   if (end - start > maxBytes) {
     return (
       appendText(column, source, start, characterStart(source.data, start, start + maxBytes), maxBytes) | TRUNCATED

@@ -131,7 +131,7 @@ async function execute(
     "Content-Type": contentType(format),
     ...(request.compressResponse ? { "Content-Encoding": "gzip" } : {}),
   };
-  const streams = request.statement.reads && !request.waitEndOfQuery && streamable.has(format.toUpperCase());
+  const streams = isQuery(request.statement.verb) && !request.waitEndOfQuery && streamable.has(format.toUpperCase());
   if (!streams) {
     const result = await lease.run(job);
     const summary = { read_rows: String(result.rowsRead), read_bytes: String(result.bytesRead) };
@@ -154,6 +154,11 @@ async function execute(
   if (piece.done) finished();
   else pieces.cancel();
   out.end();
+}
+
+/** The engine streams results of queries only, not of CHECK, SHOW, DESCRIBE and the like. */
+function isQuery(verb: string): boolean {
+  return verb === "SELECT" || verb === "WITH";
 }
 
 async function drained(out: Writable, response: ServerResponse, gone: AbortSignal): Promise<void> {

@@ -1,0 +1,176 @@
+// The naive path's mapping: protobufjs messages to row objects, as one would write it without a thought to speed.
+import { messages } from "../../test/receive/otlp-proto.ts";
+import type { Signal } from "./bodies.ts";
+
+export type Row = Record<string, unknown>;
+export type Rows = Readonly<Record<string, Row[]>>;
+
+interface KeyValue {
+  readonly key: string;
+  readonly value?: AnyValue;
+}
+type AnyValue = Readonly<Record<string, unknown>> & {
+  readonly arrayValue?: { readonly values: readonly AnyValue[] };
+  readonly kvlistValue?: { readonly values: readonly KeyValue[] };
+};
+// biome-ignore format: one line a message
+interface Item {
+  readonly [field: string]: unknown;
+  readonly attributes: readonly KeyValue[];
+}
+interface Scoped {
+  readonly scope?: { readonly name: string; readonly version: string; readonly attributes: readonly KeyValue[] };
+  readonly schemaUrl: string;
+  readonly spans?: readonly Item[];
+  readonly logRecords?: readonly Item[];
+  readonly metrics?: readonly Item[];
+}
+interface Resourced {
+  readonly resource?: { readonly attributes: readonly KeyValue[] };
+  readonly schemaUrl: string;
+  readonly scopeSpans?: readonly Scoped[];
+  readonly scopeLogs?: readonly Scoped[];
+  readonly scopeMetrics?: readonly Scoped[];
+}
+
+const kinds = ["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"];
+const codes = ["Unset", "Ok", "Error"];
+
+/** Decodes a body; the messages are what other code would go on with. */
+export function decodeNaively(signal: Signal, body: Uint8Array): object {
+  return messages[signal].decode(body);
+}
+
+/** Rows by table. */
+export function rowsOf(signal: Signal, body: Uint8Array): Rows {
+  const message = decodeNaively(signal, body) as Readonly<Record<string, readonly Resourced[]>>;
+  const rows: Record<string, Row[]> = {};
+  const add = (table: string, row: Row): void => void (rows[table] ??= []).push(row);
+  for (const one of message[{ traces: "resourceSpans", logs: "resourceLogs", metrics: "resourceMetrics" }[signal]] ??
+    []) {
+    const ResourceAttributes = attributesOf(one.resource?.attributes);
+    const ServiceName = ResourceAttributes["service.name"] ?? "";
+    for (const scoped of one.scopeSpans ?? one.scopeLogs ?? one.scopeMetrics ?? []) {
+      const head = {
+        ResourceAttributes,
+        ServiceName,
+        ScopeName: scoped.scope?.name ?? "",
+        ScopeVersion: scoped.scope?.version ?? "",
+      };
+      for (const span of scoped.spans ?? []) add("otel_traces", { ...head, ...spanRow(span) });
+      for (const record of scoped.logRecords ?? []) add("otel_logs", { ...head, ...logRow(record) });
+      for (const metric of scoped.metrics ?? []) addMetric(head, metric, add);
+    }
+  }
+  return rows;
+}
+
+function spanRow(span: Item): Row {
+  const events = (span["events"] ?? []) as readonly Item[];
+  const links = (span["links"] ?? []) as readonly Item[];
+  const status = span["status"] as { readonly code: number; readonly message: string } | null;
+  return {
+    Timestamp: timeOf(span["startTimeUnixNano"]),
+    TraceId: hexOf(span["traceId"]),
+    SpanId: hexOf(span["spanId"]),
+    ParentSpanId: hexOf(span["parentSpanId"]),
+    TraceState: span["traceState"],
+    SpanName: span["name"],
+    SpanKind: kinds[span["kind"] as number] ?? "Unspecified",
+    SpanAttributes: attributesOf(span.attributes),
+    Duration: String(BigInt(String(span["endTimeUnixNano"])) - BigInt(String(span["startTimeUnixNano"]))),
+    StatusCode: codes[status?.code ?? 0],
+    StatusMessage: status?.message ?? "",
+    "Events.Timestamp": events.map((event) => timeOf(event["timeUnixNano"])),
+    "Events.Name": events.map((event) => event["name"]),
+    "Events.Attributes": events.map((event) => attributesOf(event.attributes)),
+    "Links.TraceId": links.map((link) => hexOf(link["traceId"])),
+    "Links.SpanId": links.map((link) => hexOf(link["spanId"])),
+    "Links.TraceState": links.map((link) => link["traceState"]),
+    "Links.Attributes": links.map((link) => attributesOf(link.attributes)),
+  };
+}
+
+function logRow(record: Item): Row {
+  return {
+    Timestamp: timeOf(record["timeUnixNano"]),
+    TraceId: hexOf(record["traceId"]),
+    SpanId: hexOf(record["spanId"]),
+    TraceFlags: record["flags"],
+    SeverityText: record["severityText"],
+    SeverityNumber: record["severityNumber"],
+    Body: textOf(record["body"] as AnyValue | undefined),
+    LogAttributes: attributesOf(record.attributes),
+  };
+}
+
+function addMetric(head: Row, metric: Item, add: (table: string, row: Row) => void): void {
+  const named = {
+    ...head,
+    MetricName: metric["name"],
+    MetricDescription: metric["description"],
+    MetricUnit: metric["unit"],
+  };
+  for (const [field, table] of [
+    ["gauge", "otel_metrics_gauge"],
+    ["sum", "otel_metrics_sum"],
+    ["histogram", "otel_metrics_histogram"],
+  ] as const) {
+    const data = metric[field] as {
+      readonly dataPoints: readonly Item[];
+      readonly aggregationTemporality?: number;
+      readonly isMonotonic?: boolean;
+    } | null;
+    for (const point of data?.dataPoints ?? []) {
+      add(table, {
+        ...named,
+        Attributes: attributesOf(point.attributes),
+        StartTimeUnix: timeOf(point["startTimeUnixNano"]),
+        TimeUnix: timeOf(point["timeUnixNano"]),
+        Flags: point["flags"],
+        ...(field === "gauge" ? {} : { AggregationTemporality: data!.aggregationTemporality }),
+        ...(field === "sum" ? { IsMonotonic: data!.isMonotonic } : {}),
+        ...(field === "histogram"
+          ? {
+              Count: String(point["count"]),
+              Sum: point["sum"],
+              BucketCounts: (point["bucketCounts"] as readonly unknown[]).map(String),
+              ExplicitBounds: point["explicitBounds"],
+              Min: point["min"] ?? 0,
+              Max: point["max"] ?? 0,
+            }
+          : { Value: point["value"] === "asInt" ? Number(String(point["asInt"])) : point["asDouble"] }),
+      });
+    }
+  }
+}
+
+function attributesOf(pairs: readonly KeyValue[] = []): Record<string, string> {
+  return Object.fromEntries(pairs.map(({ key, value }) => [key, textOf(value)]));
+}
+
+/** As text, lists and maps as JSON. */
+function textOf(value: AnyValue | null | undefined): string {
+  const plain = plainOf(value);
+  return typeof plain === "object" && plain !== null ? JSON.stringify(plain) : String(plain ?? "");
+}
+
+function plainOf(value: AnyValue | null | undefined): unknown {
+  const kind = value?.["value"];
+  if (typeof kind !== "string") return null;
+  if (kind === "arrayValue") return value!.arrayValue!.values.map(plainOf);
+  if (kind === "kvlistValue")
+    return Object.fromEntries(value!.kvlistValue!.values.map((one) => [one.key, plainOf(one.value)]));
+  const plain = value![kind];
+  return typeof plain === "object" ? String(plain) : plain;
+}
+
+/** Unix seconds with nine decimals, from nanoseconds. */
+function timeOf(nanoseconds: unknown): string {
+  const digits = String(nanoseconds ?? "0").padStart(10, "0");
+  return `${digits.slice(0, -9)}.${digits.slice(-9)}`;
+}
+
+function hexOf(bytes: unknown): string {
+  return bytes instanceof Uint8Array ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex") : "";
+}
