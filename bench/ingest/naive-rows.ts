@@ -13,7 +13,6 @@ type AnyValue = Readonly<Record<string, unknown>> & {
   readonly arrayValue?: { readonly values: readonly AnyValue[] };
   readonly kvlistValue?: { readonly values: readonly KeyValue[] };
 };
-// biome-ignore format: one line a message
 interface Item {
   readonly [field: string]: unknown;
   readonly attributes: readonly KeyValue[];
@@ -45,7 +44,10 @@ export function decodeNaively(signal: Signal, body: Uint8Array): object {
 export function rowsOf(signal: Signal, body: Uint8Array): Rows {
   const message = decodeNaively(signal, body) as Readonly<Record<string, readonly Resourced[]>>;
   const rows: Record<string, Row[]> = {};
-  const add = (table: string, row: Row): void => void (rows[table] ??= []).push(row);
+  const add = (table: string, row: Row): void => {
+    rows[table] ??= [];
+    rows[table].push(row);
+  };
   for (const one of message[{ traces: "resourceSpans", logs: "resourceLogs", metrics: "resourceMetrics" }[signal]] ??
     []) {
     const ResourceAttributes = attributesOf(one.resource?.attributes);

@@ -25,8 +25,6 @@ export interface CrashPointOutcome extends Verdict {
   readonly points: number;
   readonly inMain: number;
   readonly inEngine: number;
-  /** What of the way was reached: `call` of each kind of file, with how often. */
-  readonly calls: Readonly<Record<string, number>>;
 }
 
 const signals: readonly Signal[] = ["traces", "metrics", "logs"];
@@ -39,7 +37,6 @@ export async function crashPoints(options: CrashPointOptions): Promise<CrashPoin
   if (control === undefined) return undefined;
   const { directory, draw } = options;
   const senders = createSenders(draw, Date.now);
-  const calls: Record<string, number> = {};
   let inMain = 0;
   let inEngine = 0;
   let serve: Serve = startServe({ directory, ...control.start });
@@ -83,15 +80,11 @@ export async function crashPoints(options: CrashPointOptions): Promise<CrashPoin
       // The first request of a kind also makes what later ones find; the second tells how long the way is.
       await oneWay(signal, 0);
       const { count } = await oneWay(signal, 0);
-      const share = options.limit === undefined ? count : Math.ceil(options.limit / signals.length);
-      const step = Math.max(1, count / share);
-      options.note?.(`${signal}: ${count} points on the way of a request`);
-      for (let at = 1; at <= count; at += step) {
-        const { died } = await oneWay(signal, Math.floor(at));
-        if (died === undefined) continue;
-        const kind = died.replace(/[0-9a-f]{3,}[0-9a-f-]*/g, "*").replace(/\d+/g, "*");
-        calls[kind] = (calls[kind] ?? 0) + 1;
-        options.note?.(`${signal} ${Math.floor(at)}: ${died}`);
+      const targets = chosen(count, options.limit === undefined ? count : Math.ceil(options.limit / signals.length));
+      options.note?.(`${signal}: ${count} points on the way of a request, ${targets.length} of them tried`);
+      for (const target of targets) {
+        const { died } = await oneWay(signal, target);
+        if (died !== undefined) options.note?.(`${signal} ${target}: ${died}`);
       }
     }
     await untilStored(serve);
@@ -100,7 +93,16 @@ export async function crashPoints(options: CrashPointOptions): Promise<CrashPoin
     senders.close();
     serve.child.kill("SIGKILL");
   }
-  return { ...(await judge(directory, senders.ledger)), points: inMain + inEngine, inMain, inEngine, calls };
+  return { ...(await judge(directory, senders.ledger)), points: inMain + inEngine, inMain, inEngine };
+}
+
+/** The first and the last, where log and checkpoint are written, and of those between as many as there is room for. */
+function chosen(count: number, room: number): readonly number[] {
+  const ends = 5;
+  const step = Math.max(1, (count - 2 * ends) / Math.max(1, room - 2 * ends));
+  const targets = new Set<number>();
+  for (let at = 1; at <= count; at += at <= ends || at > count - ends - step ? 1 : step) targets.add(Math.floor(at));
+  return [...targets];
 }
 
 function checkpointTime(directory: string): number {

@@ -1,13 +1,23 @@
 // argv -> command -> exit code.
 import { type Command, type Io, userError } from "./command.ts";
-import { check } from "./commands/check.ts";
-import { config } from "./commands/config.ts";
-import { demo } from "./commands/demo.ts";
-import { serve } from "./commands/serve.ts";
-import { train } from "./commands/train.ts";
 import { version } from "./paths.ts";
 
-const commands: readonly Command[] = [serve, demo, check, config, train];
+/** Loaded when asked for: help should not wait for the database client and the learned detector. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import("./commands/serve.ts")).serve,
+  demo: async () => (await import("./commands/demo.ts")).demo,
+  check: async () => (await import("./commands/check.ts")).check,
+  config: async () => (await import("./commands/config.ts")).config,
+  train: async () => (await import("./commands/train.ts")).train,
+};
+
+const summaries: Readonly<Record<string, string>> = {
+  serve: "receive, store, detect, diagnose, notify",
+  demo: "see it work on a simulated fleet",
+  check: "print every mistake in configuration and rules",
+  config: "print the configuration, or its JSON Schema",
+  train: "train the learned detector",
+};
 
 /** Runs `homeostat ARGS…` and resolves to its exit code: 0 well, 1 failed, 2 misused. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -24,11 +34,12 @@ export async function main(args: readonly string[]): Promise<number> {
     io.out(version);
     return 0;
   }
-  const command = commands.find((candidate) => candidate.name === name);
-  if (command === undefined) {
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load === undefined) {
     io.err(`homeostat: there is no command "${name}"; see homeostat --help`);
     return 2;
   }
+  const command = await load();
   if (rest.includes("--help") || rest.includes("-h")) {
     io.out(`homeostat ${command.name}: ${command.summary}\n\n${command.help}`);
     return 0;
@@ -41,8 +52,8 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 function overview(): string {
-  const width = Math.max(...commands.map((command) => command.name.length));
-  const lines = commands.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`);
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const lines = Object.entries(summaries).map(([name, summary]) => `  ${name.padEnd(width)}  ${summary}`);
   return `Homeostat ${version}: keeps LLM serving healthy and fast by itself.\n\nUsage: homeostat COMMAND [OPTIONS]\n\n${lines.join("\n")}\n\nhomeostat COMMAND --help tells more. homeostat --version prints the version.`;
 }
 

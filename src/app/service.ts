@@ -1,7 +1,7 @@
 // The running service: every room opened in one straight line, closed last-in-first-out. It is deliberately one function:
 // each step needs what the steps before it opened.
-import { mkdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { createAct } from "../act/act.ts";
 import { remedyFor } from "../act/remedy.ts";
 import { createDeliver } from "../deliver/deliver.ts";
@@ -218,13 +218,20 @@ function announced(store: Store, feed: EventFeed): Store["changes"] {
 
 function makeDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true });
+    makeFolders(directory);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw userError(
       `cannot make the data directory ${directory} (${why}); set dataDirectory to a place that can be written`,
     );
   }
+}
+
+/** As `mkdir -p`; Node's own recursive form never returns where the file system says "no such entry" for ever, as /proc does. */
+function makeFolders(directory: string): void {
+  if (existsSync(directory)) return;
+  makeFolders(dirname(directory));
+  mkdirSync(directory);
 }
 
 function shownHost(host: string): string {

@@ -13,6 +13,7 @@ import { type CostReport, readCost } from "./cost.ts";
 import { openDatabase } from "./database.ts";
 import { inspect } from "./engine/sql-text.ts";
 import { startEngine } from "./engine/supervisor.ts";
+import { type EraseReport, type EraseTarget, erase } from "./erase.ts";
 import { storeError } from "./errors.ts";
 import { openJournal } from "./journal/journal.ts";
 import { migrate } from "./migrate.ts";
@@ -79,6 +80,11 @@ export interface Store extends AsyncDisposable {
   enforceBudgets(): Promise<readonly DroppedDay[]>;
   /** Brings the rollups up to date with all stored points before `upTo` (whole minutes of event time). */
   rollUp(upTo: Instant): Promise<RollUpReport>;
+  /**
+   * Removes what is stored about the target, and counts that it is gone; `dryRun` only counts. Long on large tables.
+   * Throws a StoreError: refused, unavailable.
+   */
+  erase(target: EraseTarget, options?: { readonly dryRun?: boolean }): Promise<EraseReport>;
 }
 
 const gib = 1024 ** 3;
@@ -176,6 +182,14 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
           if (signal === "metrics") await rollups.freeze(dayEnd);
         }),
       rollUp: rollups.rollUp,
+      async erase(target, { dryRun = false } = {}) {
+        const remake = async (): Promise<void> => {
+          await migrate(database, telemetry.log);
+          await applyRetention(database, retention);
+        };
+        const deadDirectory = join(directory, "spool", "dead");
+        return await erase({ database, settled: spool.settled, deadDirectory, remake }, target, dryRun, telemetry);
+      },
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {

@@ -61,7 +61,7 @@ describe("the OpenTelemetry JS SDK", () => {
     await provider.shutdown();
     await service.store.flushed();
     const rows = await service.store.rows<Record<string, unknown>>(
-      "SELECT SpanName, SpanKind, TraceId, SpanId, ParentSpanId, SpanAttributes, StatusCode, StatusMessage, Events.Name AS events, ScopeName, ScopeVersion, ResourceAttributes['host.cpus'] AS cpus FROM otel_traces WHERE ServiceName = {name:String} ORDER BY SpanName",
+      "SELECT SpanName, SpanKind, TraceId, SpanId, ParentSpanId, SpanAttributes, StatusCode, StatusMessage, Events.Name AS events, ScopeName, ScopeVersion, ResourceAttributes['host.cpus'] AS cpus FROM homeostat.otel_traces WHERE ServiceName = {name:String} ORDER BY SpanName",
       { name },
     );
     expect(rows).toMatchObject([
@@ -101,7 +101,7 @@ describe("the OpenTelemetry JS SDK", () => {
     await provider.shutdown();
     await service.store.flushed();
     const rows = (table: string, columns: string) =>
-      service.store.rows(`SELECT ${columns} FROM ${table} WHERE ServiceName = {name:String}`, { name });
+      service.store.rows(`SELECT ${columns} FROM homeostat.${table} WHERE ServiceName = {name:String}`, { name });
     expect(await rows("otel_metrics_sum", "MetricName, Value, IsMonotonic, Attributes, MetricUnit")).toEqual([
       { MetricName: "requests", Value: 3, IsMonotonic: true, Attributes: { route: "/chat" }, MetricUnit: "{request}" },
     ]);
@@ -132,7 +132,7 @@ describe("the OpenTelemetry JS SDK", () => {
       await provider.shutdown();
       await service.store.flushed();
       const rows = await service.store.rows(
-        "SELECT Body, SeverityText, SeverityNumber, LogAttributes FROM otel_logs WHERE ServiceName = {name:String}",
+        "SELECT Body, SeverityText, SeverityNumber, LogAttributes FROM homeostat.otel_logs WHERE ServiceName = {name:String}",
         { name },
       );
       expect(rows).toEqual([

@@ -51,7 +51,7 @@ async function storedOnce(directory: string, acknowledged: readonly number[]): P
   await using service = await serviceIn(directory);
   await service.store.flushed();
   const rows = await service.store.rows<{ Body: string; n: number }>(
-    "SELECT Body, toUInt32(count()) AS n FROM otel_logs GROUP BY Body",
+    "SELECT Body, toUInt32(count()) AS n FROM homeostat.otel_logs GROUP BY Body",
   );
   const counts = new Map(rows.map((row) => [row.Body, row.n]));
   expect(acknowledged.filter((number) => counts.get(`line ${number}`) === undefined)).toEqual([]);
@@ -79,8 +79,10 @@ describe("serve as a process", () => {
     kills.push(() => serve.child.kill("SIGKILL"));
     const sender = startSender(serve.otlpUrl);
     await until(async () => sender.acknowledged.length > 200);
-    const status = (await (await fetch(`${serve.apiUrl}/api/v1/status`)).json()) as { store: { enginePid: number } };
-    process.kill(status.store.enginePid, "SIGKILL");
+    const status = (await (await fetch(`${serve.apiUrl}/api/v1/status`)).json()) as {
+      data: { store: { enginePid: number } };
+    };
+    process.kill(status.data.store.enginePid, "SIGKILL");
     const before = sender.acknowledged.length;
     await until(async () => sender.acknowledged.length > before + 200);
     await until(async () => (await fetch(`${serve.apiUrl}/readyz`)).status === 200);

@@ -1,7 +1,7 @@
 // How far each table is stored, kept beside the log. Losing it costs reading back, never a row.
 import { randomUUID } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
-import { rename, writeFile } from "node:fs/promises";
+import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 
@@ -26,14 +26,28 @@ export function readCheckpoint(directory: string): Checkpoint {
   }
 }
 
-export async function writeCheckpoint(directory: string, { lastId, tables }: Checkpoint): Promise<void> {
+/** `durable`: the file survives a power cut once resolved. */
+export async function writeCheckpoint(
+  directory: string,
+  { lastId, tables }: Checkpoint,
+  durable = false,
+): Promise<void> {
   const text = JSON.stringify({
     lastId: String(lastId),
     tables: Object.fromEntries([...tables].map(([table, through]) => [table, String(through)])),
   });
   const file = join(directory, "checkpoint.json");
-  await writeFile(`${file}.new`, text, { mode: 0o600 });
+  const handle = await open(`${file}.new`, "w", 0o600);
+  try {
+    await handle.writeFile(text);
+    if (durable) await handle.sync();
+  } finally {
+    await handle.close();
+  }
   await rename(`${file}.new`, file);
+  if (!durable) return;
+  const folder = await open(directory, "r");
+  await folder.sync().finally(() => folder.close());
 }
 
 /** A name for this spool that stays, so that statements it left behind on a server are recognised. */

@@ -35,6 +35,11 @@ export interface Spool {
   flushed(): Promise<void>;
   /** Resolves with true when `id` is stored, without gathering more first; with false after `limitMs`. */
   stored(id: bigint, limitMs: number): Promise<boolean>;
+  /**
+   * Resolves when everything appended before the call is stored and can never be stored from the log again, whatever
+   * dies. Rejects if the disk takes nothing.
+   */
+  settled(): Promise<void>;
   /** Takes no more, stores what it can within `graceMs`; the rest stays in the log. */
   close(graceMs: number): Promise<void>;
 }
@@ -168,6 +173,12 @@ export async function openJournal(options: JournalOptions, telemetry: Telemetry)
       async flushed() {
         await log.settled();
         await stored(log.lastId());
+      },
+      async settled() {
+        await log.rotate();
+        await stored(log.lastId());
+        checkpoint.lastId = log.lastId();
+        await writeCheckpoint(directory, checkpoint, true);
       },
       async close(graceMs) {
         closed = true;

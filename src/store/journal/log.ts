@@ -40,6 +40,8 @@ export interface Log {
   trouble(): string | undefined;
   /** Tries to get out of trouble. */
   heal(): Promise<void>;
+  /** Begins a new file, so that those before go as soon as all in them is stored. Rejects if it cannot. */
+  rotate(): Promise<void>;
   /** Bytes in appends that wait for the disk. */
   waitingBytes(): number;
   close(): Promise<void>;
@@ -88,6 +90,7 @@ export async function openLog(
   let waitingBytes = 0;
   let running: Promise<void> | undefined;
   let closed = false;
+  let rotating = false;
 
   const freshId = (): bigint => {
     const byClock = BigInt(Math.max(0, Math.floor(options.now()))) << 20n;
@@ -116,11 +119,12 @@ export async function openLog(
     }
   };
   const writeGroup = async (group: readonly Waiting[]): Promise<void> => {
-    if (file === undefined || file.bytes >= options.fileBytes) {
+    if (file === undefined || rotating || file.bytes >= options.fileBytes) {
       // The new file is safe before the old one, with the keys it holds, may go.
       const next = await newFile();
       if (file !== undefined) seal(file);
       file = next;
+      rotating = false;
     }
     const into = file;
     const at = options.now();
@@ -191,6 +195,10 @@ export async function openLog(
     trouble: () => trouble,
     async heal() {
       await log.append([], []).catch(() => {});
+    },
+    async rotate() {
+      rotating = true;
+      await log.append([], []);
     },
     waitingBytes: () => waitingBytes,
     async close() {
