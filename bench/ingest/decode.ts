@@ -20,9 +20,12 @@ const compiled = new URL("../../dist/receive/decoder.js", import.meta.url).href;
 export async function decodeRates(signal: Signal, bodies: readonly Uint8Array[]): Promise<DecodeRates> {
   const { createDecoder } = (await import(compiled)) as DecoderModule;
   const decoder = createDecoder({ window: null });
+  // Each side gets the bytes as they reach it in a service: plain arrays cross to our thread, a server of one thread has Buffers.
+  const plain = bodies.map((body) => Uint8Array.from(body));
+  const buffers = bodies.map((body) => Buffer.from(body));
   const ours = (): number => {
     let items = 0;
-    for (const body of bodies) {
+    for (const body of plain) {
       const answer = decoder.decode(signal, "protobuf", body, 0);
       if (answer.kind !== "decoded") throw new Error(`a body of ${signal} is ${answer.kind}: ${answer.says}`);
       items += answer.accepted;
@@ -32,7 +35,7 @@ export async function decodeRates(signal: Signal, bodies: readonly Uint8Array[])
   };
   const items = ours();
   const theirs = (): number => {
-    for (const body of bodies) decodeNaively(signal, body);
+    for (const body of buffers) decodeNaively(signal, body);
     return items;
   };
   const rates = { ours: [] as number[], theirs: [] as number[] };

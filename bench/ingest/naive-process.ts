@@ -2,6 +2,7 @@
 // acknowledges before it has stored anything and gathers rows into large inserts, which is all in its favour.
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setImmediate as immediate, setTimeout as wait } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { createClient } from "@clickhouse/client";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
@@ -23,9 +24,19 @@ const client = createClient({ url: "http://127.0.0.1", http_agent: engine.agent,
 
 const pending = new Map<string, Row[]>();
 let inserting = Promise.resolve();
+let decoding = Promise.resolve();
 const insert = (table: string, values: Row[]): void => {
   inserting = inserting.then(async () => {
-    await client.insert({ table, values, format: "JSONEachRow" });
+    for (let tries = 1; ; tries++) {
+      try {
+        await client.insert({ table, values, format: "JSONEachRow" });
+        return;
+      } catch (error) {
+        console.error(`the naive path's insert failed: ${String(error)}`);
+        if (tries >= 5) throw error;
+        await wait(1000);
+      }
+    }
   });
 };
 const take = (rowsByTable: Readonly<Record<string, Row[]>>): void => {
@@ -54,7 +65,12 @@ async function answer(request: IncomingMessage): Promise<number> {
   }
   const raw = Buffer.concat(chunks);
   const body = request.headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw;
-  take(rowsOf(request.url!.slice("/v1/".length) as Signal, body));
+  // One body a turn of the event loop: blocked for longer, this process would think its engine hung.
+  const turn = decoding.then(() => {
+    take(rowsOf(request.url!.slice("/v1/".length) as Signal, body));
+  });
+  decoding = turn.then(() => immediate());
+  await turn;
   return 200;
 }
 server.listen(0, "127.0.0.1", () => {

@@ -38,6 +38,19 @@ const Policy = z.strictObject({
   maxEvidenceAge: duration("2m"),
 });
 
+const ScrapeJob = z.strictObject({
+  job: z.string().min(1).describe("Becomes service.name."),
+  interval: duration("15s"),
+  timeout: duration("10s"),
+  scheme: z.enum(["http", "https"]).default("http"),
+  path: z.string().startsWith("/", "must start with /").default("/metrics"),
+  targets: z.array(z.string().min(1)).default([]).describe("host:port of each page."),
+  files: z.array(z.string()).default([]).describe("Files in Prometheus's file_sd format."),
+  endpoints: z.array(z.url()).default([]).describe("Endpoints in Prometheus's http_sd format."),
+  labels: z.record(z.string(), z.string()).default({}).describe("Resource attributes added to every page of the job."),
+  authorization: z.string().optional().describe("Value of the Authorization header."),
+});
+
 export const Config = z.strictObject({
   dataDirectory: z
     .string()
@@ -82,6 +95,7 @@ export const Config = z.strictObject({
         .default([]),
     })
     .prefault({}),
+  scrape: z.array(ScrapeJob).default([]).describe("Prometheus pages to scrape: engines, DCGM, node exporters."),
   show: z
     .strictObject({
       host: z.string().default("127.0.0.1"),

@@ -9,6 +9,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import("./commands/check.ts")).check,
   config: async () => (await import("./commands/config.ts")).config,
   train: async () => (await import("./commands/train.ts")).train,
+  cost: async () => (await import("./commands/cost.ts")).cost,
+  erase: async () => (await import("./commands/erase.ts")).erase,
 };
 
 const summaries: Readonly<Record<string, string>> = {
@@ -17,6 +19,8 @@ const summaries: Readonly<Record<string, string>> = {
   check: "print every mistake in configuration and rules",
   config: "print the configuration, or its JSON Schema",
   train: "train the learned detector",
+  cost: "print what stored telemetry takes",
+  erase: "remove a trace, a user or a tenant",
 };
 
 /** Runs `homeostat ARGS…` and resolves to its exit code: 0 well, 1 failed, 2 misused. */

@@ -25,6 +25,7 @@ import { shipped, version } from "./paths.ts";
 import { createPipeline } from "./pipeline.ts";
 import { createReadiness } from "./readiness.ts";
 import { openState } from "./state.ts";
+import { storeOptions } from "./store-options.ts";
 import type { AppTelemetry } from "./telemetry.ts";
 import { createUndo } from "./undo.ts";
 
@@ -37,8 +38,6 @@ export interface Service extends AsyncDisposable {
   /** One line for people: where it listens and where it stores. */
   readonly summary: string;
 }
-
-const mib = 1024 * 1024;
 
 export async function startService(config: Config, deps: { clock: Clock; telemetry: AppTelemetry }): Promise<Service> {
   const { clock, telemetry } = deps;
@@ -177,24 +176,6 @@ function parseJson(json: string): unknown {
   }
 }
 
-function storeOptions(config: Config, directory: string) {
-  const { url, username, password, cluster, database, backlogLimitMib, diskFloorMib, engineMemoryMib, retentionDays } =
-    config.store;
-  return {
-    ...(url === undefined ? {} : { url }),
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(cluster === undefined ? {} : { cluster }),
-    database,
-    directory: join(directory, "store"),
-    backlogLimitBytes: backlogLimitMib * mib,
-    diskFloorBytes: diskFloorMib * mib,
-    engineMemoryBytes: engineMemoryMib * mib,
-    retentionDays,
-    now: Date.now,
-  };
-}
-
 function headOptions(config: Config) {
   const { window, step, rateWindow, lateness, idle, maxSeries } = config.observe;
   return { windowMs: window, stepMs: step, rateWindowMs: rateWindow, latenessMs: lateness, idleMs: idle, maxSeries };
@@ -202,7 +183,12 @@ function headOptions(config: Config) {
 
 function receiveOptions(config: Config) {
   const { host, httpPort, grpcPort, past, future, anyTime, credentials } = config.receive;
-  return { host, httpPort, grpcPort, credentials, window: anyTime ? null : { pastMs: past, futureMs: future } };
+  const scrape = config.scrape.map(({ interval, timeout, ...job }) => ({
+    ...job,
+    intervalMs: interval,
+    timeoutMs: timeout,
+  }));
+  return { host, httpPort, grpcPort, credentials, scrape, window: anyTime ? null : { pastMs: past, futureMs: future } };
 }
 
 /** The change log, with every accepted change told to those who follow. */

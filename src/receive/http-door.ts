@@ -17,6 +17,8 @@ export interface DoorDeps {
   readonly intake: Intake;
   readonly authenticate: Authenticate;
   readonly telemetry: Telemetry;
+  /** Handlers of other paths on the same port. */
+  readonly others?: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>>>;
 }
 
 const signals: Readonly<Record<string, Signal>> = {
@@ -55,7 +57,13 @@ export async function openHttpDoor(
     const contentType = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
     const encoding: Encoding = contentType === contentTypes.protobuf ? "protobuf" : "json";
     const refuse = (status: number, says: string): void => fail(request, response, encoding, status, says);
-    const signal = signals[(request.url ?? "").split("?")[0]!];
+    const path = (request.url ?? "").split("?")[0]!;
+    const other = deps.others !== undefined && Object.hasOwn(deps.others, path) ? deps.others[path] : undefined;
+    if (other !== undefined) {
+      if (closing) return refuse(503, "shutting down; send again later");
+      return await other(request, response);
+    }
+    const signal = signals[path];
     if (signal === undefined) return refuse(404, "unknown path; OTLP goes to /v1/traces, /v1/metrics and /v1/logs");
     if (request.method !== "POST") {
       response.setHeader("Allow", "POST");

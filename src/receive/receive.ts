@@ -1,11 +1,16 @@
 // The room's door to the rest of the house: telemetry in over OTLP, into the journal, acknowledged.
+
 import type { Journal } from "../model/ports/journal.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
+import { keyOf } from "./body.ts";
 import { type Credential, createAuthenticate } from "./credentials.ts";
 import { openGrpcDoor } from "./grpc-door.ts";
 import { type Door, openHttpDoor } from "./http-door.ts";
-import { openIntake } from "./intake.ts";
+import { type Intake, openIntake } from "./intake.ts";
 import { limits } from "./limits.ts";
+import { type Scraper, startScraper } from "./prometheus/scraper.ts";
+import type { ScrapeJob } from "./prometheus/targets.ts";
+import { createWriteDoor } from "./prometheus/write-door.ts";
 
 export interface ReceiveOptions {
   /** Address both doors listen on. Anything but loopback should come with credentials. */
@@ -19,16 +24,24 @@ export interface ReceiveOptions {
   readonly maxBodyBytes?: number;
   /** Largest body once inflated, default 64 MiB. */
   readonly maxInflatedBytes?: number;
+  /** Prometheus pages to scrape. */
+  readonly scrape?: readonly ScrapeJob[];
   /** Without any, everybody may send. */
   readonly credentials?: readonly Credential[];
 }
+
+/** What is scraped, beside what is sent to us. */
+export type { ScrapeJob } from "./prometheus/targets.ts";
 
 export interface Receive extends AsyncDisposable {
   /** The ports taken; -1 for a door that is shut. */
   readonly httpPort: number;
   readonly grpcPort: number;
+  /** Targets scraped, with what their last scrape came to. */
+  scraped(): ReturnType<Scraper["targets"]>;
 }
 
+const scrapeLimits = { discoveryMs: 30_000, pageBytesMax: 32 * 1024 * 1024, samplesMax: 100_000 };
 const noDoor: Door = { port: -1, [Symbol.asyncDispose]: () => Promise.resolve() };
 
 /**
@@ -50,18 +63,45 @@ export async function openReceive(
   const doorDeps = { intake, authenticate: createAuthenticate(credentials), telemetry: deps.telemetry };
   let http = noDoor;
   let grpc = noDoor;
+  let scraper: Scraper | undefined;
   const close = async (): Promise<void> => {
+    await scraper?.[Symbol.asyncDispose]();
     await Promise.all([http[Symbol.asyncDispose](), grpc[Symbol.asyncDispose]()]);
     await intake[Symbol.asyncDispose]();
   };
   try {
-    if (httpPort >= 0) http = await openHttpDoor({ host, port: httpPort, body }, doorDeps);
+    const others = { "/api/v1/write": createWriteDoor({ body }, { ...doorDeps, now: deps.now }) };
+    if (httpPort >= 0) http = await openHttpDoor({ host, port: httpPort, body }, { ...doorDeps, others });
     if (grpcPort >= 0) grpc = await openGrpcDoor({ host, port: grpcPort, inflatedBytes }, doorDeps);
+    if (options.scrape !== undefined && options.scrape.length > 0) {
+      scraper = await startScraper(
+        { ...scrapeLimits, jobs: options.scrape },
+        { ...deps, accept: (page) => submitPage(intake, page) },
+      );
+    }
   } catch (error) {
     await close();
     throw error;
   }
-  return { httpPort: http.port, grpcPort: grpc.port, [Symbol.asyncDispose]: close };
+  return {
+    httpPort: http.port,
+    grpcPort: grpc.port,
+    scraped: () => scraper?.targets() ?? [],
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function submitPage(intake: Intake, body: Uint8Array): Promise<void> {
+  const busy = intake.refusal("metrics");
+  if (busy !== undefined || !intake.claim(body.length)) throw new Error(busy ?? "too much is in flight");
+  const { length } = body;
+  try {
+    const key = await keyOf("scrape", "metrics", "protobuf", body);
+    const answer = await intake.submit({ signal: "metrics", encoding: "protobuf", body, key });
+    if (answer.kind !== "accepted") throw new Error(answer.says);
+  } finally {
+    intake.release(length);
+  }
 }
 
 function isLoopback(host: string): boolean {

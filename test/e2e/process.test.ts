@@ -80,9 +80,9 @@ describe("serve as a process", () => {
     const sender = startSender(serve.otlpUrl);
     await until(async () => sender.acknowledged.length > 200);
     const status = (await (await fetch(`${serve.apiUrl}/api/v1/status`)).json()) as {
-      data: { store: { enginePid: number } };
+      data: { service: { store: { enginePid: number } } };
     };
-    process.kill(status.data.store.enginePid, "SIGKILL");
+    process.kill(status.data.service.store.enginePid, "SIGKILL");
     const before = sender.acknowledged.length;
     await until(async () => sender.acknowledged.length > before + 200);
     await until(async () => (await fetch(`${serve.apiUrl}/readyz`)).status === 200);

@@ -64,7 +64,7 @@ describe("a page of metrics", () => {
   );
 
   test("a bad line is named and spoils nothing beside it", () => {
-    const page = parse('good 1\nbad{a="b 2\n{} 3\nbad 1 2 3\nlong{a="' + "x".repeat(65) + '"} 1\nalso_good 2\n');
+    const page = parse(`good 1\nbad{a="b 2\n{} 3\nbad 1 2 3\nlong{a="${"x".repeat(65)}"} 1\nalso_good 2\n`);
     expect(page.families.map((f) => f.name)).toEqual(["good", "also_good"]);
     expect(page.badLines).toBe(4);
     expect(page.problems[0]).toBe("line 2: has a label value without its closing quote");

@@ -68,6 +68,7 @@ it("lets two processes bring one database to its schema at the same time, and kn
   expect(await stores[0]!.rows("SELECT DISTINCT version AS v FROM both.homeostat_migrations ORDER BY v")).toEqual([
     { v: 1 },
     { v: 2 },
+    { v: 3 },
   ]);
   await Promise.all(stores.map((store, i) => store.journal.append([point(i)])));
   await Promise.all(stores.map((store) => store.flushed()));

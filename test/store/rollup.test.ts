@@ -157,7 +157,7 @@ it("equal an aggregation from scratch for any order of points, cut inserts and l
         expect((await rollupsOf().rollUp(start + 600_000)).hours).toBe(0);
       }
     }),
-    { numRuns: 12 },
+    { numRuns: 8 },
   );
 }, 120_000);
 

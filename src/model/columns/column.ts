@@ -107,7 +107,7 @@ export function cutColumn(
   counts: readonly number[],
 ): void {
   bytes.forEach((part, i) => {
-    void lengths[i];
+    part.length = lengths[i]!;
   });
   lows.forEach((low, i) => {
     truncateDictionary(low.dictionary, counts[i]!);

@@ -24,12 +24,16 @@ export interface RemoteWrite {
   readonly samples: number;
   /** Native histograms, which 1.0 senders may add and nothing here keeps. */
   readonly unsupported: number;
+  /** Samples of a replica that is not listened to now. */
+  readonly duplicates: number;
 }
 
 export interface RemoteWriteState {
   /** Types by metric family, from the metadata senders repeat every minute. Bounded. */
   readonly types: Map<string, { readonly type: FamilyType; readonly help: string; readonly unit: string }>;
   readonly starts: StartTimes;
+  /** Whether this replica of a pair is listened to; see {@link createHaTracker}. */
+  readonly accepts: (cluster: string, replica: string) => boolean;
 }
 
 interface WireSeries {
@@ -58,6 +62,8 @@ export function remoteWriteToOtlp(body: Uint8Array, state: RemoteWriteState): Re
   const series: WireSeries[] = [];
   let samples = 0;
   let unsupported = 0;
+  let duplicates = 0;
+  const listened = new Map<string, boolean>();
   while (wire.pos < body.length) {
     const tag = readTag(wire, body.length);
     if (tag === ((1 << 3) | 2)) {
@@ -68,14 +74,27 @@ export function remoteWriteToOtlp(body: Uint8Array, state: RemoteWriteState): Re
       if (samples > samplesMax)
         throw tooLarge(`more than ${samplesMax} samples in one request; lower max_samples_per_send`);
       if (one.name === "") throw malformed("a series has no __name__ label");
-      series.push(one);
+      if (fromListened(one, state, listened)) series.push(one);
+      else duplicates += one.samples.length;
     } else if (tag === ((3 << 3) | 2)) {
       readMetadata(wire, readEnd(wire, body.length), state);
     } else {
       skip(wire, tag, body.length);
     }
   }
-  return { requests: byTarget(series, state), samples, unsupported };
+  return { requests: byTarget(series, state), samples, unsupported, duplicates };
+}
+
+/** Asked once a replica and request, so that a failover never splits one. Takes `__replica__` off the series. */
+function fromListened(series: WireSeries, state: RemoteWriteState, asked: Map<string, boolean>): boolean {
+  const replica = labelOf(series, "__replica__");
+  if (replica === "") return true;
+  const cluster = labelOf(series, "cluster");
+  series.labels = series.labels.filter(([name]) => name !== "__replica__");
+  const key = JSON.stringify([cluster, replica]);
+  const known = asked.get(key) ?? state.accepts(cluster, replica);
+  asked.set(key, known);
+  return known;
 }
 
 /** Fills `into`; returns how many native histograms were passed over. */

@@ -28,6 +28,8 @@ export function createStartTimes(seriesMax: number): StartTimes {
         if (known.size < seriesMax) known.set(series, { startMs: atMs, lastMs: atMs, lastValue: value });
         return createdMs ?? atMs;
       }
+      // An older point, as in a resend, says nothing about what came after it.
+      if (atMs <= entry.lastMs) return createdMs ?? entry.startMs;
       if (value < entry.lastValue) entry.startMs = atMs;
       entry.lastMs = atMs;
       if (!Number.isNaN(value)) entry.lastValue = value;

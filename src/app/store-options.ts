@@ -1,0 +1,52 @@
+// How the configuration opens the store: for the service, and for commands that work on a stopped service's data.
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { openStore, type Store, type StoreOptions } from "../store/store.ts";
+import { userError } from "./command.ts";
+import { formatMistakes, loadConfig } from "./config.ts";
+import type { Config } from "./config-schema.ts";
+import type { AppTelemetry } from "./telemetry.ts";
+
+const mib = 1024 * 1024;
+/** Rollups are small and are what history is asked of. */
+const rollupDays = 180;
+
+/** `directory`: the resolved data directory. */
+export function storeOptions(config: Config, directory: string): StoreOptions {
+  const { url, username, password, cluster, database, backlogLimitMib, diskFloorMib, engineMemoryMib, retentionDays } =
+    config.store;
+  const { traces, logs, metrics, own } = retentionDays;
+  return {
+    ...(url === undefined ? {} : { url }),
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(cluster === undefined ? {} : { cluster }),
+    database,
+    directory: join(directory, "store"),
+    backlogLimitBytes: backlogLimitMib * mib,
+    diskFloorBytes: diskFloorMib * mib,
+    engineMemoryBytes: engineMemoryMib * mib,
+    retentionDays: { traces, logs, metrics, rollups: rollupDays, own },
+    now: Date.now,
+  };
+}
+
+/** Opens the store a configuration names, for a command. Throws a user's error while a service has it, or if there is none. */
+export async function openConfiguredStore(
+  sources: { readonly file: string | undefined; readonly sets: readonly string[] },
+  telemetry: AppTelemetry,
+): Promise<Store> {
+  const loaded = loadConfig(sources);
+  if (!loaded.ok) throw userError(`the configuration has mistakes:\n${formatMistakes(loaded.mistakes)}`);
+  const options = storeOptions(loaded.config, resolve(loaded.config.dataDirectory));
+  if (options.url === undefined && !existsSync(join(options.directory, "data")))
+    throw userError(
+      `there is no store in ${options.directory}; name the service's --config, or start the service once`,
+    );
+  try {
+    return await openStore(options, telemetry);
+  } catch (error) {
+    if ((error as { readonly kind?: unknown }).kind !== "directory-in-use") throw error;
+    throw userError(`a running Homeostat holds ${options.directory}; stop it first, then run this again`);
+  }
+}
