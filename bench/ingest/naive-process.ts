@@ -73,6 +73,8 @@ async function answer(request: IncomingMessage): Promise<number> {
   await turn;
   return 200;
 }
+// Longer than the pauses between rounds, so that it is the client who closes.
+server.keepAliveTimeout = 600_000;
 server.listen(0, "127.0.0.1", () => {
   process.stdout.write(`http://127.0.0.1:${(server.address() as AddressInfo).port}\n`);
 });

@@ -22,7 +22,7 @@ export interface KillOutcome extends Verdict {
   readonly slowestStartMs: number;
 }
 
-const lanes = 6;
+const lanes = 10;
 /** Requests acknowledged between two kills at least, and how long the load then goes on, ms. */
 const load = { requests: 15, ms: 900 };
 const startMs = 2500;

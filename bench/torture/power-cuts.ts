@@ -19,7 +19,7 @@ export interface PowerCutOutcome extends Verdict {
   readonly cuts: number;
 }
 
-const lanes = 6;
+const lanes = 10;
 const load = { requests: 30, ms: 2500 };
 const diskSize = "8G";
 

@@ -34,7 +34,7 @@ const retryMs = 40;
 /** Pause of a lane between two requests: the load is to be steady, not the machine's utmost. */
 const paceMs = 4;
 /** Share of acknowledged requests that are sent once more, at once or up to so many acknowledgements later. */
-const again = { share: 0.05, after: 300 };
+const again = { share: 0.1, after: 60 };
 
 /** `draw` gives numbers in [0, 1), `now` is Unix ms. An answer that is neither 200 nor 503 ends the run with an error. */
 export function createSenders(draw: () => number, now: () => number): Senders {

@@ -117,7 +117,7 @@ function freshPoints(
   const select = (which: string): string =>
     `SELECT ${columns} FROM ${database.table(table)} WHERE ${within(span)} AND ${which} AND ${condition} ${group}`;
   const later = select(`_batch > ${span.through} AND _batch <= ${span.throughBatch}`);
-  return later;
+  if (span.to <= span.upTo) return later;
   const newer = `TimeUnix >= ${instant(span.upTo)} AND _batch <= ${span.through}`;
   return `${later} UNION ALL ${select(newer)}`;
 }
