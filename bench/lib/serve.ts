@@ -36,6 +36,11 @@ export interface Serve {
 }
 
 const keptLines = 40;
+/** None outlives the bench, however it ends. */
+const alive = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of alive) child.kill("SIGKILL");
+});
 
 /** Starts `homeostat serve` over a directory; any timestamp is taken. */
 export function startServe(options: ServeOptions): Serve {
@@ -54,6 +59,7 @@ export function startServe(options: ServeOptions): Serve {
     [...(options.nodeArguments ?? []), program, "serve", ...sets.flatMap((set) => ["--set", set])],
     { cwd: tmpdir(), env: { PATH: process.env["PATH"], ...options.env }, stdio: ["ignore", "pipe", "pipe"] },
   );
+  alive.add(child);
   const lines: string[] = [];
   const keep = (line: string): void => {
     lines.push(line);
@@ -62,7 +68,10 @@ export function startServe(options: ServeOptions): Serve {
   createInterface({ input: child.stderr! }).on("line", keep);
   let doors: Doors | undefined;
   const exit = new Promise<number | string>((resolve) => {
-    child.once("close", (code, signal) => resolve(code ?? signal ?? "unknown"));
+    child.once("close", (code, signal) => {
+      alive.delete(child);
+      resolve(code ?? signal ?? "unknown");
+    });
   });
   const up = new Promise<Doors>((resolve) => {
     createInterface({ input: child.stdout! }).on("line", (line) => {

@@ -71,12 +71,21 @@ export const Config = z.strictObject({
         .default("homeostat"),
       backlogLimitMib: z.int().min(1).default(2048).describe("Received, not yet stored: beyond it intake answers 503."),
       diskFloorMib: z.int().min(0).default(256).describe("Free disk below which intake answers 503."),
+      budgetMib: z
+        .strictObject({
+          traces: z.number().positive().optional(),
+          logs: z.number().positive().optional(),
+          metrics: z.number().positive().optional(),
+        })
+        .prefault({})
+        .describe("Disk each signal may take; beyond it its oldest days are dropped, never today."),
       engineMemoryMib: z.int().min(256).default(1200),
       retentionDays: z
         .strictObject({
           traces: days.default(7),
           logs: days.default(7),
           metrics: days.default(15),
+          rollups: days.default(180),
           own: days.default(400),
         })
         .prefault({}),

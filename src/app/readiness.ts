@@ -1,7 +1,7 @@
 // Whether the service does its job: what /readyz says.
-import type { Clock } from "../model/clock.ts";
 import type { Store } from "../store/store.ts";
 import type { Pipeline } from "./pipeline.ts";
+import type { Upkeep } from "./upkeep.ts";
 
 export interface Check {
   readonly name: string;
@@ -15,7 +15,7 @@ export interface Readiness {
   watch(tick: () => Promise<void>): Promise<void>;
 }
 
-export function createReadiness(parts: { store: Store; clock: Clock; pipeline: Pipeline }): Readiness {
+export function createReadiness(parts: { store: Store; upkeep: Upkeep; pipeline: Pipeline }): Readiness {
   let lastError: string | undefined;
   let ticks = 0;
 
@@ -39,10 +39,18 @@ export function createReadiness(parts: { store: Store; clock: Clock; pipeline: P
           ok: pressure.writable,
           detail: pressure.reason ?? `${pressure.backlogBytes} bytes received and not yet stored`,
         },
+        storedWhole(parts.upkeep),
         { name: "tick", ok: lastError === undefined, detail: lastError ?? `${ticks} ticks since start` },
       ];
     },
   };
+}
+
+/** A damaged part makes answers wrong, not the service unready: it is told here, and as an alarm. */
+function storedWhole(upkeep: Upkeep): Check {
+  const alarms = upkeep.alarms();
+  const says = alarms.map((alarm) => `${alarm.table}: ${alarm.says}`).join("; ");
+  return { name: "store-data", ok: true, detail: alarms.length === 0 ? "no damaged part known" : says };
 }
 
 async function storeAnswers(store: Store): Promise<Check> {

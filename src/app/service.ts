@@ -28,6 +28,7 @@ import { openState } from "./state.ts";
 import { storeOptions } from "./store-options.ts";
 import type { AppTelemetry } from "./telemetry.ts";
 import { createUndo } from "./undo.ts";
+import { startUpkeep } from "./upkeep.ts";
 
 export interface Service extends AsyncDisposable {
   readonly feed: EventFeed;
@@ -108,7 +109,9 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       modes: knowledge.modes,
       records: store.records,
     });
-    const readiness = createReadiness({ store, clock, pipeline });
+    const upkeep = startUpkeep({ store, clock, feed, telemetry }, config.observe.lateness);
+    undo.push("upkeep", () => upkeep.stop());
+    const readiness = createReadiness({ store, upkeep, pipeline });
     const show = await startShow(
       { host: config.show.host, port: config.show.port, tokens: config.show.tokens, version },
       {

@@ -1,6 +1,7 @@
 // How the configuration opens the store: for the service, and for commands that work on a stopped service's data.
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { isStoreError } from "../store/errors.ts";
 import { openStore, type Store, type StoreOptions } from "../store/store.ts";
 import { userError } from "./command.ts";
 import { formatMistakes, loadConfig } from "./config.ts";
@@ -8,14 +9,21 @@ import type { Config } from "./config-schema.ts";
 import type { AppTelemetry } from "./telemetry.ts";
 
 const mib = 1024 * 1024;
-/** Rollups are small and are what history is asked of. */
-const rollupDays = 180;
 
 /** `directory`: the resolved data directory. */
 export function storeOptions(config: Config, directory: string): StoreOptions {
-  const { url, username, password, cluster, database, backlogLimitMib, diskFloorMib, engineMemoryMib, retentionDays } =
-    config.store;
-  const { traces, logs, metrics, own } = retentionDays;
+  const {
+    url,
+    username,
+    password,
+    cluster,
+    database,
+    backlogLimitMib,
+    diskFloorMib,
+    engineMemoryMib,
+    retentionDays,
+    budgetMib,
+  } = config.store;
   return {
     ...(url === undefined ? {} : { url }),
     ...(username === undefined ? {} : { username }),
@@ -26,9 +34,15 @@ export function storeOptions(config: Config, directory: string): StoreOptions {
     backlogLimitBytes: backlogLimitMib * mib,
     diskFloorBytes: diskFloorMib * mib,
     engineMemoryBytes: engineMemoryMib * mib,
-    retentionDays: { traces, logs, metrics, rollups: rollupDays, own },
+    retentionDays,
+    budgetBytes: inBytes(budgetMib),
     now: Date.now,
   };
+}
+
+function inBytes(budget: Config["store"]["budgetMib"]): NonNullable<StoreOptions["budgetBytes"]> {
+  const set = Object.entries(budget).flatMap(([signal, size]) => (size === undefined ? [] : [[signal, size * mib]]));
+  return Object.fromEntries(set);
 }
 
 /** Opens the store a configuration names, for a command. Throws a user's error while a service has it, or if there is none. */
@@ -46,7 +60,7 @@ export async function openConfiguredStore(
   try {
     return await openStore(options, telemetry);
   } catch (error) {
-    if ((error as { readonly kind?: unknown }).kind !== "directory-in-use") throw error;
+    if (!isStoreError(error) || error.kind !== "directory-in-use") throw error;
     throw userError(`a running Homeostat holds ${options.directory}; stop it first, then run this again`);
   }
 }

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { gauges, logs, spans, sums } from "./batches.ts";
 import { type Counts, countingTelemetry, type Folder, temporaryFolder } from "./support.ts";
@@ -106,4 +107,10 @@ it("finds wrong counts and flipped bytes by reading everything, while all else g
   await store![Symbol.asyncDispose]();
   await open();
   expect(await store!.watch()).toEqual(alarms);
+
+  await store![Symbol.asyncDispose]();
+  const later = { now: () => t0 + 3 * 86_400_000, budgetBytes: { logs: 1 } };
+  store = await openStore({ directory: folder.path, diskFloorBytes: 1, ...later }, silentTelemetry);
+  expect(await store.enforceBudgets()).toHaveLength(1);
+  expect((await store.watch()).map(({ table }) => table)).toEqual(["otel_metrics_gauge"]);
 });
