@@ -30,9 +30,7 @@ export function loadKnowledge(config: Config): Knowledge {
   const mappings = parseMappings(readFolder(shipped.signals, ".yaml").map(({ name, text }) => ({ path: name, text })));
   const modes = loadFailureModes(readFolder(shipped.failureModes, ".yaml"));
   const connectors = loadConnectors(readFolder(shipped.connectors, ".yaml"));
-  mistakes.push(...modes.mistakes, ...connectors.mistakes);
-  // These name their file and line themselves.
-  mistakes.push(...mappings.mistakes.map((says) => ({ file: "signals", line: 0, column: 0, says })));
+  mistakes.push(...mappings.mistakes, ...modes.mistakes, ...connectors.mistakes);
   return { ruleFiles, mappings: mappings.mappings, modes: modes.modes, connectors: connectors.connectors, mistakes };
 }
 

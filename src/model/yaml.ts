@@ -1,6 +1,7 @@
 // YAML that people write, read safely: limits first, then every mistake with its place.
 import { isNode, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
+import { beyondLimits } from "./yaml-limits.ts";
 
 /** Something wrong in a file, said so that it can be mended. `line` and `column` start at 1; 0 = the file as a whole. */
 export interface Mistake {
@@ -20,14 +21,11 @@ export type Parsed<T> =
   | { readonly ok: true; readonly value: T; readonly document: YamlDocument }
   | { readonly ok: false; readonly mistakes: readonly Mistake[] };
 
-const bytesMax = 256 * 1024;
-const depthMax = 64;
-
 /** Parses one YAML document. Refuses what is too long or nested too deep before the parser sees it: it could abort the process. */
 export function parseYaml(file: string, text: string): Parsed<unknown> {
   const whole = (says: string): Parsed<unknown> => ({ ok: false, mistakes: [{ file, line: 0, column: 0, says }] });
-  if (text.length > bytesMax) return whole(`is longer than ${bytesMax / 1024} kB; split it into several files`);
-  if (nestsDeeperThan(text, depthMax)) return whole(`nests deeper than ${depthMax} levels; flatten it`);
+  const beyond = beyondLimits(text);
+  if (beyond !== undefined) return { ok: false, mistakes: [{ file, ...beyond }] };
   const lines = new LineCounter();
   const parsed = parseDocument(text, {
     lineCounter: lines,
@@ -88,22 +86,4 @@ export function formatMistake(mistake: Mistake): string {
   return mistake.line === 0
     ? `${mistake.file}: ${mistake.says}`
     : `${mistake.file}:${mistake.line}:${mistake.column}: ${mistake.says}`;
-}
-
-/** Counts open flow brackets and indentation steps: an upper bound of the depth a YAML parser would recurse to. */
-function nestsDeeperThan(text: string, limit: number): boolean {
-  let flow = 0;
-  for (const line of text.split("\n")) {
-    const indent = line.length - line.trimStart().length;
-    // Block collections can open several levels on one line ("- - - x"), each taking two columns at least.
-    const dashes = /^(?:-\s+)*/.exec(line.trimStart())![0].length;
-    if (line.trim() !== "" && (indent + dashes) / 1 > limit * 8) return true;
-    if ((line.match(/(?:^|\s)[-?:](?=\s)/g)?.length ?? 0) > limit) return true;
-    for (const char of line) {
-      if (char === "[" || char === "{") flow++;
-      else if ((char === "]" || char === "}") && flow > 0) flow--;
-      if (flow > limit) return true;
-    }
-  }
-  return false;
 }

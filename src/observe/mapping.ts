@@ -1,12 +1,11 @@
 // Mapping files: how the raw metrics of an engine become canonical signals. Checked in full before anything uses them.
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import type { Labels } from "../model/labels.ts";
 import type { SignalId } from "../model/signal.ts";
 import { signals } from "../model/signal.ts";
-import { refuseYaml } from "./yaml-guard.ts";
+import { type Mistake, parseYamlAs } from "../model/yaml.ts";
 
 /**
  * What is read from a raw series. `last`: value of a gauge. `rate`: increase of a counter a second. `p95` and `mean`: of
@@ -45,10 +44,10 @@ export interface MappingFile {
   readonly text: string;
 }
 
-/** All mistakes of all files, each `path:line: what is wrong`; mappings of the files without one. */
+/** All mistakes of all files; mappings of the files without one. */
 export interface MappingSet {
   readonly mappings: readonly SignalMapping[];
-  readonly mistakes: readonly string[];
+  readonly mistakes: readonly Mistake[];
 }
 
 const signalIds = signals.map((signal) => signal.id) as [SignalId, ...SignalId[]];
@@ -83,64 +82,25 @@ export async function loadMappings(directory: string): Promise<MappingSet> {
 /** Parses mapping files. A file with a mistake gives none of its mappings and spoils no other file. */
 export function parseMappings(files: readonly MappingFile[]): MappingSet {
   const mappings: SignalMapping[] = [];
-  const mistakes: string[] = [];
+  const mistakes: Mistake[] = [];
   const engines = new Map<string, string>();
   for (const file of files) {
-    const parsed = parseOne(file);
-    if ("mistakes" in parsed) {
+    const parsed = parseYamlAs(file.path, file.text, fileSchema);
+    if (!parsed.ok) {
       mistakes.push(...parsed.mistakes);
       continue;
     }
-    const earlier = engines.get(parsed.engine);
+    const { engine } = parsed.value;
+    const earlier = engines.get(engine);
     if (earlier !== undefined) {
-      mistakes.push(`${file.path}:1: engine "${parsed.engine}" is mapped in ${earlier} already; merge the two files`);
+      const says = `engine "${engine}" is mapped in ${earlier} already; merge the two files`;
+      mistakes.push({ file: file.path, ...parsed.document.place(["engine"]), says });
       continue;
     }
-    engines.set(parsed.engine, file.path);
-    mappings.push(parsed);
+    engines.set(engine, file.path);
+    mappings.push(toMapping(parsed.value));
   }
   return { mappings, mistakes };
-}
-
-function parseOne(file: MappingFile): SignalMapping | { mistakes: readonly string[] } {
-  const refused = refuseYaml(file.text);
-  if (refused !== undefined) return { mistakes: [`${file.path}: ${refused}`] };
-  const lines = new LineCounter();
-  const document = parseDocument(file.text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-  if (document.errors.length > 0) {
-    return {
-      mistakes: document.errors.map((error) => `${file.path}:${lines.linePos(error.pos[0]).line}: ${error.message}`),
-    };
-  }
-  let data: unknown;
-  try {
-    data = document.toJS({ maxAliasCount: 100 });
-  } catch (error) {
-    // Aliases without anchor, or too many of them.
-    return { mistakes: [`${file.path}: ${error instanceof Error ? error.message : String(error)}`] };
-  }
-  const result = fileSchema.safeParse(data);
-  if (!result.success) {
-    return {
-      mistakes: result.error.issues.map((issue) => {
-        const where = issue.path.length > 0 ? `${issue.path.join(".")}: ` : "";
-        const unknownKey = "keys" in issue && Array.isArray(issue.keys) ? issue.keys.slice(0, 1) : [];
-        return `${file.path}:${lineOf([...issue.path, ...unknownKey])}: ${where}${issue.message}`;
-      }),
-    };
-  }
-  return toMapping(result.data);
-
-  function lineOf(path: readonly PropertyKey[]): number {
-    // A missing key has no node: the line of the nearest thing around it is the one to look at.
-    for (let length = path.length; length > 0; length--) {
-      const node: unknown = document.getIn(path.slice(0, length), true);
-      if (typeof node === "object" && node !== null && "range" in node && Array.isArray(node.range)) {
-        return lines.linePos(Number(node.range[0])).line;
-      }
-    }
-    return 1;
-  }
 }
 
 function toMapping(data: z.infer<typeof fileSchema>): SignalMapping {

@@ -1,8 +1,12 @@
 // Arrays, maps and bytes in attribute values and log bodies, as JSON text.
-import { appendAscii, appendByte, appendCopy, type Bytes, ensure } from "../model/columns/bytes.ts";
+import { appendAscii, appendByte, appendCopy, type Bytes, ensure, sourceOf, textSource } from "../model/columns/bytes.ts";
 import { isUtf8, repaired } from "../model/columns/text.ts";
 import { limits } from "./limits.ts";
 import { int64Text } from "./numbers.ts";
+import { type InsideValue, masked } from "./privacy/mask-value.ts";
+import { DROP, HASH, KEEP, MASK } from "./privacy/redactor.ts";
+import { cardDigits } from "./privacy/spans.ts";
+import { redact } from "./tally.ts";
 import { readBool, readEnd, readTag, readVarint64, skip, takeFixed64, type Wire } from "./wire.ts";
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -19,9 +23,9 @@ const shortEscapes: Readonly<Record<number, string>> = {
 /**
  * Writes the AnyValue from `wire.pos` to `end` as JSON: members of maps in the order of the wire, integers with all
  * their digits, bytes as base64, NaN and infinities as strings. What lies deeper than the limit becomes null;
- * returns whether that happened.
+ * returns whether that happened. Members whose key the policy drops become null, as do those it would hash.
  */
-export function writeValueAsJson(out: Bytes, wire: Wire, end: number, depth: number): boolean {
+export function writeValueAsJson(out: Bytes, wire: Wire, end: number, depth: number, inside?: InsideValue): boolean {
   let cut = false;
   const mark = out.length;
   appendAscii(out, "null");
@@ -32,7 +36,7 @@ export function writeValueAsJson(out: Bytes, wire: Wire, end: number, depth: num
       case 0x0a: {
         const fieldEnd = readEnd(wire, end);
         out.length = mark;
-        writeJsonString(out, wire, wire.pos, fieldEnd);
+        writeJsonString(out, wire, wire.pos, fieldEnd, inside);
         wire.pos = fieldEnd;
         break;
       }
@@ -43,7 +47,7 @@ export function writeValueAsJson(out: Bytes, wire: Wire, end: number, depth: num
       case 0x18:
         readVarint64(wire, end);
         out.length = mark;
-        appendAscii(out, int64Text(wire.low, wire.high));
+        writeInteger(out, int64Text(wire.low, wire.high), inside);
         break;
       case 0x21: {
         const value = wire.view.getFloat64(takeFixed64(wire, end), true);
@@ -55,7 +59,7 @@ export function writeValueAsJson(out: Bytes, wire: Wire, end: number, depth: num
       case 0x32: {
         const fieldEnd = readEnd(wire, end);
         out.length = mark;
-        if (depth < limits.valueDepth) cut = writeList(out, wire, fieldEnd, depth, tag === 0x32) || cut;
+        if (depth < limits.valueDepth) cut = writeList(out, wire, fieldEnd, depth, tag === 0x32, inside) || cut;
         else {
           appendAscii(out, "null");
           cut = true;
@@ -67,7 +71,7 @@ export function writeValueAsJson(out: Bytes, wire: Wire, end: number, depth: num
         const fieldEnd = readEnd(wire, end);
         out.length = mark;
         appendAscii(out, '"');
-        base64(out, wire.source, wire.pos, fieldEnd);
+        maskedBase64(out, wire.source, wire.pos, fieldEnd, inside);
         appendAscii(out, '"');
         wire.pos = fieldEnd;
         break;
@@ -94,7 +98,14 @@ export function base64(out: Bytes, source: Bytes, start: number, end: number): v
 }
 
 /** ArrayValue and KeyValueList alike hold their elements in field 1. */
-function writeList(out: Bytes, wire: Wire, end: number, depth: number, isMap: boolean): boolean {
+function writeList(
+  out: Bytes,
+  wire: Wire,
+  end: number,
+  depth: number,
+  isMap: boolean,
+  inside: InsideValue | undefined,
+): boolean {
   let cut = false;
   let first = true;
   appendAscii(out, isMap ? "{" : "[");
@@ -107,13 +118,22 @@ function writeList(out: Bytes, wire: Wire, end: number, depth: number, isMap: bo
     const fieldEnd = readEnd(wire, end);
     if (!first) appendAscii(out, ",");
     first = false;
-    cut = (isMap ? writeMember(out, wire, fieldEnd, depth) : writeValueAsJson(out, wire, fieldEnd, depth + 1)) || cut;
+    cut =
+      (isMap
+        ? writeMember(out, wire, fieldEnd, depth, inside)
+        : writeValueAsJson(out, wire, fieldEnd, depth + 1, inside)) || cut;
   }
   appendAscii(out, isMap ? "}" : "]");
   return cut;
 }
 
-function writeMember(out: Bytes, wire: Wire, end: number, depth: number): boolean {
+function writeMember(
+  out: Bytes,
+  wire: Wire,
+  end: number,
+  depth: number,
+  inside: InsideValue | undefined,
+): boolean {
   let keyStart = wire.pos;
   let keyEnd = keyStart;
   let valueStart = keyStart;
@@ -130,17 +150,56 @@ function writeMember(out: Bytes, wire: Wire, end: number, depth: number): boolea
       wire.pos = valueEnd;
     } else skip(wire, tag, end);
   }
-  writeJsonString(out, wire, keyStart, keyEnd);
+  writeJsonString(out, wire, keyStart, keyEnd, inside);
   appendAscii(out, ":");
   wire.pos = valueStart;
-  const cut = writeValueAsJson(out, wire, valueEnd, depth + 1);
+  const action = inside?.redactor.actionInside(wire.source, keyStart, keyEnd) ?? KEEP;
+  if (inside !== undefined && (action === DROP || action === HASH)) {
+    redact(inside.tally, "dropped");
+    appendAscii(out, "null");
+    wire.pos = end;
+    return false;
+  }
+  const within = inside !== undefined && action === MASK ? { ...inside, masks: true } : inside;
+  const cut = writeValueAsJson(out, wire, valueEnd, depth + 1, within);
   wire.pos = end;
   return cut;
 }
 
-function writeJsonString(out: Bytes, wire: Wire, start: number, end: number): void {
-  const valid = isUtf8(wire.data, start, end);
-  const source = valid ? wire.source : repaired(wire.data.subarray(start, end));
+/** A whole number that has a card's check digit is taken for a card; other numbers say nothing on their own. */
+function writeInteger(out: Bytes, text: string, inside: InsideValue | undefined): void {
+  if (inside?.masks === true && text.length >= 12 && text[0] !== "-") {
+    const digits = textSource(text);
+    if (cardDigits(digits.data, 0, digits.length) !== 0) {
+      redact(inside.tally, "masked");
+      appendAscii(out, '"[card]"');
+      return;
+    }
+  }
+  appendAscii(out, text);
+}
+
+function maskedBase64(out: Bytes, source: Bytes, start: number, end: number, inside: InsideValue | undefined): void {
+  const bytes = inside?.masks === true ? masked(source, start, end, inside.tally) : undefined;
+  if (bytes === undefined) base64(out, source, start, end);
+  else base64(out, sourceOf(bytes), 0, bytes.length);
+}
+
+function writeJsonString(
+  out: Bytes,
+  wire: Wire,
+  start: number,
+  end: number,
+  inside: InsideValue | undefined,
+): void {
+  const bytes = inside?.masks === true ? masked(wire.source, start, end, inside.tally) : undefined;
+  if (bytes === undefined) writeText(out, wire.source, start, end);
+  else writeText(out, sourceOf(bytes), 0, bytes.length);
+}
+
+function writeText(out: Bytes, text: Bytes, start: number, end: number): void {
+  const valid = isUtf8(text.data, start, end);
+  const source = valid ? text : repaired(text.data.subarray(start, end));
   const last = valid ? end : source.data.length;
   appendAscii(out, '"');
   let from = valid ? start : 0;

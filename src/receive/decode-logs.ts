@@ -2,10 +2,21 @@
 import { appendByte, appendWord, ensure } from "../model/columns/bytes.ts";
 import { appendLow } from "../model/columns/dictionary.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
-import { appendText } from "../model/columns/text.ts";
-import { appendAttributes, appendValue, countText, endMapRow } from "./attributes.ts";
+import { appendEmpty, appendText } from "../model/columns/text.ts";
+import {
+  appendAttributes,
+  appendLength,
+  appendValue,
+  countText,
+  endMapRow,
+  findText,
+  textOf,
+  valueLength,
+} from "./attributes.ts";
 import { appendId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
+import { isContentEvent } from "./privacy/policy.ts";
+import { bodyLengthKey, DROP, KEEP, MASK, type Redactor } from "./privacy/redactor.ts";
 import { appendRepeated, createRepeat, noteRange, type Request, range, timeFits, walk } from "./request.ts";
 import { createSpans, noteSpan } from "./spans.ts";
 import { reject } from "./tally.ts";
@@ -17,7 +28,7 @@ export interface LogDecoder {
   decode(request: Request): void;
 }
 
-export function createLogDecoder(): LogDecoder {
+export function createLogDecoder(redactor: Redactor): LogDecoder {
   const table = createTable("otel_logs");
   const timestamp = table.plain("Timestamp");
   const traceId = table.plain("TraceId");
@@ -28,12 +39,12 @@ export function createLogDecoder(): LogDecoder {
   const serviceName = table.low("ServiceName");
   const body = table.plain("Body");
   const resourceSchemaUrl = table.low("ResourceSchemaUrl");
-  const resourceAttributes = table.map("ResourceAttributes");
+  const resourceAttributes = redactor.column(table.map("ResourceAttributes"));
   const scopeSchemaUrl = table.low("ScopeSchemaUrl");
   const scopeName = table.plain("ScopeName");
   const scopeVersion = table.low("ScopeVersion");
-  const scopeAttributes = table.map("ScopeAttributes");
-  const logAttributes = table.map("LogAttributes");
+  const scopeAttributes = redactor.column(table.map("ScopeAttributes"));
+  const logAttributes = redactor.column(table.map("LogAttributes"));
   const eventName = table.plain("EventName");
   const resourceRepeat = createRepeat();
   const scopeRepeat = createRepeat();
@@ -65,7 +76,14 @@ export function createLogDecoder(): LogDecoder {
     ensure(severityNumber, 1);
     appendByte(severityNumber, record.severity > 0 && record.severity < 256 ? record.severity : 0);
     appendLow(serviceName, origin.service, origin.serviceText.start, origin.serviceText.end, 0, limits.nameBytes);
-    appendValue(body, wire, record.body.start, record.body.end, limits.bodyBytes, tally);
+    const isContent = namesContent(wire);
+    const bodyAction = isContent && redactor.content !== KEEP ? redactor.content : redactor.logBodies;
+    const dropsBody = (bodyAction === DROP || redactor.logBodies === DROP) && record.body.end > record.body.start;
+    if (dropsBody) appendEmpty(body);
+    else {
+      const { start, end } = record.body;
+      appendValue(body, wire, start, end, limits.bodyBytes, tally, redactor, bodyAction === MASK);
+    }
     const { resourceSchema, scopeSchema } = origin;
     countText(
       appendLow(resourceSchemaUrl, source, resourceSchema.start, resourceSchema.end, 0, limits.nameBytes),
@@ -79,11 +97,22 @@ export function createLogDecoder(): LogDecoder {
       tally,
     );
     appendRepeated(scopeAttributes, scopeRepeat, origin.scopeSerial, origin.scope, request);
-    appendAttributes(logAttributes, wire, record.attributes, tally);
+    appendAttributes(logAttributes, wire, record.attributes, tally, isContent);
+    if (dropsBody) {
+      const length = valueLength(wire, record.body.start, record.body.end);
+      appendLength(logAttributes, bodyLengthKey, length, limits.attributes, tally);
+    }
     endMapRow(logAttributes);
     countText(appendText(eventName, source, record.eventName.start, record.eventName.end, limits.nameBytes), tally);
     table.rows++;
     request.accepted++;
+  }
+
+  /** Whether the record is an event that carries a prompt or a completion, by either way to name an event. */
+  function namesContent(wire: Wire): boolean {
+    const { start, end } = record.eventName;
+    if (start < end) return isContentEvent(wire.data, start, end);
+    return isContentEventValue(wire, record.attributes);
   }
 
   /** When it happened, else when it was seen, else when it arrived here: the first that is not zero. */

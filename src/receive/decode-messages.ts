@@ -1,6 +1,6 @@
 // What the intake and its decoding thread say to each other. Order is kept both ways, and the intake relies on it.
 import type { DecodeAnswer, Encoding, Sealed, Signal } from "./decoder.ts";
-import type { ItemLimits } from "./limits.ts";
+import type { DecodeOptions } from "./limits.ts";
 
 export type ToDecoder =
   | {
@@ -20,5 +20,5 @@ export type FromDecoder =
   | { readonly type: "sealed"; readonly sealed: Sealed };
 
 export interface DecoderData {
-  readonly limits: ItemLimits;
+  readonly limits: DecodeOptions;
 }

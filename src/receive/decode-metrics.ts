@@ -15,7 +15,9 @@ import {
   type MetricRows,
 } from "./metric-rows.ts";
 import { createPoint, type PointFields, readPoint } from "./points.ts";
+import type { Redactor } from "./privacy/redactor.ts";
 import { forEachField, noteRange, type Request, range, spendParts, timeFits, walk } from "./request.ts";
+import type { SeriesGuard } from "./series-guard.ts";
 import { mixWord } from "./series-hash.ts";
 import type { SeriesMemory } from "./series-memory.ts";
 import type { Spans } from "./spans.ts";
@@ -39,16 +41,20 @@ const dataTags = [0x2a, 0x3a, 0x4a, 0x52, 0x5a];
 const HISTOGRAM = 2;
 let serials = 0;
 
-export function createMetricDecoder(memory: SeriesMemory): MetricDecoder {
-  const series = createSeriesRows();
+export function createMetricDecoder(
+  memory: SeriesMemory,
+  redactor: Redactor,
+  seriesGuard: SeriesGuard,
+): MetricDecoder {
+  const series = createSeriesRows(redactor);
   const point = createPoint();
   const rowsOf = (name: Parameters<typeof createTable>[0]): MetricRows =>
-    createMetricRows(createTable(name), series, memory);
+    createMetricRows(createTable(name), series, memory, redactor);
   const writers: readonly PointWriter[] = [
-    numberWriter(rowsOf("otel_metrics_gauge"), point, false),
-    numberWriter(rowsOf("otel_metrics_sum"), point, true),
-    histogramWriter(rowsOf("otel_metrics_histogram"), point),
-    exponentialWriter(rowsOf("otel_metrics_exponential_histogram"), point),
+    numberWriter(rowsOf("otel_metrics_gauge"), point, redactor, false),
+    numberWriter(rowsOf("otel_metrics_sum"), point, redactor, true),
+    histogramWriter(rowsOf("otel_metrics_histogram"), point, redactor),
+    exponentialWriter(rowsOf("otel_metrics_exponential_histogram"), point, redactor),
     summaryWriter(rowsOf("otel_metrics_summary"), point),
   ];
   const metric: Metric = {
@@ -115,7 +121,7 @@ export function createMetricDecoder(memory: SeriesMemory): MetricDecoder {
       return;
     }
     if (!timeFits(request, low, high)) return;
-    writers[metric.type]!.write(request, metric);
+    if (seriesGuard.admits(request, metric, point.attributes)) writers[metric.type]!.write(request, metric);
   }
 
   return {
@@ -142,12 +148,12 @@ export function createMetricDecoder(memory: SeriesMemory): MetricDecoder {
   };
 }
 
-function numberWriter(rows: MetricRows, point: PointFields, isSum: boolean): PointWriter {
+function numberWriter(rows: MetricRows, point: PointFields, redactor: Redactor, isSum: boolean): PointWriter {
   const { table } = rows;
   const [value, flags] = [table.plain("Value"), table.plain("Flags")];
   const temporality = isSum ? table.plain("AggregationTemporality") : undefined;
   const monotonic = isSum ? table.plain("IsMonotonic") : undefined;
-  const appendExemplars = exemplarWriter(table);
+  const appendExemplars = exemplarWriter(table, redactor);
   return {
     rows,
     write(request, metric) {
@@ -167,10 +173,10 @@ function numberWriter(rows: MetricRows, point: PointFields, isSum: boolean): Poi
 }
 
 /** Count, Sum, Min, Max, Flags and temporality, which both kinds of histogram have. */
-function distributionColumns(table: Table, point: PointFields): (request: Request, metric: Metric) => void {
+function distributionColumns(table: Table, point: PointFields, redactor: Redactor): (request: Request, metric: Metric) => void {
   const [count, sum, min, max] = [table.plain("Count"), table.plain("Sum"), table.plain("Min"), table.plain("Max")];
   const [flags, temporality] = [table.plain("Flags"), table.plain("AggregationTemporality")];
-  const appendExemplars = exemplarWriter(table);
+  const appendExemplars = exemplarWriter(table, redactor);
   return (request, metric) => {
     const { wire } = request;
     appendWordAt(count, wire, point.count);
@@ -183,9 +189,9 @@ function distributionColumns(table: Table, point: PointFields): (request: Reques
   };
 }
 
-function histogramWriter(rows: MetricRows, point: PointFields): PointWriter {
+function histogramWriter(rows: MetricRows, point: PointFields, redactor: Redactor): PointWriter {
   const { table } = rows;
-  const appendDistribution = distributionColumns(table, point);
+  const appendDistribution = distributionColumns(table, point, redactor);
   const [countOffsets, counts] = [table.offsets("BucketCounts"), table.plain("BucketCounts")];
   const [boundOffsets, bounds] = [table.offsets("ExplicitBounds"), table.plain("ExplicitBounds")];
   return {
@@ -205,9 +211,9 @@ function histogramWriter(rows: MetricRows, point: PointFields): PointWriter {
   };
 }
 
-function exponentialWriter(rows: MetricRows, point: PointFields): PointWriter {
+function exponentialWriter(rows: MetricRows, point: PointFields, redactor: Redactor): PointWriter {
   const { table } = rows;
-  const appendDistribution = distributionColumns(table, point);
+  const appendDistribution = distributionColumns(table, point, redactor);
   const [scale, zeroCount] = [table.plain("Scale"), table.plain("ZeroCount")];
   const sides = (["Positive", "Negative"] as const).map((side) => ({
     offset: table.plain(`${side}Offset`),

@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { entryUrl } from "../model/entry.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { FromDecoder, ToDecoder } from "./decode-messages.ts";
-import type { ItemLimits } from "./limits.ts";
+import type { DecodeOptions } from "./limits.ts";
 
 export interface DecodeThread extends AsyncDisposable {
   /** False while there is no thread to say it to. Bodies are handed over: the sender's view is empty afterwards. */
@@ -25,7 +25,7 @@ const RESTART_MS_MAX = 5000;
 /** Young objects of a decoder are few and small; the columns lie outside the heap. */
 const resourceLimits = { maxOldGenerationSizeMb: 512 };
 
-export function startDecodeThread(limits: ItemLimits, events: DecodeThreadEvents, telemetry: Telemetry): DecodeThread {
+export function startDecodeThread(limits: DecodeOptions, events: DecodeThreadEvents, telemetry: Telemetry): DecodeThread {
   let worker: Worker | undefined;
   let closing = false;
   let delayMs = RESTART_MS;

@@ -7,6 +7,7 @@ import { spanKinds, statusCodes } from "../model/otel-schema.ts";
 import { appendAttributes, countText, endMapRow } from "./attributes.ts";
 import { appendCheckedId, appendId, isId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
+import type { Redactor } from "./privacy/redactor.ts";
 import { appendRepeated, createRepeat, noteRange, type Request, range, timeFits, walk } from "./request.ts";
 import { createSpan, readSpan } from "./span-fields.ts";
 import { eventWriter, linkWriter } from "./span-parts.ts";
@@ -23,7 +24,7 @@ const none = textSource("");
 const kinds = spanKinds.map(textSource);
 const codes = statusCodes.map(textSource);
 
-export function createTraceDecoder(): TraceDecoder {
+export function createTraceDecoder(redactor: Redactor): TraceDecoder {
   const table = createTable("otel_traces");
   const timestamp = table.plain("Timestamp");
   const traceId = table.plain("TraceId");
@@ -33,15 +34,15 @@ export function createTraceDecoder(): TraceDecoder {
   const spanName = table.low("SpanName");
   const spanKind = table.low("SpanKind");
   const serviceName = table.low("ServiceName");
-  const resourceAttributes = table.map("ResourceAttributes");
+  const resourceAttributes = redactor.column(table.map("ResourceAttributes"));
   const scopeName = table.plain("ScopeName");
   const scopeVersion = table.plain("ScopeVersion");
-  const spanAttributes = table.map("SpanAttributes");
+  const spanAttributes = redactor.column(table.map("SpanAttributes"));
   const duration = table.plain("Duration");
   const statusCode = table.low("StatusCode");
   const statusMessage = table.plain("StatusMessage");
-  const appendEvents = eventWriter(table);
-  const appendLinks = linkWriter(table);
+  const appendEvents = eventWriter(table, redactor);
+  const appendLinks = linkWriter(table, redactor);
   const repeat = createRepeat();
   const span = createSpan();
   const message = range();

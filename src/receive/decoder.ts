@@ -5,8 +5,10 @@ import { createLogDecoder } from "./decode-logs.ts";
 import { createMetricDecoder } from "./decode-metrics.ts";
 import { createTraceDecoder } from "./decode-traces.ts";
 import { jsonToWire } from "./json-to-wire.ts";
-import { type ItemLimits, limits } from "./limits.ts";
+import { type DecodeOptions, limits } from "./limits.ts";
+import { createRedactor } from "./privacy/redactor.ts";
 import { createRequest, forEachField, type Request } from "./request.ts";
+import { createSeriesGuard } from "./series-guard.ts";
 import { createSeriesMemory } from "./series-memory.ts";
 import { rejectedItems, sayTally, type Tally } from "./tally.ts";
 import { isRefusal, tooLarge, type Wire, wireOf } from "./wire.ts";
@@ -46,12 +48,14 @@ interface SignalDecoder {
   decode(request: Request): void;
 }
 
-export function createDecoder(itemLimits: ItemLimits): Decoder {
+export function createDecoder(options: DecodeOptions): Decoder {
   const memory = createSeriesMemory();
+  const redactor = createRedactor(options.privacy ?? {});
+  const seriesGuard = createSeriesGuard(options.seriesPerMetric ?? limits.seriesPerMetric);
   const decoders: Readonly<Record<Signal, SignalDecoder>> = {
-    traces: createTraceDecoder(),
-    metrics: createMetricDecoder(memory),
-    logs: createLogDecoder(),
+    traces: createTraceDecoder(redactor),
+    metrics: createMetricDecoder(memory, redactor, seriesGuard),
+    logs: createLogDecoder(redactor),
   };
   const days: Readonly<Record<Signal, Set<number>>> = { traces: new Set(), metrics: new Set(), logs: new Set() };
   let closed: ColumnBatch[] = [];
@@ -75,7 +79,7 @@ export function createDecoder(itemLimits: ItemLimits): Decoder {
   }
 
   function attempt(signal: Signal, wire: Wire, nowMs: number): Request {
-    const request = createRequest(wire, itemLimits, nowMs);
+    const request = createRequest(wire, options, nowMs);
     decoders[signal].decode(request);
     return request;
   }

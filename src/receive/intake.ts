@@ -4,7 +4,7 @@ import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { FromDecoder } from "./decode-messages.ts";
 import { startDecodeThread } from "./decode-thread.ts";
 import type { DecodeAnswer, Encoding, Sealed, Signal } from "./decoder.ts";
-import { type ItemLimits, limits } from "./limits.ts";
+import { type DecodeOptions, limits } from "./limits.ts";
 
 export type IntakeAnswer =
   /** Durable. `says` is what was rejected or mended, empty if nothing. */
@@ -42,7 +42,7 @@ interface Pending {
 const taken: IntakeAnswer = { kind: "accepted", rejected: 0, says: "" };
 
 export function openIntake(
-  options: ItemLimits,
+  options: DecodeOptions,
   deps: { journal: Journal; telemetry: Telemetry; now: () => number },
 ): Intake {
   const { journal, telemetry, now } = deps;
@@ -150,6 +150,8 @@ export function openIntake(
       telemetry.count("homeostat.receive.dropped", items, { signal, reason });
     for (const [reason, times] of answer.tally.repaired)
       telemetry.count("homeostat.receive.repaired", times, { signal, reason });
+    for (const [kind, texts] of answer.tally.redacted)
+      telemetry.count("homeostat.receive.redacted", texts, { signal, kind });
   }
 
   function drop(signal: Signal, reason: string): void {

@@ -1,8 +1,17 @@
 // How much of everything a request may bring.
+import type { PrivacyPolicy } from "./privacy/policy.ts";
 
 export interface ItemLimits {
   /** Event times outside are rejected item by item; null takes any time. */
   readonly window: { readonly pastMs: number; readonly futureMs: number } | null;
+}
+
+/** What decoding is told when it starts; plain data, for the decoding thread. */
+export interface DecodeOptions extends ItemLimits {
+  /** Distinct series of one metric taken in a day, default {@link limits.seriesPerMetric}. */
+  readonly seriesPerMetric?: number;
+  /** Without one, content is dropped and log bodies are masked. */
+  readonly privacy?: PrivacyPolicy;
 }
 
 export const limits = {
@@ -31,6 +40,11 @@ export const limits = {
   batchBytes: 32 * 1024 * 1024,
   /** Series remembered as already described, in each of two generations. */
   rememberedSeries: 131_072,
+  /** Distinct series of one metric in a day; points of further ones are rejected. */
+  seriesPerMetric: 10_000,
+  /** Series and metrics counted for that, over all metrics and days; the metric begun first is forgotten first. */
+  countedSeries: 1_000_000,
+  countedMetrics: 20_000,
   /** Bodies being read, decoded or waiting for the journal. */
   inFlightBytes: 64 * 1024 * 1024,
   inFlightRequests: 2000,

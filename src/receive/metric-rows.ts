@@ -17,6 +17,7 @@ import { appendAttributes, countText, endMapRow } from "./attributes.ts";
 import { appendId, appendWordAt, integerAt, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
 import { unixMs } from "./numbers.ts";
+import type { Redactor } from "./privacy/redactor.ts";
 import { appendRepeated, createRepeat, noteRange, type Range, type Request, range, spendParts } from "./request.ts";
 import { createHash64, finishHash, type Hash, mixBytes, mixEntries, mixWord, startHash } from "./series-hash.ts";
 import type { SeriesMemory } from "./series-memory.ts";
@@ -51,19 +52,24 @@ export interface MetricRows {
 const typeTexts = metricTypes.map(textSource);
 const temporalityTexts = temporalities.map(textSource);
 
-export function createMetricRows(table: Table, series: SeriesRows, memory: SeriesMemory): MetricRows {
-  const resourceAttributes = table.map("ResourceAttributes");
+export function createMetricRows(
+  table: Table,
+  series: SeriesRows,
+  memory: SeriesMemory,
+  redactor: Redactor,
+): MetricRows {
+  const resourceAttributes = redactor.column(table.map("ResourceAttributes"));
   const resourceSchemaUrl = table.plain("ResourceSchemaUrl");
   const scopeName = table.plain("ScopeName");
   const scopeVersion = table.plain("ScopeVersion");
-  const scopeAttributes = table.map("ScopeAttributes");
+  const scopeAttributes = redactor.column(table.map("ScopeAttributes"));
   const scopeDropped = table.plain("ScopeDroppedAttrCount");
   const scopeSchemaUrl = table.plain("ScopeSchemaUrl");
   const serviceName = table.low("ServiceName");
   const metricName = table.low("MetricName");
   const description = table.plain("MetricDescription");
   const unit = table.plain("MetricUnit");
-  const map = table.map("Attributes");
+  const map = redactor.column(table.map("Attributes"));
   const startTime = table.plain("StartTimeUnix");
   const timeUnix = table.plain("TimeUnix");
   const seriesHash = table.plain("SeriesHash");
@@ -153,7 +159,7 @@ export interface SeriesRows {
 }
 
 /** Rows of otel_metrics_series. */
-export function createSeriesRows(): SeriesRows {
+export function createSeriesRows(redactor: Redactor): SeriesRows {
   const table = createTable("otel_metrics_series");
   const [date, metricName, seriesHash] = [table.plain("Date"), table.low("MetricName"), table.plain("SeriesHash")];
   const [serviceName, metricType, temporality] = [
@@ -165,7 +171,7 @@ export function createSeriesRows(): SeriesRows {
   const [scopeVersion, resourceSchemaUrl] = [table.low("ScopeVersion"), table.low("ResourceSchemaUrl")];
   const [scopeSchemaUrl, maps] = [
     table.low("ScopeSchemaUrl"),
-    ["ResourceAttributes", "ScopeAttributes", "Attributes"].map(table.map),
+    ["ResourceAttributes", "ScopeAttributes", "Attributes"].map((name) => redactor.column(table.map(name))),
   ];
   const [boundsOffsets, boundsColumn] = [table.offsets("ExplicitBounds"), table.plain("ExplicitBounds")];
   const [quantileOffsets, quantileColumn] = [table.offsets("Quantiles"), table.plain("Quantiles")];
@@ -247,9 +253,9 @@ export function appendQuantiles(
   return quantiles.count;
 }
 
-export function exemplarWriter(table: Table): (request: Request, exemplars: Spans) => void {
+export function exemplarWriter(table: Table, redactor: Redactor): (request: Request, exemplars: Spans) => void {
   const offsets = table.offsets("Exemplars");
-  const maps = table.map("Exemplars.FilteredAttributes");
+  const maps = redactor.column(table.map("Exemplars.FilteredAttributes"));
   const [times, values] = [table.plain("Exemplars.TimeUnix"), table.plain("Exemplars.Value")];
   const [spanIds, traceIds] = [table.plain("Exemplars.SpanId"), table.plain("Exemplars.TraceId")];
   const [spanId, traceId, attributes] = [range(), range(), createSpans()];

@@ -6,16 +6,18 @@ import { appendText } from "../model/columns/text.ts";
 import { appendAttributes, countText, endMapRow } from "./attributes.ts";
 import { appendId, appendWordAt, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
+import { isContentEvent } from "./privacy/policy.ts";
+import type { Redactor } from "./privacy/redactor.ts";
 import { noteRange, type Request, range, spendParts } from "./request.ts";
 import { createSpans, noteSpan, type Spans } from "./spans.ts";
 import { repair } from "./tally.ts";
 import { readTag, skip, takeFixed64 } from "./wire.ts";
 
-export function eventWriter(table: Table): (request: Request, events: Spans) => void {
+export function eventWriter(table: Table, redactor: Redactor): (request: Request, events: Spans) => void {
   const offsets = table.offsets("Events");
   const times = table.plain("Events.Timestamp");
   const names = table.low("Events.Name");
-  const maps = table.map("Events.Attributes");
+  const maps = redactor.column(table.map("Events.Attributes"));
   const name = range();
   const attributes = createSpans();
   return (request, events) => {
@@ -39,7 +41,7 @@ export function eventWriter(table: Table): (request: Request, events: Spans) => 
       }
       appendWordAt(times, wire, time);
       countText(appendLow(names, wire.source, name.start, name.end, i, limits.nameBytes), tally);
-      appendAttributes(maps, wire, attributes, tally);
+      appendAttributes(maps, wire, attributes, tally, isContentEvent(wire.data, name.start, name.end));
       endMapRow(maps);
     }
     spendParts(request, events.count);
@@ -47,12 +49,12 @@ export function eventWriter(table: Table): (request: Request, events: Spans) => 
   };
 }
 
-export function linkWriter(table: Table): (request: Request, links: Spans) => void {
+export function linkWriter(table: Table, redactor: Redactor): (request: Request, links: Spans) => void {
   const offsets = table.offsets("Links");
   const traceIds = table.plain("Links.TraceId");
   const spanIds = table.plain("Links.SpanId");
   const states = table.plain("Links.TraceState");
-  const maps = table.map("Links.Attributes");
+  const maps = redactor.column(table.map("Links.Attributes"));
   const [traceId, spanId, state] = [range(), range(), range()];
   const attributes = createSpans();
   return (request, links) => {

@@ -10,7 +10,8 @@ export type RejectReason =
   | "key-length"
   | "buckets"
   | "metric-name"
-  | "metric-type";
+  | "metric-type"
+  | "series-limit";
 
 /** What was changed in an item that was stored. */
 export type RepairReason =
@@ -23,10 +24,20 @@ export type RepairReason =
   | "negative-duration"
   | "link-id";
 
+/** What the privacy policy did to a text. */
+export type RedactKind = "dropped" | "masked" | "hashed";
+
 export interface Tally {
   rejected: Map<RejectReason, number>;
   repaired: Map<RepairReason, number>;
+  /** Not told to the client: it did nothing wrong. */
+  redacted: Map<RedactKind, number>;
+  /** Which metrics and labels went over the series limit, a few of them. */
+  overLimit: Map<string, string>;
 }
+
+/** Metrics named in one answer. */
+const OVER_LIMIT_NAMED = 5;
 
 const rejectTexts: Readonly<Record<RejectReason, string>> = {
   "trace-id": "trace_id must be 16 bytes (32 hex digits in JSON) and not all zero",
@@ -38,6 +49,7 @@ const rejectTexts: Readonly<Record<RejectReason, string>> = {
   buckets: "bucket_counts must have one element more than explicit_bounds",
   "metric-name": "the metric has no name",
   "metric-type": "the metric has no data",
+  "series-limit": "too many series of one metric in a day; aggregate or drop the label at the sender",
 };
 
 const repairTexts: Readonly<Record<RepairReason, string>> = {
@@ -52,7 +64,7 @@ const repairTexts: Readonly<Record<RepairReason, string>> = {
 };
 
 export function createTally(): Tally {
-  return { rejected: new Map(), repaired: new Map() };
+  return { rejected: new Map(), repaired: new Map(), redacted: new Map(), overLimit: new Map() };
 }
 
 export function reject(tally: Tally, reason: RejectReason, items = 1): void {
@@ -61,6 +73,15 @@ export function reject(tally: Tally, reason: RejectReason, items = 1): void {
 
 export function repair(tally: Tally, reason: RepairReason, times = 1): void {
   tally.repaired.set(reason, (tally.repaired.get(reason) ?? 0) + times);
+}
+
+export function redact(tally: Tally, kind: RedactKind): void {
+  tally.redacted.set(kind, (tally.redacted.get(kind) ?? 0) + 1);
+}
+
+/** Notes a metric over its limit: `what` says by which label. */
+export function noteOverLimit(tally: Tally, metric: string, what: string): void {
+  if (tally.overLimit.size < OVER_LIMIT_NAMED) tally.overLimit.set(metric, what);
 }
 
 /** Items rejected in all. */
@@ -72,5 +93,5 @@ export function rejectedItems(tally: Tally): number {
 export function sayTally(tally: Tally): string {
   const rejected = [...tally.rejected].map(([reason, items]) => `${items} rejected: ${rejectTexts[reason]}`);
   const repaired = [...tally.repaired].map(([reason, times]) => `${times} changed: ${repairTexts[reason]}`);
-  return [...rejected, ...repaired].join("; ");
+  return [...rejected, ...tally.overLimit.values(), ...repaired].join("; ");
 }

@@ -8,7 +8,8 @@ import type { Wire } from "./wire.ts";
 /**
  * Appends attributes as long as they are as nearly all are: key first, the same key as in an earlier row at this place,
  * then a short ASCII string, a small positive integer, a boolean or a double. Returns how far it came; the one it
- * stopped at is untouched. Most of the time of decoding goes here, so it is written out flat, on local variables.
+ * stopped at is untouched. Keys from `known` on, or with another action than 0, are not for here: what to do with them is
+ * the policy's to say. Most of the time of decoding goes here, so it is written out flat, on local variables.
  */
 export function appendUsual(
   map: MapColumn,
@@ -17,6 +18,8 @@ export function appendUsual(
   from: number,
   count: number,
   row: number,
+  actions: Uint8Array,
+  known: number,
 ): number {
   const { data, view } = wire;
   const { dictionary, index } = map.keys;
@@ -39,7 +42,7 @@ export function appendUsual(
     const key = guesses[i]!;
     if (valueAt > end || data[start] !== 0x0a || keyLength > 127 || data[valueAt - 4] !== 0x12) break;
     if (data[valueAt - 3] !== end - valueAt + 2) break;
-    if (key >= dictionary.count || lengths[key] !== keyLength || stamps[key] === row) break;
+    if (key >= known || actions[key] !== 0 || lengths[key] !== keyLength || stamps[key] === row) break;
     if (!sameBytes(wire.source, start + 2, bytes, starts[key]!, keyLength)) break;
     const tag = data[valueAt - 2]!;
     const first = data[valueAt - 1]!;

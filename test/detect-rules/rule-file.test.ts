@@ -116,11 +116,11 @@ groups:
   });
 
   it.each([
-    ["too long", `# ${"x".repeat(300_000)}`, "bytes, more than"],
-    ["a deep list", "[".repeat(40_000), "nested deeper than 64"],
-    ["a deep map", "{a: ".repeat(20_000), "nested deeper than 64"],
-    ["a deep block", "- ".repeat(20_000), "nested deeper than 64"],
-    ["brackets hidden behind quotes", "[a'[".repeat(10_000), "nested deeper than 64"],
+    ["too long", `# ${"x".repeat(300_000)}`, "longer than 256 kB"],
+    ["a deep list", "[".repeat(40_000), "nests deeper than 64"],
+    ["a deep map", "{a: ".repeat(20_000), "nests deeper than 64"],
+    ["a deep block", "- ".repeat(20_000), "nests deeper than 64"],
+    ["brackets hidden behind quotes", "[a'[".repeat(10_000), "nests deeper than 64"],
   ])("is refused before it can hurt: %s", (_, text, message) => {
     expect(mistakesOf(text)[0]).toContain(message);
   });

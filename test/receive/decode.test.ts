@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createDecoder, type Decoder, type Signal } from "../../src/receive/decoder.ts";
 import { requests } from "./arbitraries.ts";
-import { logRows, pointRows, read, spanRows } from "./oracle.ts";
+import { read, tableRows } from "./oracle.ts";
 import { encode } from "./otlp-proto.ts";
 import { type Row, rowsOf } from "./read-native.ts";
 
@@ -15,12 +15,6 @@ function sealedRows(decoder: Decoder): Record<string, Row[]> {
   const tables: Record<string, Row[]> = {};
   for (const batch of decoder.seal().batches) tables[batch.table] = [...(tables[batch.table] ?? []), ...rowsOf(batch)];
   return tables;
-}
-
-function expected(signal: Signal, body: Uint8Array): Record<string, Row[]> {
-  if (signal === "metrics") return pointRows(body);
-  const rows = signal === "traces" ? spanRows(body) : logRows(body, now);
-  return rows.length === 0 ? {} : { [signal === "traces" ? "otel_traces" : "otel_logs"]: rows };
 }
 
 function withoutIdentity(tables: Record<string, Row[]>): Record<string, Row[]> {
@@ -37,7 +31,7 @@ describe.each(signals)("%s", (signal) => {
       fc.property(requests[signal], (message) => {
         const body = encode(signal, message);
         expect(decoder.decode(signal, "protobuf", body, now).kind).toBe("decoded");
-        expect(withoutIdentity(sealedRows(decoder))).toEqual(expected(signal, body));
+        expect(withoutIdentity(sealedRows(decoder))).toEqual(tableRows(signal, body, now));
       }),
       { numRuns: 300 },
     );
@@ -50,7 +44,7 @@ describe.each(signals)("%s", (signal) => {
         const body = encode(signal, message);
         const shuffled = shuffleFields(body, () => choices.next().value);
         expect(decoder.decode(signal, "protobuf", shuffled, now).kind).toBe("decoded");
-        expect(withoutIdentity(sealedRows(decoder))).toEqual(expected(signal, shuffled));
+        expect(withoutIdentity(sealedRows(decoder))).toEqual(tableRows(signal, shuffled, now));
       }),
       { numRuns: 100 },
     );

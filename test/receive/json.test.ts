@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { createDecoder, type DecodeAnswer, type Signal } from "../../src/receive/decoder.ts";
 import { jsonOf, peek, skipValue } from "../../src/receive/json-lexer.ts";
 import { requests } from "./arbitraries.ts";
-import { messages } from "./otlp-proto.ts";
+import { messages, otlpJson } from "./otlp-proto.ts";
 import { type Row, rowsOf } from "./read-native.ts";
 
 const suite = "../shared/data/badinput/json_test_suite";
@@ -38,16 +38,6 @@ function spanBody(fields: object): object {
     ...fields,
   };
   return { resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] };
-}
-
-/** OTLP/JSON of a message: as protobufjs writes it, but ids as hex and non-finite numbers as text. */
-function otlpJson(signal: Signal, message: object): string {
-  const type = messages[signal];
-  const plain = type.toObject(type.fromObject(message), { longs: String, bytes: String });
-  return JSON.stringify(plain, (key, value: unknown) => {
-    if (/^(traceId|spanId|parentSpanId)$/.test(key)) return Buffer.from(value as string, "base64").toString("hex");
-    return typeof value === "number" && !Number.isFinite(value) ? String(value) : Object.is(value, -0) ? "-0" : value;
-  });
 }
 
 describe("OTLP/JSON", () => {

@@ -26,7 +26,7 @@ export function read(signal: Signal, body: Uint8Array): Loose {
   return type.toObject(type.decode(body), { longs: String, bytes: String });
 }
 
-export function spanRows(body: Uint8Array): Row[] {
+function spanRows(body: Uint8Array): Row[] {
   return items(read("traces", body).resourceSpans, "scopeSpans", "spans").map(({ resource, scope, item: span }) => {
     const start = BigInt(span.startTimeUnixNano ?? 0);
     const end = BigInt(span.endTimeUnixNano ?? 0);
@@ -57,7 +57,7 @@ export function spanRows(body: Uint8Array): Row[] {
   });
 }
 
-export function logRows(body: Uint8Array, nowMs: number): Row[] {
+function logRows(body: Uint8Array, nowMs: number): Row[] {
   return items(read("logs", body).resourceLogs, "scopeLogs", "logRecords").map(({ resource, scope, item: log }) => {
     const times = [BigInt(log.timeUnixNano ?? 0), BigInt(log.observedTimeUnixNano ?? 0), BigInt(nowMs) * 1_000_000n];
     const severity = log.severityNumber ?? 0;
@@ -82,8 +82,14 @@ export function logRows(body: Uint8Array, nowMs: number): Row[] {
   });
 }
 
-/** Rows by table, without `SeriesHash`. */
-export function pointRows(body: Uint8Array): Record<string, Row[]> {
+/** Rows by table, as a decoder without a window should store them; rows of metrics without `SeriesHash`. */
+export function tableRows(signal: Signal, body: Uint8Array, nowMs: number): Record<string, Row[]> {
+  if (signal === "metrics") return pointRows(body);
+  const rows = signal === "traces" ? spanRows(body) : logRows(body, nowMs);
+  return rows.length === 0 ? {} : { [signal === "traces" ? "otel_traces" : "otel_logs"]: rows };
+}
+
+function pointRows(body: Uint8Array): Record<string, Row[]> {
   const tables: Record<string, Row[]> = {};
   for (const { resource, scope, item: metric } of items(
     read("metrics", body).resourceMetrics,

@@ -70,3 +70,13 @@ export function encode(signal: keyof typeof messages, message: object): Uint8Arr
   const type = messages[signal];
   return new Uint8Array(type.encode(type.fromObject(message)).finish());
 }
+
+/** OTLP/JSON of a message: as protobufjs writes it, but ids as hex and non-finite numbers as text. */
+export function otlpJson(signal: keyof typeof messages, message: object): string {
+  const type = messages[signal];
+  const plain = type.toObject(type.fromObject(message), { longs: String, bytes: String });
+  return JSON.stringify(plain, (key, value: unknown) => {
+    if (/^(traceId|spanId|parentSpanId)$/.test(key)) return Buffer.from(value as string, "base64").toString("hex");
+    return typeof value === "number" && !Number.isFinite(value) ? String(value) : Object.is(value, -0) ? "-0" : value;
+  });
+}

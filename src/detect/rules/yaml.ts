@@ -1,7 +1,8 @@
 // Reads YAML from users without trusting it: size and nesting are bounded before anything recursive sees the text, and
 // every value can say where it stands.
 import type { Document, Node } from "yaml";
-import { isMap, isNode, isScalar, Lexer, LineCounter, Parser, parseDocument, Scalar } from "yaml";
+import { isMap, isNode, isScalar, LineCounter, parseDocument, Scalar } from "yaml";
+import { beyondLimits } from "../../model/yaml-limits.ts";
 
 export interface Position {
   /** From 1. */
@@ -27,13 +28,13 @@ export interface YamlFile {
   inside(path: YamlPath, place: Position): Position;
 }
 
-const textBytesMax = 256 * 1024;
-const nestingMax = 64;
-
 /** Positions and values of a document, or its mistakes. Never throws on bad input. */
 export function readYaml(text: string): YamlFile | { readonly mistakes: readonly YamlMistake[] } {
-  const refusal = refuse(text);
-  if (refusal !== undefined) return { mistakes: [refusal] };
+  const beyond = beyondLimits(text);
+  if (beyond !== undefined) {
+    const [what, mend] = beyond.says.split("; ") as [string, string];
+    return { mistakes: [{ line: beyond.line, column: beyond.column, what: `the file ${what}`, mend }] };
+  }
   const lines = new LineCounter();
   const position = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
@@ -74,38 +75,6 @@ export function readYaml(text: string): YamlFile | { readonly mistakes: readonly
     },
     inside: (path, place) => insideScalar(nodeAt(document, path), place, text, position),
   };
-}
-
-/** What the lexer puts between lexemes (byte-order mark, document, flow end, scalar): single characters not in the text. */
-const lexerMarks = new Set([0xfeff, 0x02, 0x18, 0x1f].map((code) => String.fromCharCode(code)));
-
-/** Why the text must not be handed to the composer, which recurses: too long or too deep. */
-function refuse(text: string): YamlMistake | undefined {
-  const bytes = Buffer.byteLength(text);
-  if (bytes > textBytesMax) {
-    const what = `the file has ${bytes} bytes, more than the ${textBytesMax} allowed`;
-    return { line: 1, column: 1, what, mend: "split it into several files" };
-  }
-  // The lexer and the concrete-syntax parser keep their own stack, so they can be asked how deep the text goes.
-  const parser = new Parser();
-  let offset = 0;
-  for (const lexeme of new Lexer().lex(text)) {
-    for (const _ of parser.next(lexeme)) {
-      // Tokens are not wanted, only depth.
-    }
-    if (!lexerMarks.has(lexeme)) offset += lexeme.length;
-    if (parser.stack.length - 1 > nestingMax) {
-      const before = text.slice(0, offset).split("\n");
-      const what = `the YAML is nested deeper than ${nestingMax}`;
-      return {
-        line: before.length,
-        column: Math.max(1, before.at(-1)!.length),
-        what,
-        mend: "a rule file needs six levels; remove the nesting",
-      };
-    }
-  }
-  return undefined;
 }
 
 function nodeAt(document: Document, path: YamlPath): Node | undefined {

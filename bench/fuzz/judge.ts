@@ -1,0 +1,151 @@
+// Whether our decoder did with a body what it should: compared row by row with what protobufjs makes of it.
+import { performance } from "node:perf_hooks";
+import { isDeepStrictEqual } from "node:util";
+import type { Type } from "protobufjs";
+import { createDecoder, type DecodeAnswer, type Encoding, type Signal } from "../../src/receive/decoder.ts";
+import { tableRows } from "../../test/receive/oracle.ts";
+import { messages } from "../../test/receive/otlp-proto.ts";
+import { type Row, rowsOf } from "../../test/receive/read-native.ts";
+import { readJson } from "./json-oracle.ts";
+
+export type Verdict =
+  /** Same rows. */
+  | "equal"
+  /** Same number of rows; texts were mended, so their columns may differ. */
+  | "mended"
+  | "both-refuse"
+  /** We take what the oracle refuses: a part nobody stores is not read. */
+  | "oracle-refuses"
+  /** We refuse groups, which the protobuf rules would have skipped. */
+  | "group"
+  /** A message field that must come once comes twice: we keep the last, the protobuf rules merge both. */
+  | "unmerged"
+  | "too-large"
+  | "crash"
+  | "mismatch";
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly why: string;
+  /** Time the decoder took. */
+  readonly tookMs: number;
+}
+
+type Tables = Record<string, Row[]>;
+type Decoded = Extract<DecodeAnswer, { kind: "decoded" }>;
+
+const NOW_MS = 1_763_900_000_000;
+/** Repairs the oracle makes as well; the others change texts in ways it does not follow. */
+const followed = new Set<string>(["duplicate-key", "negative-duration"]);
+let merging = true;
+for (const type of Object.values(messages)) letMergingBeSwitched(type, new Set());
+
+export function createJudge(signal: Signal, encoding: Encoding): (body: Uint8Array) => Judgement {
+  const decoder = createDecoder({ window: null });
+  const type = messages[signal];
+
+  return (body) => {
+    const started = performance.now();
+    const answer = decoder.decode(signal, encoding, body.slice(), NOW_MS);
+    const tookMs = performance.now() - started;
+    const sealed = decoder.seal();
+    if (answer.kind === "failed") return { verdict: "crash", why: answer.says, tookMs };
+    const ours: Tables = {};
+    for (const batch of sealed.batches)
+      if (batch.table !== "otel_metrics_series") ours[batch.table] = rowsOf(batch).map(withoutHash);
+    const [verdict, why] = encoding === "json" ? judgeJson(answer, ours, body) : judgeWire(answer, ours, body);
+    return { verdict, why, tookMs };
+  };
+
+  function judgeJson(answer: DecodeAnswer, ours: Tables, json: Uint8Array): [Verdict, string] {
+    const reading = readJson(type, json);
+    if (answer.kind === "too-large") return ["too-large", ""];
+    switch (reading.kind) {
+      case "not-json":
+        return answer.kind === "decoded" ? ["mismatch", "taken, but is not JSON"] : ["both-refuse", ""];
+      case "not-otlp":
+        return answer.kind === "decoded" ? ["oracle-refuses", reading.why] : ["both-refuse", ""];
+      case "message":
+        return judgeWire(answer, ours, reading.body);
+    }
+  }
+
+  function judgeWire(answer: DecodeAnswer, ours: Tables, body: Uint8Array): [Verdict, string] {
+    const rows = oracleRows(body, true);
+    if (answer.kind === "too-large") return ["too-large", ""];
+    if (answer.kind === "malformed") {
+      if (rows === undefined) return ["both-refuse", ""];
+      return /wire type [34] /.test(answer.says) ? ["group", ""] : ["mismatch", `refused: ${answer.says}`];
+    }
+    if (answer.kind !== "decoded") return ["crash", answer.says];
+    if (Object.values(ours).flat().length !== answer.accepted) return ["mismatch", "rows are not the items accepted"];
+    if (rows === undefined) return ["oracle-refuses", ""];
+    const why = difference(answer, ours, rows);
+    if (why === undefined) return [isMended(answer) ? "mended" : "equal", ""];
+    const unmerged = oracleRows(body, false);
+    if (unmerged !== undefined && difference(answer, ours, unmerged) === undefined) return ["unmerged", ""];
+    return ["mismatch", why];
+  }
+
+  function oracleRows(body: Uint8Array, withMerging: boolean): Tables | undefined {
+    merging = withMerging;
+    try {
+      return tableRows(signal, body, NOW_MS);
+    } catch {
+      return undefined;
+    } finally {
+      merging = true;
+    }
+  }
+}
+
+/** What keeps our rows from being the oracle's, in their order, less those rejected. */
+function difference(answer: Decoded, ours: Tables, theirs: Tables): string | undefined {
+  const expected = Object.values(theirs).flat().length;
+  const rejected = answer.rejected - (answer.tally.rejected.get("metric-type") ?? 0);
+  if (answer.accepted + rejected !== expected)
+    return `${answer.accepted} accepted and ${rejected} rejected, where there are ${expected}`;
+  if (isMended(answer)) return undefined;
+  for (const [table, rows] of Object.entries(ours)) {
+    let at = 0;
+    for (const row of rows) {
+      const candidates = theirs[table] ?? [];
+      const from = at;
+      while (at < candidates.length && !isDeepStrictEqual(row, withoutHash(candidates[at]!))) at++;
+      if (at === candidates.length) return `${table}: ${firstDifference(row, candidates[from])}`;
+      at++;
+    }
+  }
+  return undefined;
+}
+
+function firstDifference(row: Row, other: Row | undefined): string {
+  if (other === undefined) return "a row too many";
+  const column = Object.keys(row).find((name) => !isDeepStrictEqual(row[name], other[name]));
+  if (column === undefined) return "columns are missing";
+  const say = (value: unknown): string =>
+    JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? `${part}n` : part)) ?? "nothing";
+  return `${column} is ${say(row[column]).slice(0, 200)}, not ${say(other[column]).slice(0, 200)}`;
+}
+
+function isMended(answer: Decoded): boolean {
+  return [...answer.tally.repaired.keys()].some((reason) => !followed.has(reason));
+}
+
+function withoutHash({ SeriesHash: _, ...row }: Row): Row {
+  return row;
+}
+
+/** The generated decoder gets the message read so far as its last argument; without it, the last one wins. */
+function letMergingBeSwitched(type: Type, seen: Set<Type>): void {
+  if (seen.has(type)) return;
+  seen.add(type);
+  type.setup();
+  const decode = type.decode as (...given: unknown[]) => ReturnType<Type["decode"]>;
+  type.decode = ((...given: unknown[]) =>
+    decode.call(type, ...(merging ? given : given.slice(0, 4)))) as Type["decode"];
+  for (const field of type.fieldsArray) {
+    const { resolvedType } = field.resolve();
+    if (resolvedType !== null && "fieldsArray" in resolvedType) letMergingBeSwitched(resolvedType, seen);
+  }
+}

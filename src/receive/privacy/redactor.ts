@@ -1,0 +1,114 @@
+// The policy on the hot path: what to do with a key is decided once per dictionary entry and then is one byte to look up.
+import { createHmac } from "node:crypto";
+import { type Bytes, textSource } from "../../model/columns/bytes.ts";
+import type { MapColumn } from "../../model/columns/column.ts";
+import { clearDictionary, createLowCardinality, type Dictionary, lookUp } from "../../model/columns/dictionary.ts";
+import { keyActions, type PrivacyAction, type PrivacyPolicy } from "./policy.ts";
+
+/** Actions as bytes; 0 is the one that costs nothing. */
+export const KEEP = 0;
+export const DROP = 1;
+export const MASK = 2;
+export const HASH = 3;
+const codes: Readonly<Record<PrivacyAction, number>> = { keep: KEEP, drop: DROP, mask: MASK, hash: HASH };
+
+/** Actions for the entries of one dictionary. */
+export interface Guard {
+  /** By entry, as far as `known`. */
+  actions: Uint8Array;
+  inContentEvents: Uint8Array;
+  known: number;
+  /** Key under which the length of a dropped text is kept, by entry. */
+  readonly lengthKeys: Bytes[];
+}
+
+/** A map column whose entries pass the policy. */
+export interface AttributeColumn extends MapColumn {
+  readonly guard: Guard;
+  readonly redactor: Redactor;
+}
+
+export interface Redactor {
+  readonly content: number;
+  readonly logBodies: number;
+  /** The column with a guard. One guard per column: see {@link syncGuard}. */
+  column(map: MapColumn): AttributeColumn;
+  /** Action for an entry that {@link lookUp} just gave. */
+  actionOf(guard: Guard, dictionary: Dictionary, entry: number, inContentEvent: boolean): number;
+  /** Action for a key inside a map value. */
+  actionInside(source: Bytes, start: number, end: number): number;
+  /** 16 hex digits of HMAC-SHA-256 under the salt. */
+  digest(bytes: Uint8Array): string;
+}
+
+/** Keys inside map values whose action is remembered. */
+const INSIDE_KEYS_MAX = 4096;
+const KEY_BYTES_MAX = 1024;
+/** Says how many bytes a dropped text had. */
+export const bodyLengthKey = lengthKeyOf("body");
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Throws if the policy cannot be followed; see {@link keyActions}. */
+export function createRedactor(policy: PrivacyPolicy): Redactor {
+  const keys = keyActions(policy);
+  const salt = policy.salt ?? "";
+  const inside = createLowCardinality().dictionary;
+  const insideGuard = createGuard();
+
+  function judge(guard: Guard, dictionary: Dictionary): void {
+    const { starts, lengths } = dictionary;
+    if (guard.actions.length < starts.length) {
+      guard.actions = larger(guard.actions, starts.length);
+      guard.inContentEvents = larger(guard.inContentEvents, starts.length);
+    }
+    for (let entry = guard.known; entry < dictionary.count; entry++) {
+      const start = starts[entry]!;
+      const key = decoder.decode(dictionary.bytes.data.subarray(start, start + lengths[entry]!));
+      guard.actions[entry] = codes[keys.of(key, false)];
+      const inContentEvent = codes[keys.of(key, true)];
+      guard.inContentEvents[entry] = inContentEvent;
+      if (inContentEvent === DROP) guard.lengthKeys[entry] = lengthKeyOf(key);
+    }
+    guard.known = dictionary.count;
+  }
+
+  const redactor: Redactor = {
+    content: codes[keys.content],
+    logBodies: codes[keys.logBodies],
+    column: (map) => ({ ...map, guard: createGuard(), redactor }),
+    actionOf(guard, dictionary, entry, inContentEvent) {
+      if (entry >= guard.known) judge(guard, dictionary);
+      return (inContentEvent ? guard.inContentEvents : guard.actions)[entry]!;
+    },
+    actionInside(source, start, end) {
+      if (inside.count >= INSIDE_KEYS_MAX) clearDictionary(inside);
+      syncGuard(insideGuard, inside);
+      const entry = lookUp(inside, source, start, end, end - start, KEY_BYTES_MAX);
+      return redactor.actionOf(insideGuard, inside, entry, false);
+    },
+    digest: (bytes) => createHmac("sha256", salt).update(bytes).digest("hex").slice(0, 16),
+  };
+  return redactor;
+}
+
+/**
+ * Forgets the actions of entries that a rollback or a seal took away. Must run before the dictionary grows again, or an
+ * entry could inherit the action of another key that had its number.
+ */
+export function syncGuard(guard: Guard, dictionary: Dictionary): void {
+  if (dictionary.count < guard.known) guard.known = dictionary.count;
+}
+
+function createGuard(): Guard {
+  return { actions: new Uint8Array(64), inContentEvents: new Uint8Array(64), known: 0, lengthKeys: [] };
+}
+
+function lengthKeyOf(key: string): Bytes {
+  return textSource(`homeostat.text.${key}.length`);
+}
+
+function larger(old: Uint8Array, length: number): Uint8Array {
+  const fresh = new Uint8Array(length);
+  fresh.set(old);
+  return fresh;
+}
