@@ -26,6 +26,10 @@ const Receiver = z.strictObject({
     .string()
     .startsWith("whsec_", "must start with whsec_ (Standard Webhooks)")
     .describe("Standard Webhooks secret."),
+  events: z
+    .array(z.enum(["incident", "diagnosed", "recovered", "resolved", "self"]))
+    .default([])
+    .describe("What this receiver is told of. None: only actions that a policy lets through."),
 });
 
 const Policy = z.strictObject({

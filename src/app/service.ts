@@ -21,6 +21,7 @@ import { formatMistakes } from "./config.ts";
 import type { Config } from "./config-schema.ts";
 import { loadKnowledge } from "./knowledge.ts";
 import { latestSignals } from "./latest-signals.ts";
+import { startNotifications } from "./notifications.ts";
 import { shipped, version } from "./paths.ts";
 import { createPipeline } from "./pipeline.ts";
 import { createReadiness } from "./readiness.ts";
@@ -109,6 +110,10 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       modes: knowledge.modes,
       records: store.records,
     });
+    undo.push(
+      "notifications",
+      startNotifications({ receivers: config.deliver.receivers, feed, notifier: deliver, telemetry }),
+    );
     const upkeep = startUpkeep({ store, clock, feed, telemetry }, config.observe.lateness);
     undo.push("upkeep", () => upkeep.stop());
     const readiness = createReadiness({ store, upkeep, pipeline });
