@@ -128,6 +128,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
           version,
           store: store.info(),
           baseline: detection.baseline(),
+          learnedBackend: detection.learnedBackend(),
           judgedThrough: pipeline.judgedThrough(),
         }),
         metrics: () => telemetry.metricsText(),
@@ -152,7 +153,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     undo.push("tick", () => tick.stop());
 
     const otlpUrl = `http://${shownHost(config.receive.host)}:${receive.httpPort}`;
-    const summary = `OTLP on ${otlpUrl} and gRPC ${receive.grpcPort}, API on ${show.url}, ${describeStore(store, directory)}`;
+    const summary = `OTLP on ${otlpUrl} and gRPC ${receive.grpcPort}, API on ${show.url}, ${describeStore(store, directory)}, learned detection on ${detection.learnedBackend()}`;
     feed.publish({ type: "started", at: clock.now(), text: summary, data: { otlpUrl, apiUrl: show.url } });
     const grpcUrl = `http://${shownHost(config.receive.host)}:${receive.grpcPort}`;
     return {
