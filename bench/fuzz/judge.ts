@@ -5,6 +5,7 @@ import type { Type } from "protobufjs";
 import { createDecoder, type DecodeAnswer, type Encoding, type Signal } from "../../src/receive/decoder.ts";
 import { tableRows } from "../../test/receive/oracle.ts";
 import { messages } from "../../test/receive/otlp-proto.ts";
+import { asSent } from "../../test/receive/payloads.ts";
 import { type Row, rowsOf } from "../../test/receive/read-native.ts";
 import { readJson } from "./json-oracle.ts";
 
@@ -41,7 +42,7 @@ let merging = true;
 for (const type of Object.values(messages)) letMergingBeSwitched(type, new Set());
 
 export function createJudge(signal: Signal, encoding: Encoding): (body: Uint8Array) => Judgement {
-  const decoder = createDecoder({ window: null });
+  const decoder = createDecoder({ window: null, privacy: asSent, seriesPerMetric: Number.MAX_SAFE_INTEGER });
   const type = messages[signal];
 
   return (body) => {

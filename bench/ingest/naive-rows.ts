@@ -10,6 +10,7 @@ interface KeyValue {
   readonly value?: AnyValue;
 }
 type AnyValue = Readonly<Record<string, unknown>> & {
+  readonly value?: string;
   readonly arrayValue?: { readonly values: readonly AnyValue[] };
   readonly kvlistValue?: { readonly values: readonly KeyValue[] };
 };
@@ -30,6 +31,14 @@ interface Resourced {
   readonly scopeSpans?: readonly Scoped[];
   readonly scopeLogs?: readonly Scoped[];
   readonly scopeMetrics?: readonly Scoped[];
+}
+
+/** What all rows of a scope have in common. */
+interface Head {
+  readonly ResourceAttributes: Readonly<Record<string, string>>;
+  readonly ServiceName: string;
+  readonly ScopeName: string;
+  readonly ScopeVersion: string;
 }
 
 const kinds = ["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"];
@@ -53,26 +62,31 @@ export function rowsOf(signal: Signal, body: Uint8Array): Rows {
     const ResourceAttributes = attributesOf(one.resource?.attributes);
     const ServiceName = ResourceAttributes["service.name"] ?? "";
     for (const scoped of one.scopeSpans ?? one.scopeLogs ?? one.scopeMetrics ?? []) {
-      const head = {
+      const head: Head = {
         ResourceAttributes,
         ServiceName,
         ScopeName: scoped.scope?.name ?? "",
         ScopeVersion: scoped.scope?.version ?? "",
       };
-      for (const span of scoped.spans ?? []) add("otel_traces", { ...head, ...spanRow(span) });
-      for (const record of scoped.logRecords ?? []) add("otel_logs", { ...head, ...logRow(record) });
+      for (const span of scoped.spans ?? []) add("otel_traces", spanRow(head, span));
+      for (const record of scoped.logRecords ?? []) add("otel_logs", logRow(head, record));
       for (const metric of scoped.metrics ?? []) addMetric(head, metric, add);
     }
   }
   return rows;
 }
 
-function spanRow(span: Item): Row {
+function spanRow(head: Head, span: Item): Row {
   const events = (span["events"] ?? []) as readonly Item[];
   const links = (span["links"] ?? []) as readonly Item[];
   const status = span["status"] as { readonly code: number; readonly message: string } | null;
+  const start = String(span["startTimeUnixNano"]);
   return {
-    Timestamp: timeOf(span["startTimeUnixNano"]),
+    ResourceAttributes: head.ResourceAttributes,
+    ServiceName: head.ServiceName,
+    ScopeName: head.ScopeName,
+    ScopeVersion: head.ScopeVersion,
+    Timestamp: timeOf(start),
     TraceId: hexOf(span["traceId"]),
     SpanId: hexOf(span["spanId"]),
     ParentSpanId: hexOf(span["parentSpanId"]),
@@ -80,7 +94,7 @@ function spanRow(span: Item): Row {
     SpanName: span["name"],
     SpanKind: kinds[span["kind"] as number] ?? "Unspecified",
     SpanAttributes: attributesOf(span.attributes),
-    Duration: String(BigInt(String(span["endTimeUnixNano"])) - BigInt(String(span["startTimeUnixNano"]))),
+    Duration: Number(BigInt(String(span["endTimeUnixNano"])) - BigInt(start)),
     StatusCode: codes[status?.code ?? 0],
     StatusMessage: status?.message ?? "",
     "Events.Timestamp": events.map((event) => timeOf(event["timeUnixNano"])),
@@ -93,8 +107,12 @@ function spanRow(span: Item): Row {
   };
 }
 
-function logRow(record: Item): Row {
+function logRow(head: Head, record: Item): Row {
   return {
+    ResourceAttributes: head.ResourceAttributes,
+    ServiceName: head.ServiceName,
+    ScopeName: head.ScopeName,
+    ScopeVersion: head.ScopeVersion,
     Timestamp: timeOf(record["timeUnixNano"]),
     TraceId: hexOf(record["traceId"]),
     SpanId: hexOf(record["spanId"]),
@@ -106,13 +124,7 @@ function logRow(record: Item): Row {
   };
 }
 
-function addMetric(head: Row, metric: Item, add: (table: string, row: Row) => void): void {
-  const named = {
-    ...head,
-    MetricName: metric["name"],
-    MetricDescription: metric["description"],
-    MetricUnit: metric["unit"],
-  };
+function addMetric(head: Head, metric: Item, add: (table: string, row: Row) => void): void {
   for (const [field, table] of [
     ["gauge", "otel_metrics_gauge"],
     ["sum", "otel_metrics_sum"],
@@ -124,42 +136,54 @@ function addMetric(head: Row, metric: Item, add: (table: string, row: Row) => vo
       readonly isMonotonic?: boolean;
     } | null;
     for (const point of data?.dataPoints ?? []) {
-      add(table, {
-        ...named,
+      const row: Row = {
+        ResourceAttributes: head.ResourceAttributes,
+        ServiceName: head.ServiceName,
+        ScopeName: head.ScopeName,
+        ScopeVersion: head.ScopeVersion,
+        MetricName: metric["name"],
+        MetricDescription: metric["description"],
+        MetricUnit: metric["unit"],
         Attributes: attributesOf(point.attributes),
         StartTimeUnix: timeOf(point["startTimeUnixNano"]),
         TimeUnix: timeOf(point["timeUnixNano"]),
         Flags: point["flags"],
-        ...(field === "gauge" ? {} : { AggregationTemporality: data!.aggregationTemporality }),
-        ...(field === "sum" ? { IsMonotonic: data!.isMonotonic } : {}),
-        ...(field === "histogram"
-          ? {
-              Count: String(point["count"]),
-              Sum: point["sum"],
-              BucketCounts: (point["bucketCounts"] as readonly unknown[]).map(String),
-              ExplicitBounds: point["explicitBounds"],
-              Min: point["min"] ?? 0,
-              Max: point["max"] ?? 0,
-            }
-          : { Value: point["value"] === "asInt" ? Number(String(point["asInt"])) : point["asDouble"] }),
-      });
+      };
+      if (field !== "gauge") row["AggregationTemporality"] = data!.aggregationTemporality;
+      if (field === "sum") row["IsMonotonic"] = data!.isMonotonic;
+      if (field === "histogram") addHistogram(row, point);
+      else row["Value"] = point["value"] === "asInt" ? Number(String(point["asInt"])) : point["asDouble"];
+      add(table, row);
     }
   }
 }
 
+function addHistogram(row: Row, point: Item): void {
+  row["Count"] = String(point["count"]);
+  row["Sum"] = point["sum"];
+  row["BucketCounts"] = (point["bucketCounts"] as readonly unknown[]).map(String);
+  row["ExplicitBounds"] = point["explicitBounds"];
+  row["Min"] = point["min"] ?? 0;
+  row["Max"] = point["max"] ?? 0;
+}
+
 function attributesOf(pairs: readonly KeyValue[] = []): Record<string, string> {
-  return Object.fromEntries(pairs.map(({ key, value }) => [key, textOf(value)]));
+  const map: Record<string, string> = {};
+  for (const { key, value } of pairs) map[key] = textOf(value);
+  return map;
 }
 
 /** As text, lists and maps as JSON. */
 function textOf(value: AnyValue | null | undefined): string {
-  const plain = plainOf(value);
-  return typeof plain === "object" && plain !== null ? JSON.stringify(plain) : String(plain ?? "");
+  const kind = value?.value;
+  if (kind === undefined || kind === null) return "";
+  if (kind === "arrayValue" || kind === "kvlistValue") return JSON.stringify(plainOf(value));
+  return String(value![kind]);
 }
 
 function plainOf(value: AnyValue | null | undefined): unknown {
-  const kind = value?.["value"];
-  if (typeof kind !== "string") return null;
+  const kind = value?.value;
+  if (kind === undefined || kind === null) return null;
   if (kind === "arrayValue") return value!.arrayValue!.values.map(plainOf);
   if (kind === "kvlistValue")
     return Object.fromEntries(value!.kvlistValue!.values.map((one) => [one.key, plainOf(one.value)]));

@@ -99,10 +99,12 @@ export async function crashPoints(options: CrashPointOptions): Promise<CrashPoin
 /** The first and the last, where log and checkpoint are written, and of those between as many as there is room for. */
 function chosen(count: number, room: number): readonly number[] {
   const ends = 5;
-  const step = Math.max(1, (count - 2 * ends) / Math.max(1, room - 2 * ends));
-  const targets = new Set<number>();
-  for (let at = 1; at <= count; at += at <= ends || at > count - ends - step ? 1 : step) targets.add(Math.floor(at));
-  return [...targets];
+  const middle = Math.max(0, Math.min(count, room) - 2 * ends);
+  const spread = Array.from({ length: middle }, (_, i) => ends + 1 + Math.floor((i * (count - 2 * ends)) / middle));
+  const edges = Array.from({ length: ends }, (_, i) => [i + 1, count - i]).flat();
+  return [...new Set([...edges, ...spread])]
+    .filter((at) => at >= 1 && at <= count)
+    .toSorted((one, other) => one - other);
 }
 
 function checkpointTime(directory: string): number {

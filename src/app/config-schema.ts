@@ -55,6 +55,32 @@ const ScrapeJob = z.strictObject({
   authorization: z.string().optional().describe("Value of the Authorization header."),
 });
 
+const action = z.enum(["keep", "drop", "mask", "hash"]);
+const Privacy = z
+  .strictObject({
+    content: z
+      .enum(["drop", "mask", "keep"])
+      .default("drop")
+      .describe("Prompts and completions in spans, events and logs. drop leaves their length in bytes."),
+    logBodies: z
+      .enum(["mask", "keep", "drop"])
+      .default("mask")
+      .describe("Bodies of log records. mask replaces e-mail and IP addresses, card and phone numbers, access keys …"),
+    rules: z
+      .array(z.strictObject({ key: z.string().min(1), action }))
+      .default([])
+      .describe("By attribute key, or prefix ending in *; first match wins, before the defaults."),
+    salt: z
+      .string()
+      .min(16, "is shorter than 16 characters; use a longer salt")
+      .optional()
+      .describe("Keys the hashes."),
+  })
+  .refine(({ rules, salt }) => salt !== undefined || rules.every((rule) => rule.action !== "hash"), {
+    path: ["salt"],
+    error: "is missing, but a rule says hash; hashes without a salt can be guessed back",
+  });
+
 export const Config = z.strictObject({
   dataDirectory: z
     .string()
@@ -102,12 +128,18 @@ export const Config = z.strictObject({
       grpcPort: port(4317, "OTLP/gRPC."),
       past: duration("7d").describe("Telemetry older than this is rejected."),
       future: duration("1h").describe("Telemetry further in the future than this is rejected."),
+      seriesPerMetric: z
+        .int()
+        .min(1)
+        .default(10_000)
+        .describe("Distinct series of one metric in a day; points of further ones are rejected."),
       anyTime: z.boolean().default(false).describe("Accept any timestamp (replay, tests)."),
       credentials: z
         .array(z.strictObject({ kind: z.enum(["bearer", "basic"]), secret, tenant: z.string().default("default") }))
         .default([]),
     })
     .prefault({}),
+  privacy: Privacy.prefault({}).describe("What of texts is stored; applied before anything is written."),
   scrape: z.array(ScrapeJob).default([]).describe("Prometheus pages to scrape: engines, DCGM, node exporters."),
   show: z
     .strictObject({

@@ -191,13 +191,16 @@ function headOptions(config: Config) {
 }
 
 function receiveOptions(config: Config) {
-  const { host, httpPort, grpcPort, past, future, anyTime, credentials } = config.receive;
+  const { host, httpPort, grpcPort, past, future, anyTime, credentials, seriesPerMetric } = config.receive;
+  const { salt, ...texts } = config.privacy;
+  const privacy = { ...texts, ...(salt === undefined ? {} : { salt }) };
   const scrape = config.scrape.map(({ interval, timeout, ...job }) => ({
     ...job,
     intervalMs: interval,
     timeoutMs: timeout,
   }));
-  return { host, httpPort, grpcPort, credentials, scrape, window: anyTime ? null : { pastMs: past, futureMs: future } };
+  const window = anyTime ? null : { pastMs: past, futureMs: future };
+  return { host, httpPort, grpcPort, credentials, scrape, window, seriesPerMetric, privacy };
 }
 
 /** The change log, with every accepted change told to those who follow. */

@@ -1,5 +1,13 @@
 // Arrays, maps and bytes in attribute values and log bodies, as JSON text.
-import { appendAscii, appendByte, appendCopy, type Bytes, ensure, sourceOf, textSource } from "../model/columns/bytes.ts";
+import {
+  appendAscii,
+  appendByte,
+  appendCopy,
+  type Bytes,
+  ensure,
+  sourceOf,
+  textSource,
+} from "../model/columns/bytes.ts";
 import { isUtf8, repaired } from "../model/columns/text.ts";
 import { limits } from "./limits.ts";
 import { int64Text } from "./numbers.ts";
@@ -127,13 +135,7 @@ function writeList(
   return cut;
 }
 
-function writeMember(
-  out: Bytes,
-  wire: Wire,
-  end: number,
-  depth: number,
-  inside: InsideValue | undefined,
-): boolean {
+function writeMember(out: Bytes, wire: Wire, end: number, depth: number, inside: InsideValue | undefined): boolean {
   let keyStart = wire.pos;
   let keyEnd = keyStart;
   let valueStart = keyStart;
@@ -185,13 +187,7 @@ function maskedBase64(out: Bytes, source: Bytes, start: number, end: number, ins
   else base64(out, sourceOf(bytes), 0, bytes.length);
 }
 
-function writeJsonString(
-  out: Bytes,
-  wire: Wire,
-  start: number,
-  end: number,
-  inside: InsideValue | undefined,
-): void {
+function writeJsonString(out: Bytes, wire: Wire, start: number, end: number, inside: InsideValue | undefined): void {
   const bytes = inside?.masks === true ? masked(wire.source, start, end, inside.tally) : undefined;
   if (bytes === undefined) writeText(out, wire.source, start, end);
   else writeText(out, sourceOf(bytes), 0, bytes.length);

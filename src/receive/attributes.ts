@@ -1,32 +1,19 @@
 // Attributes off the wire into a Map(LowCardinality(String), String) column: keys by dictionary, values as text.
 
-import {
-  appendAscii,
-  appendUint32,
-  appendVarint,
-  appendWord,
-  type Bytes,
-  clearBytes,
-  createBytes,
-  ensure,
-  sourceOf,
-} from "../model/columns/bytes.ts";
+import { appendUint32, appendWord, type Bytes, ensure } from "../model/columns/bytes.ts";
 import type { MapColumn } from "../model/columns/column.ts";
 import { lookUp } from "../model/columns/dictionary.ts";
-import { appendEmpty, appendText, REPLACED, TRUNCATED } from "../model/columns/text.ts";
-import { base64, writeValueAsJson } from "./any-value.ts";
 import { limits } from "./limits.ts";
-import { doubleText, int64Text } from "./numbers.ts";
+import { isContentEvent } from "./privacy/policy.ts";
+import { type AttributeColumn, DROP, HASH, MASK, syncGuard } from "./privacy/redactor.ts";
 import type { Spans } from "./spans.ts";
-import { appendMasked, type InsideValue, masked } from "./privacy/mask-value.ts";
-import { type AttributeColumn, DROP, HASH, MASK, type Redactor, syncGuard } from "./privacy/redactor.ts";
 import { redact, repair, type Tally } from "./tally.ts";
 import { appendUsual } from "./usual-attributes.ts";
-import { malformed, readEnd, readTag, readVarint64, skip, takeFixed64, type Wire } from "./wire.ts";
+import { appendDigest, appendShort, appendValue, countText, findValue, foundValue, valueLength } from "./values.ts";
+import { readEnd, readTag, skip, type Wire } from "./wire.ts";
 
-/** Set by {@link findKeyValue} and {@link findValue}: out-parameters, since this runs for every attribute. */
-export const found = { keyStart: 0, keyEnd: 0, valueStart: 0, valueEnd: 0, tag: 0, start: 0, end: 0 };
-const scratch = createBytes();
+/** Set by {@link findKeyValue}: out-parameters, since this runs for every attribute. */
+export const found = { keyStart: 0, keyEnd: 0, valueStart: 0, valueEnd: 0 };
 /** Grows by one for each map row, so that a key's stamp tells whether this row already has it. */
 let row = 0;
 
@@ -42,9 +29,9 @@ export function appendAttributes(
   inContentEvent = false,
 ): void {
   row = row === 0x7fffffff ? 1 : row + 1;
-  if (spans.count === 0) return;
   const { guard } = map;
   syncGuard(guard, map.keys.dictionary);
+  if (spans.count === 0) return;
   const count = Math.min(spans.count, limits.attributes);
   for (let done = 0; done < count; ) {
     const actions = inContentEvent ? guard.inContentEvents : guard.actions;
@@ -70,97 +57,6 @@ export function keysFit(wire: Wire, spans: Spans): boolean {
   return true;
 }
 
-/**
- * Appends an AnyValue as one row of a String column: an absent one as an empty string. With a redactor, keys inside maps
- * follow the policy; with `masks`, all text is masked.
- */
-export function appendValue(
-  column: Bytes,
-  wire: Wire,
-  start: number,
-  end: number,
-  maxBytes: number,
-  tally: Tally,
-  redactor?: Redactor,
-  masks = false,
-): void {
-  findValue(wire, start, end);
-  if (masks && found.tag !== 0x2a && found.tag !== 0x32) {
-    appendMaskedScalar(column, wire, end, maxBytes, tally);
-    return;
-  }
-  appendFound(column, wire, start, end, maxBytes, tally, redactor && { redactor, masks, tally });
-}
-
-/** Appends the value {@link findValue} found between `start` and `end`. */
-function appendFound(
-  column: Bytes,
-  wire: Wire,
-  start: number,
-  end: number,
-  maxBytes: number,
-  tally: Tally,
-  inside: InsideValue | undefined,
-): void {
-  switch (found.tag) {
-    case 0x0a:
-      countText(appendText(column, wire.source, found.start, found.end, maxBytes), tally);
-      return;
-    case 0x10: {
-      wire.pos = found.start;
-      readVarint64(wire, end);
-      const yes = (wire.low | wire.high) !== 0;
-      appendShort(column, yes ? "true" : "false");
-      return;
-    }
-    case 0x18:
-      appendInteger(column, wire, end);
-      return;
-    case 0x21:
-      appendShort(column, doubleText(wire.view.getFloat64(found.start, true)));
-      return;
-    case 0x2a:
-    case 0x32:
-      clearBytes(scratch);
-      wire.pos = start;
-      if (writeValueAsJson(scratch, wire, end, 0, inside)) repair(tally, "depth");
-      countText(appendText(column, scratch, 0, scratch.length, maxBytes), tally);
-      return;
-    case 0x3a:
-      clearBytes(scratch);
-      base64(scratch, wire.source, found.start, found.end);
-      countText(appendText(column, scratch, 0, scratch.length, maxBytes), tally);
-      return;
-    default:
-      appendEmpty(column);
-  }
-}
-
-/** Text, bytes and numbers: bytes are masked as the text they may be, before they become base64. */
-function appendMaskedScalar(column: Bytes, wire: Wire, end: number, maxBytes: number, tally: Tally): void {
-  if (found.tag === 0x0a) {
-    countText(appendMasked(column, wire.source, found.start, found.end, maxBytes, tally), tally);
-    return;
-  }
-  if (found.tag === 0x3a) {
-    const bytes = masked(wire.source, found.start, found.end, tally);
-    if (bytes !== undefined) {
-      clearBytes(scratch);
-      base64(scratch, sourceOf(bytes), 0, bytes.length);
-      countText(appendText(column, scratch, 0, scratch.length, maxBytes), tally);
-      return;
-    }
-  }
-  const before = column.length;
-  appendFound(column, wire, found.start, end, maxBytes, tally, undefined);
-  if (found.tag !== 0x18) return;
-  // A number has at most 20 digits, so its length is one byte.
-  const bytes = masked(column, before + 1, column.length, tally);
-  if (bytes === undefined) return;
-  column.length = before;
-  countText(appendText(column, sourceOf(bytes), 0, bytes.length, maxBytes), tally);
-}
-
 /** Appends the length in bytes of a text that was dropped to the row being built. */
 export function appendLength(map: MapColumn, key: Bytes, length: number, position: number, tally: Tally): void {
   const { dictionary, index } = map.keys;
@@ -176,10 +72,12 @@ export function appendLength(map: MapColumn, key: Bytes, length: number, positio
   appendUint32(index, entry);
 }
 
-/** Bytes of an AnyValue: of a string its text, of anything else what it takes on the wire. */
-export function valueLength(wire: Wire, start: number, end: number): number {
-  findValue(wire, start, end);
-  return found.tag === 0x0a ? found.end - found.start : end - start;
+/** Whether a record's attributes say that it is an event carrying a prompt or a completion. */
+export function saysContentEvent(wire: Wire, attributes: Spans): boolean {
+  const name = findText(wire, attributes, "event.name");
+  if (name === undefined) return false;
+  findValue(wire, name.start, name.end);
+  return foundValue.tag === 0x0a && isContentEvent(wire.data, foundValue.start, foundValue.end);
 }
 
 /** Position range of the text of the attribute with this key; `undefined` if there is none or it is not text. */
@@ -196,12 +94,6 @@ export function findText(
     if (same) return { start: found.valueStart, end: found.valueEnd };
   }
   return undefined;
-}
-
-export function countText(bits: number, tally: Tally): void {
-  if (bits === 0) return;
-  if ((bits & REPLACED) !== 0) repair(tally, "invalid-utf8");
-  if ((bits & TRUNCATED) !== 0) repair(tally, "value-cut");
 }
 
 function appendAttribute(
@@ -239,20 +131,6 @@ function appendAttribute(
   appendUint32(index, key);
 }
 
-function appendDigest(
-  column: Bytes,
-  wire: Wire,
-  start: number,
-  end: number,
-  redactor: Redactor,
-  tally: Tally,
-): void {
-  findValue(wire, start, end);
-  const isText = found.tag === 0x0a;
-  appendShort(column, redactor.digest(wire.data.subarray(isText ? found.start : start, isText ? found.end : end)));
-  redact(tally, "hashed");
-}
-
 /** Sets the key and value of {@link found}. */
 export function findKeyValue(wire: Wire, start: number, end: number): void {
   wire.pos = start;
@@ -269,49 +147,4 @@ export function findKeyValue(wire: Wire, start: number, end: number): void {
       wire.pos = found.valueEnd;
     } else skip(wire, tag, end);
   }
-}
-
-/** Finds the member of the oneof that counts: the last. `tag` is 0 if there is none. */
-function findValue(wire: Wire, start: number, end: number): void {
-  wire.pos = start;
-  found.tag = 0;
-  while (wire.pos < end) {
-    const tag = readTag(wire, end);
-    switch (tag) {
-      case 0x0a:
-      case 0x2a:
-      case 0x32:
-      case 0x3a:
-        found.end = readEnd(wire, end);
-        found.start = wire.pos;
-        found.tag = tag;
-        wire.pos = found.end;
-        break;
-      case 0x10:
-      case 0x18:
-        found.start = wire.pos;
-        found.tag = tag;
-        readVarint64(wire, end);
-        break;
-      case 0x21:
-        found.start = takeFixed64(wire, end);
-        found.tag = tag;
-        break;
-      default:
-        skip(wire, tag, end);
-    }
-  }
-  if (wire.pos !== end) throw malformed(`a value at byte ${start} runs past its end`);
-}
-
-function appendInteger(column: Bytes, wire: Wire, end: number): void {
-  wire.pos = found.start;
-  readVarint64(wire, end);
-  appendShort(column, int64Text(wire.low, wire.high));
-}
-
-function appendShort(column: Bytes, text: string): void {
-  ensure(column, 1);
-  appendVarint(column, text.length);
-  appendAscii(column, text);
 }

@@ -3,16 +3,7 @@ import { appendByte, appendWord, ensure } from "../model/columns/bytes.ts";
 import { appendLow } from "../model/columns/dictionary.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
 import { appendEmpty, appendText } from "../model/columns/text.ts";
-import {
-  appendAttributes,
-  appendLength,
-  appendValue,
-  countText,
-  endMapRow,
-  findText,
-  textOf,
-  valueLength,
-} from "./attributes.ts";
+import { appendAttributes, appendLength, endMapRow, saysContentEvent } from "./attributes.ts";
 import { appendId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
 import { isContentEvent } from "./privacy/policy.ts";
@@ -20,6 +11,7 @@ import { bodyLengthKey, DROP, KEEP, MASK, type Redactor } from "./privacy/redact
 import { appendRepeated, createRepeat, noteRange, type Request, range, timeFits, walk } from "./request.ts";
 import { createSpans, noteSpan } from "./spans.ts";
 import { reject } from "./tally.ts";
+import { appendValue, countText, valueLength } from "./values.ts";
 import { readFixed32, readInt32, readTag, skip, takeFixed64, type Wire } from "./wire.ts";
 
 export interface LogDecoder {
@@ -112,7 +104,7 @@ export function createLogDecoder(redactor: Redactor): LogDecoder {
   function namesContent(wire: Wire): boolean {
     const { start, end } = record.eventName;
     if (start < end) return isContentEvent(wire.data, start, end);
-    return isContentEventValue(wire, record.attributes);
+    return saysContentEvent(wire, record.attributes);
   }
 
   /** When it happened, else when it was seen, else when it arrived here: the first that is not zero. */

@@ -20,5 +20,5 @@ export type FromDecoder =
   | { readonly type: "sealed"; readonly sealed: Sealed };
 
 export interface DecoderData {
-  readonly limits: DecodeOptions;
+  readonly options: DecodeOptions;
 }

@@ -14,13 +14,12 @@ import {
   type Metric,
   type MetricRows,
 } from "./metric-rows.ts";
-import { createPoint, type PointFields, readPoint } from "./points.ts";
+import { bucketsFit, createPoint, type PointFields, readPoint } from "./points.ts";
 import type { Redactor } from "./privacy/redactor.ts";
 import { forEachField, noteRange, type Request, range, spendParts, timeFits, walk } from "./request.ts";
 import type { SeriesGuard } from "./series-guard.ts";
 import { mixWord } from "./series-hash.ts";
 import type { SeriesMemory } from "./series-memory.ts";
-import type { Spans } from "./spans.ts";
 import { type RejectReason, reject } from "./tally.ts";
 import { readBool, readEnd, readInt32, readSint32, readTag, readVarint64, skip, type Wire } from "./wire.ts";
 
@@ -41,11 +40,7 @@ const dataTags = [0x2a, 0x3a, 0x4a, 0x52, 0x5a];
 const HISTOGRAM = 2;
 let serials = 0;
 
-export function createMetricDecoder(
-  memory: SeriesMemory,
-  redactor: Redactor,
-  seriesGuard: SeriesGuard,
-): MetricDecoder {
+export function createMetricDecoder(memory: SeriesMemory, redactor: Redactor, seriesGuard: SeriesGuard): MetricDecoder {
   const series = createSeriesRows(redactor);
   const point = createPoint();
   const rowsOf = (name: Parameters<typeof createTable>[0]): MetricRows =>
@@ -173,7 +168,11 @@ function numberWriter(rows: MetricRows, point: PointFields, redactor: Redactor, 
 }
 
 /** Count, Sum, Min, Max, Flags and temporality, which both kinds of histogram have. */
-function distributionColumns(table: Table, point: PointFields, redactor: Redactor): (request: Request, metric: Metric) => void {
+function distributionColumns(
+  table: Table,
+  point: PointFields,
+  redactor: Redactor,
+): (request: Request, metric: Metric) => void {
   const [count, sum, min, max] = [table.plain("Count"), table.plain("Sum"), table.plain("Min"), table.plain("Max")];
   const [flags, temporality] = [table.plain("Flags"), table.plain("AggregationTemporality")];
   const appendExemplars = exemplarWriter(table, redactor);
@@ -288,17 +287,4 @@ function appendCount(counts: Bytes, wire: Wire, end: number): void {
 function appendNumber(column: Bytes, value: number): void {
   ensure(column, 4);
   appendUint32(column, value);
-}
-
-/** One bucket more than bounds, or neither: anything else has no meaning. */
-function bucketsFit(point: PointFields): boolean {
-  const buckets = runLength(point.buckets);
-  const bounds = runLength(point.bounds);
-  return buckets === bounds + 1 || (buckets === 0 && bounds === 0);
-}
-
-function runLength(runs: Spans): number {
-  let bytes = 0;
-  for (let i = 0; i < runs.count; i++) bytes += runs.at[i * 2 + 1]! - runs.at[i * 2]!;
-  return bytes / 8;
 }

@@ -25,7 +25,11 @@ const RESTART_MS_MAX = 5000;
 /** Young objects of a decoder are few and small; the columns lie outside the heap. */
 const resourceLimits = { maxOldGenerationSizeMb: 512 };
 
-export function startDecodeThread(limits: DecodeOptions, events: DecodeThreadEvents, telemetry: Telemetry): DecodeThread {
+export function startDecodeThread(
+  options: DecodeOptions,
+  events: DecodeThreadEvents,
+  telemetry: Telemetry,
+): DecodeThread {
   let worker: Worker | undefined;
   let closing = false;
   let delayMs = RESTART_MS;
@@ -33,7 +37,7 @@ export function startDecodeThread(limits: DecodeOptions, events: DecodeThreadEve
 
   function start(): void {
     const started = new Worker(entryUrl(import.meta.url, "./decode-worker.ts"), {
-      workerData: { limits },
+      workerData: { options },
       execArgv: [],
       resourceLimits,
       name: "decode",

@@ -4,7 +4,7 @@ import { appendLow } from "../model/columns/dictionary.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
 import { appendText } from "../model/columns/text.ts";
 import { spanKinds, statusCodes } from "../model/otel-schema.ts";
-import { appendAttributes, countText, endMapRow } from "./attributes.ts";
+import { appendAttributes, endMapRow } from "./attributes.ts";
 import { appendCheckedId, appendId, isId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
 import type { Redactor } from "./privacy/redactor.ts";
@@ -12,6 +12,7 @@ import { appendRepeated, createRepeat, noteRange, type Request, range, timeFits,
 import { createSpan, readSpan } from "./span-fields.ts";
 import { eventWriter, linkWriter } from "./span-parts.ts";
 import { reject, repair } from "./tally.ts";
+import { countText } from "./values.ts";
 import { readInt32, readTag, skip } from "./wire.ts";
 
 export interface TraceDecoder {

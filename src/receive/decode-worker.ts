@@ -3,8 +3,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { DecoderData, FromDecoder, ToDecoder } from "./decode-messages.ts";
 import { createDecoder } from "./decoder.ts";
 
-const { limits } = workerData as DecoderData;
-const decoder = createDecoder(limits);
+const { options } = workerData as DecoderData;
+const decoder = createDecoder(options);
 
 parentPort?.on("message", (message: ToDecoder) => {
   switch (message.type) {

@@ -13,7 +13,7 @@ import { appendLow } from "../model/columns/dictionary.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
 import { appendText } from "../model/columns/text.ts";
 import { metricTypes, temporalities } from "../model/otel-schema.ts";
-import { appendAttributes, countText, endMapRow } from "./attributes.ts";
+import { appendAttributes, endMapRow } from "./attributes.ts";
 import { appendId, appendWordAt, integerAt, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
 import { unixMs } from "./numbers.ts";
@@ -23,6 +23,7 @@ import { createHash64, finishHash, type Hash, mixBytes, mixEntries, mixWord, sta
 import type { SeriesMemory } from "./series-memory.ts";
 import { createSpans, noteSpan, type Spans } from "./spans.ts";
 import { repair } from "./tally.ts";
+import { countText } from "./values.ts";
 import { readTag, skip, takeFixed64, type Wire } from "./wire.ts";
 
 /** The metric being decoded. Other serials are other metrics, over all requests. */

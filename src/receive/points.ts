@@ -136,3 +136,16 @@ function clear(point: PointFields): void {
   point.flags = point.value = point.scale = 0;
   point.positive.start = point.positive.end = point.negative.start = point.negative.end = 0;
 }
+
+/** One bucket more than bounds, or neither: anything else has no meaning. */
+export function bucketsFit(point: PointFields): boolean {
+  const buckets = runLength(point.buckets);
+  const bounds = runLength(point.bounds);
+  return buckets === bounds + 1 || (buckets === 0 && bounds === 0);
+}
+
+function runLength(runs: Spans): number {
+  let bytes = 0;
+  for (let i = 0; i < runs.count; i++) bytes += runs.at[i * 2 + 1]! - runs.at[i * 2]!;
+  return bytes / 8;
+}

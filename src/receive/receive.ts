@@ -8,6 +8,7 @@ import { openGrpcDoor } from "./grpc-door.ts";
 import { type Door, openHttpDoor } from "./http-door.ts";
 import { type Intake, openIntake } from "./intake.ts";
 import { limits } from "./limits.ts";
+import { keyActions, type PrivacyPolicy } from "./privacy/policy.ts";
 import { type Scraper, startScraper } from "./prometheus/scraper.ts";
 import type { ScrapeJob } from "./prometheus/targets.ts";
 import { createWriteDoor } from "./prometheus/write-door.ts";
@@ -24,12 +25,17 @@ export interface ReceiveOptions {
   readonly maxBodyBytes?: number;
   /** Largest body once inflated, default 64 MiB. */
   readonly maxInflatedBytes?: number;
+  /** Distinct series of one metric taken in a day, default 10,000; points of further ones are rejected. */
+  readonly seriesPerMetric?: number;
+  /** Which texts are let in; without one, prompts and completions are dropped and log bodies masked. */
+  readonly privacy?: PrivacyPolicy;
   /** Prometheus pages to scrape. */
   readonly scrape?: readonly ScrapeJob[];
   /** Without any, everybody may send. */
   readonly credentials?: readonly Credential[];
 }
 
+export type { PrivacyPolicy } from "./privacy/policy.ts";
 /** What is scraped, beside what is sent to us. */
 export type { ScrapeJob } from "./prometheus/targets.ts";
 
@@ -45,7 +51,7 @@ const scrapeLimits = { discoveryMs: 30_000, pageBytesMax: 32 * 1024 * 1024, samp
 const noDoor: Door = { port: -1, [Symbol.asyncDispose]: () => Promise.resolve() };
 
 /**
- * Opens the doors. Rejects with PortError if a port cannot be taken. Disposing stops accepting, finishes and
+ * Opens the doors. Rejects with PortError if a port cannot be taken, and if the privacy policy cannot be followed. Disposing stops accepting, finishes and
  * acknowledges what is in flight, then ends; the journal must outlive it.
  */
 export async function openReceive(
@@ -59,7 +65,9 @@ export async function openReceive(
   if (credentials.length === 0 && !isLoopback(host)) {
     deps.telemetry.log.warn("OTLP is open to everybody who can reach it; set receive.credentials", { host });
   }
-  const intake = openIntake({ window: options.window }, deps);
+  const { window, seriesPerMetric = limits.seriesPerMetric, privacy = {} } = options;
+  keyActions(privacy);
+  const intake = openIntake({ window, seriesPerMetric, privacy }, deps);
   const doorDeps = { intake, authenticate: createAuthenticate(credentials), telemetry: deps.telemetry };
   let http = noDoor;
   let grpc = noDoor;

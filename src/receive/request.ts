@@ -1,11 +1,12 @@
 // One request under decoding: the budget it may use up, the times it may carry, the resource and scope in force.
 import { appendOwn, type Bytes, createBytes } from "../model/columns/bytes.ts";
-import { appendAttributes, appendValue, endMapRow, findText } from "./attributes.ts";
+import { appendAttributes, endMapRow, findText } from "./attributes.ts";
 import { type ItemLimits, limits } from "./limits.ts";
 import { unixMs } from "./numbers.ts";
 import type { AttributeColumn } from "./privacy/redactor.ts";
 import { createSpans, noteSpan, type Spans } from "./spans.ts";
 import { createTally, reject, type Tally } from "./tally.ts";
+import { appendValue } from "./values.ts";
 import { readEnd, readTag, readVarint, skip, tooLarge, type Wire } from "./wire.ts";
 
 export interface Request {
@@ -169,7 +170,13 @@ export function spendParts(request: Request, parts: number): void {
 }
 
 /** Ends a map row of the resource's or scope's attributes, which are the same for every item of it. */
-export function appendRepeated(map: AttributeColumn, repeat: Repeat, serial: number, spans: Spans, request: Request): void {
+export function appendRepeated(
+  map: AttributeColumn,
+  repeat: Repeat,
+  serial: number,
+  spans: Spans,
+  request: Request,
+): void {
   if (repeat.serial === serial) {
     appendOwn(map.keys.index, repeat.keysStart, repeat.keysEnd - repeat.keysStart);
     appendOwn(map.values, repeat.valuesStart, repeat.valuesEnd - repeat.valuesStart);

@@ -3,7 +3,7 @@ import { endArray } from "../model/columns/column.ts";
 import { appendLow } from "../model/columns/dictionary.ts";
 import type { Table } from "../model/columns/table.ts";
 import { appendText } from "../model/columns/text.ts";
-import { appendAttributes, countText, endMapRow } from "./attributes.ts";
+import { appendAttributes, endMapRow } from "./attributes.ts";
 import { appendId, appendWordAt, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
 import { isContentEvent } from "./privacy/policy.ts";
@@ -11,6 +11,7 @@ import type { Redactor } from "./privacy/redactor.ts";
 import { noteRange, type Request, range, spendParts } from "./request.ts";
 import { createSpans, noteSpan, type Spans } from "./spans.ts";
 import { repair } from "./tally.ts";
+import { countText } from "./values.ts";
 import { readTag, skip, takeFixed64 } from "./wire.ts";
 
 export function eventWriter(table: Table, redactor: Redactor): (request: Request, events: Spans) => void {

@@ -11,7 +11,7 @@ import { type Row, rowsOf } from "./read-native.ts";
 const window = { pastMs: 7 * 86_400_000, futureMs: 3_600_000 };
 
 function decode(signal: Signal, ...bodies: Uint8Array[]): { answers: DecodeAnswer[]; rows: Row[]; series: Row[] } {
-  const decoder = createDecoder({ window });
+  const decoder = createDecoder({ window, seriesPerMetric: 100_000 });
   const answers = bodies.map((body) => decoder.decode(signal, "protobuf", body, nowMs));
   const { batches } = decoder.seal();
   const of = (isSeries: boolean): Row[] =>

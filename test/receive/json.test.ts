@@ -6,13 +6,14 @@ import { createDecoder, type DecodeAnswer, type Signal } from "../../src/receive
 import { jsonOf, peek, skipValue } from "../../src/receive/json-lexer.ts";
 import { requests } from "./arbitraries.ts";
 import { messages, otlpJson } from "./otlp-proto.ts";
+import { asSent } from "./payloads.ts";
 import { type Row, rowsOf } from "./read-native.ts";
 
 const suite = "../shared/data/badinput/json_test_suite";
 const encoder = new TextEncoder();
 
 function decode(signal: Signal, json: unknown): { answer: DecodeAnswer; rows: Row[] } {
-  const decoder = createDecoder({ window: null });
+  const decoder = createDecoder({ window: null, privacy: asSent });
   const answer = decoder.decode(
     signal,
     "json",
@@ -44,7 +45,7 @@ describe("OTLP/JSON", () => {
   it.each(["traces", "logs", "metrics"] as const)("gives the rows of the protobuf twin: %s", (signal) => {
     fc.assert(
       fc.property(requests[signal], (message) => {
-        const twin = createDecoder({ window: null });
+        const twin = createDecoder({ window: null, privacy: asSent });
         const type = messages[signal];
         twin.decode(signal, "protobuf", new Uint8Array(type.encode(type.fromObject(message)).finish()), 1000);
         const expected = twin

@@ -49,7 +49,9 @@ export function scanText(bytes: Uint8Array, from: number, to: number): Span[] {
           continue;
         }
       }
-      i++;
+      // In JSON inside the text, the n of "\n" is no beginning of a word, and no part of the address after it.
+      i += c === 92 && i + 1 < to && isEscape(bytes[i + 1]!) ? 2 : 1;
+      if (c === 92) done = i;
       continue;
     }
     if (kind === at) {
@@ -255,6 +257,7 @@ function isIpv4(bytes: Uint8Array, i: number, end: number): boolean {
   return true;
 }
 
+const isEscape = (c: number): boolean => c === 110 || c === 114 || c === 116 || c === 98 || c === 102;
 const isDigit = (c: number): boolean => c >= 48 && c <= 57;
 const isLetter = (c: number): boolean => (c >= 65 && c <= 90) || (c >= 97 && c <= 122);
 const isWord = (c: number): boolean => isDigit(c) || isLetter(c) || c === 95;
