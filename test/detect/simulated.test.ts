@@ -1,10 +1,10 @@
 // From a simulated engine's own metrics to anomalies, through the shipped mapping, the Head and the shipped model.
 import { describe, expect, test } from "vitest";
+import { simulate, simulatedStart } from "../../src/app/simulated-frames.ts";
 import { createDetection } from "../../src/detect/detection.ts";
 import type { Anomaly } from "../../src/model/anomaly.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { healthyScenario, type Scenario, scenarioFor } from "../../src/simulate/scenario.ts";
-import { simulate, simulatedStart } from "../../src/app/simulated-frames.ts";
 
 async function anomaliesOf(
   scenario: Scenario,

@@ -21,8 +21,8 @@ for (let b = 0; b < 256; b++) {
 classes[64] = at;
 classes[58] = colon;
 
-const mayStartSecret = new Uint8Array(256);
-for (const { prefix } of secretPrefixes) mayStartSecret[prefix[0]!] = 1;
+/** Prefixes of secrets by their first byte, in their order. */
+const secretsFrom = Array.from({ length: 256 }, (_, byte) => secretPrefixes.filter(({ prefix }) => prefix[0] === byte));
 
 /** Spans found in `bytes[from, to)`, in order and without overlap. */
 export function scanText(bytes: Uint8Array, from: number, to: number): Span[] {
@@ -79,15 +79,13 @@ type Push = (start: number, end: number, kind: SpanKind) => number;
 /** Something that starts at a token's first byte; returns its end, or 0. */
 function tokenAt(bytes: Uint8Array, i: number, to: number, kind: number, push: Push): number {
   if (kind === letter) {
-    if (mayStartSecret[bytes[i]!] === 1) {
-      const end = secretAt(bytes, i, to);
-      if (end > 0) return push(i, end, "secret");
-    }
+    const end = secretAt(bytes, i, to);
+    if (end > 0) return push(i, end, "secret");
     if (i + 3 < to && isLetter(bytes[i + 1]!) && isDigit(bytes[i + 2]!) && isDigit(bytes[i + 3]!)) {
       const end = ibanAt(bytes, i, to);
       if (end > 0) return push(i, end, "iban");
     }
-    return ipv6At(bytes, i, to, push);
+    return isHex(bytes[i]!) ? ipv6At(bytes, i, to, push) : 0;
   }
   if (kind === colon) return bytes[i + 1] === 58 ? ipv6At(bytes, i, to, push) : 0;
   const six = ipv6At(bytes, i, to, push);
@@ -115,7 +113,7 @@ function emailAround(bytes: Uint8Array, atSign: number, floor: number, to: numbe
 }
 
 function secretAt(bytes: Uint8Array, i: number, to: number): number {
-  for (const { prefix, lengthMin } of secretPrefixes) {
+  for (const { prefix, lengthMin } of secretsFrom[bytes[i]!]!) {
     if (i + prefix.length + lengthMin > to) continue;
     let k = 0;
     while (k < prefix.length && bytes[i + k] === prefix[k]) k++;
