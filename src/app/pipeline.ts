@@ -74,8 +74,8 @@ export function createPipeline(rooms: Rooms): Pipeline {
 
   async function judge(frame: Frame, now: Instant): Promise<void> {
     const at = frame.at;
-    const anomalies = await detection.step(frame);
-    const alerts = await rules.evaluate(at);
+    const anomalies = await telemetry.span("detect.step", () => detection.step(frame));
+    const alerts = await telemetry.span("detect.rules", () => rules.evaluate(at));
     tellBaseline(at, now);
     await Promise.all([keep("anomalies", anomalies), keep("alerts", alerts)]);
     for (const anomaly of anomalies) tellAnomaly(anomaly);
@@ -83,11 +83,13 @@ export function createPipeline(rooms: Rooms): Pipeline {
       if (alert.state === "firing") publish("alert", at, alertText(alert), alert);
     }
     const firing = rules.all().filter((alert) => alert.state === "firing");
-    const { incidents, diagnoses } = await diagnose.step({ at, anomalies, alerts: firing, entities: head.entities() });
+    const { incidents, diagnoses } = await telemetry.span("diagnose.step", () =>
+      diagnose.step({ at, anomalies, alerts: firing, entities: head.entities() }),
+    );
     await Promise.all([keep("incidents", incidents), keep("diagnoses", diagnoses)]);
     for (const incident of incidents) tellIncident(incident);
     for (const diagnosis of diagnoses) await follow(diagnosis, at);
-    tellLedger(await act.step(at));
+    tellLedger(await telemetry.span("act.step", () => act.step(at)));
     judged = at;
   }
 
@@ -126,7 +128,9 @@ export function createPipeline(rooms: Rooms): Pipeline {
     const mode = rooms.modes.find((candidate) => candidate.id === cause.failureMode);
     const proposal = mode === undefined ? undefined : rooms.remedyFor(diagnosis, mode, at);
     if (proposal !== undefined) tellLedger(await act.propose(proposal, at));
-    const advice = await tune.recommend({ at, diagnoses: [diagnosis], entities: head.entities() });
+    const advice = await telemetry.span("tune.recommend", () =>
+      tune.recommend({ at, diagnoses: [diagnosis], entities: head.entities() }),
+    );
     await keep("recommendations", advice);
     for (const one of advice) {
       if (told.has(one.id)) continue;
