@@ -1,19 +1,12 @@
 // How an allowed action leaves the house: connectors are declared in YAML, and only what is declared can be sent.
 import { z } from "zod";
 import type { Action } from "../model/action.ts";
-import type { ActionKind } from "../model/failure-mode.ts";
+import { actionKinds } from "../model/failure-mode.ts";
 import type { OutgoingMessage } from "../model/ports/notifier.ts";
 import { type Mistake, parseYamlAs } from "../model/yaml.ts";
 
-const kinds = [
-  "rollback-config",
-  "rollback-version",
-  "restart-replica",
-  "shed-load",
-  "scale-out",
-  "set-knob",
-  "notify",
-] as const satisfies readonly ActionKind[];
+/** All that can be asked of a receiver: doing nothing cannot. */
+const kinds = actionKinds.filter((kind) => kind !== "none");
 
 /** `identifier` = id of a record of ours; `number` = a plain decimal number; a list = exactly one of its values. */
 const Parameter = z.union([z.enum(["identifier", "number"]), z.array(z.string().min(1)).min(1)]);

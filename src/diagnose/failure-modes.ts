@@ -1,6 +1,6 @@
 // The catalogue of failure modes: YAML files into checked values, every mistake with its place.
 import { z } from "zod";
-import type { FailureMode } from "../model/failure-mode.ts";
+import { actionKinds, type FailureMode } from "../model/failure-mode.ts";
 import { signals } from "../model/signal.ts";
 import { parseDuration } from "../model/time.ts";
 import { type Mistake, parseYamlAs, type YamlDocument } from "../model/yaml.ts";
@@ -44,16 +44,7 @@ const Discriminator = z
   .transform((spec) => ({ ...toSymptom(spec), against: spec.against }));
 
 const Remedy = z.strictObject({
-  action: z.enum([
-    "rollback-config",
-    "rollback-version",
-    "restart-replica",
-    "shed-load",
-    "scale-out",
-    "set-knob",
-    "notify",
-    "none",
-  ]),
+  action: z.enum(actionKinds),
   safety: z.enum(["A", "B", "C", "N"]),
   needsTrigger: z.boolean().default(false),
   why: text,

@@ -25,15 +25,18 @@ export interface DiscriminatorSpec extends SymptomSpec {
   readonly against: string;
 }
 
-export type ActionKind =
-  | "rollback-config"
-  | "rollback-version"
-  | "restart-replica"
-  | "shed-load"
-  | "scale-out"
-  | "set-knob"
-  | "notify"
-  | "none";
+/** What a remedy can do. `none`: waiting is right. */
+export const actionKinds = [
+  "rollback-config",
+  "rollback-version",
+  "restart-replica",
+  "shed-load",
+  "scale-out",
+  "set-knob",
+  "notify",
+  "none",
+] as const;
+export type ActionKind = (typeof actionKinds)[number];
 
 export type Safety = "A" | "B" | "C" | "N";
 
