@@ -11,7 +11,7 @@ import { type FreshBody, freshBody } from "./ingest/fresh.ts";
 import { maskCostPerKb } from "./ingest/mask.ts";
 import { mergedBytesPerItem } from "./ingest/merged-size.ts";
 import { sustain } from "./ingest/sustain.ts";
-import { type Goal, printReport } from "./lib/report.ts";
+import { type Goal, printReport, type Report } from "./lib/report.ts";
 
 const usage = `npm run bench:ingest -- [options] [DIR]
   DIR            further bodies: *.pb files with traces, metrics or logs in their names
@@ -48,19 +48,20 @@ if (values.help === true) {
 }
 const folder = mkdtempSync(join(tmpdir(), "homeostat-ingest-"));
 const random = seededRandom(1);
+let report: Report;
 try {
-  if (values.sustain === undefined) await compare(whole(values.rounds ?? "5"), positionals[0]);
-  else await hold(whole(values.sustain), whole(values.rate ?? "20000"));
+  report =
+    values.sustain === undefined
+      ? await compare(whole(values.rounds ?? "5"), positionals[0])
+      : await hold(whole(values.sustain), whole(values.rate ?? "20000"));
 } finally {
+  // Before the report, which is the last thing said: on a slow disk, this takes minutes.
+  console.error("removing what was stored");
   rmSync(folder, { recursive: true, force: true });
 }
-// Everything started has been waited for. Should something hold the process all the same, it is named and the bench ends.
-setTimeout(() => {
-  console.error(`the bench is done, but this is still open: ${process.getActiveResourcesInfo().join(", ")}`);
-  process.exit(1);
-}, 10_000).unref();
+printReport(report);
 
-async function compare(rounds: number, directory: string | undefined): Promise<void> {
+async function compare(rounds: number, directory: string | undefined): Promise<Report> {
   const made = (signal: Signal): Uint8Array[] => [
     ...bodiesOf(signal, 20, random, Date.now()),
     ...(directory === undefined ? [] : bodiesIn(directory, signal)),
@@ -105,7 +106,7 @@ async function compare(rounds: number, directory: string | undefined): Promise<v
     e2e_with_merges_ratio_points: stored.metrics.ratioMerged,
     e2e_with_merges_ratio_logs: stored.logs.ratioMerged,
   };
-  print("ingest", figures, compareGoals, {
+  return reportOf("ingest", figures, compareGoals, {
     "protobufjs, objects, client.insert": rounded({
       decode_spans_per_cpu_s: decode.traces.protobufjs,
       decode_points_per_cpu_s: decode.metrics.protobufjs,
@@ -118,7 +119,7 @@ async function compare(rounds: number, directory: string | undefined): Promise<v
   });
 }
 
-async function hold(seconds: number, rate: number): Promise<void> {
+async function hold(seconds: number, rate: number): Promise<Report> {
   const made = (signal: "traces" | "metrics"): FreshBody[] =>
     bodiesOf(signal, 64, random, Date.now()).map((body) => freshBody(signal, body));
   const result = await sustain(
@@ -138,16 +139,16 @@ async function hold(seconds: number, rate: number): Promise<void> {
     refused: result.refused,
     seconds,
   };
-  print("ingest-sustain", figures, sustainGoals, {});
+  return reportOf("ingest-sustain", figures, sustainGoals, {});
 }
 
-function print(
+function reportOf(
   bench: string,
   figures: Readonly<Record<string, number>>,
   goals: readonly Goal[],
-  peers: Readonly<Record<string, Readonly<Record<string, number>>>>,
-): void {
-  printReport({ bench, figures: rounded(figures), goals, peers });
+  peers: NonNullable<Report["peers"]>,
+): Report {
+  return { bench, figures: rounded(figures), goals, peers };
 }
 
 /** Three digits, or whole numbers where those are more. */
