@@ -20,6 +20,7 @@ let row = 0;
 /**
  * Appends the entries of one row; {@link endMapRow} ends it. Attributes over a limit are dropped and counted, those the
  * privacy policy speaks of are treated as it says. `inContentEvent`: ordinary keys such as `content` hold prompts here.
+ * Returns whether all went the usual way, so that nothing was counted and a copy of the row is as good.
  */
 export function appendAttributes(
   map: AttributeColumn,
@@ -27,20 +28,23 @@ export function appendAttributes(
   spans: Spans,
   tally: Tally,
   inContentEvent = false,
-): void {
+): boolean {
   row = row === 0x7fffffff ? 1 : row + 1;
   const { guard } = map;
   syncGuard(guard, map.keys.dictionary);
-  if (spans.count === 0) return;
+  if (spans.count === 0) return true;
   const count = Math.min(spans.count, limits.attributes);
+  let usual = count === spans.count;
   for (let done = 0; done < count; ) {
     const actions = inContentEvent ? guard.inContentEvents : guard.actions;
     done = appendUsual(map, wire, spans, done, count, row, actions, guard.known);
     if (done === count) break;
+    usual = false;
     appendAttribute(map, wire, spans.at[done * 2]!, spans.at[done * 2 + 1]!, done, tally, inContentEvent);
     done++;
   }
   if (count < spans.count) repair(tally, "attribute-limit", spans.count - count);
+  return usual;
 }
 
 export function endMapRow(map: MapColumn): void {

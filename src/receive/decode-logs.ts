@@ -8,7 +8,7 @@ import { appendId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.
 import { limits } from "./limits.ts";
 import { isContentEvent } from "./privacy/policy.ts";
 import { bodyLengthKey, DROP, KEEP, MASK, type Redactor } from "./privacy/redactor.ts";
-import { appendRepeated, createRepeat, noteRange, type Request, range, timeFits, walk } from "./request.ts";
+import { appendRepeated, createRepeat, noteRange, type Request, range, spendItems, timeFits, walk } from "./request.ts";
 import { createSpans, noteSpan } from "./spans.ts";
 import { reject } from "./tally.ts";
 import { appendValue, countText, valueLength } from "./values.ts";
@@ -124,6 +124,7 @@ export function createLogDecoder(redactor: Redactor): LogDecoder {
     tables: [table],
     decode(request) {
       walk(request, (start, end) => {
+        spendItems(request, 1);
         readRecord(request.wire, start, end, record);
         append(request);
       });

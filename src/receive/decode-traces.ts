@@ -8,7 +8,7 @@ import { appendAttributes, endMapRow } from "./attributes.ts";
 import { appendCheckedId, appendId, isId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
 import type { Redactor } from "./privacy/redactor.ts";
-import { appendRepeated, createRepeat, noteRange, type Request, range, timeFits, walk } from "./request.ts";
+import { appendRepeated, createRepeat, noteRange, type Request, range, spendItems, timeFits, walk } from "./request.ts";
 import { createSpan, readSpan } from "./span-fields.ts";
 import { eventWriter, linkWriter } from "./span-parts.ts";
 import { reject, repair } from "./tally.ts";
@@ -119,6 +119,7 @@ export function createTraceDecoder(redactor: Redactor): TraceDecoder {
     tables: [table],
     decode(request) {
       walk(request, (start, end) => {
+        spendItems(request, 1);
         readSpan(request.wire, start, end, span);
         append(request);
       });

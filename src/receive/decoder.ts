@@ -7,11 +7,11 @@ import { createTraceDecoder } from "./decode-traces.ts";
 import { jsonToWire } from "./json-to-wire.ts";
 import { type DecodeOptions, limits } from "./limits.ts";
 import { createRedactor } from "./privacy/redactor.ts";
-import { createRequest, forEachField, type Request } from "./request.ts";
+import { createRequest, type Request } from "./request.ts";
 import { createSeriesGuard } from "./series-guard.ts";
 import { createSeriesMemory } from "./series-memory.ts";
 import { rejectedItems, sayTally, type Tally } from "./tally.ts";
-import { isRefusal, tooLarge, type Wire, wireOf } from "./wire.ts";
+import { isRefusal, type Wire, wireOf } from "./wire.ts";
 
 export type Signal = "traces" | "metrics" | "logs";
 export type Encoding = "protobuf" | "json";
@@ -100,7 +100,6 @@ export function createDecoder(options: DecodeOptions): Decoder {
       mark(signal);
       try {
         const wire = wireOf(encoding === "json" ? jsonToWire(body, signal) : body);
-        countItems(wire, signal);
         const request = decodeWithinDays(signal, wire, nowMs);
         for (const day of request.days) days[signal].add(day);
         const { tables } = decoders[signal];
@@ -125,25 +124,4 @@ export function createDecoder(options: DecodeOptions): Decoder {
       memory.promised(sealed.series);
     },
   };
-}
-
-/** Refuses a request with too many items before any is decoded: two bytes on the wire can be an item. */
-function countItems(wire: Wire, signal: Signal): void {
-  let items = 0;
-  const count = (): void => {
-    items++;
-    if (items > limits.items) throw tooLarge(`more than ${limits.items} items in one request; send smaller batches`);
-  };
-  forEachField(wire, 0, wire.data.length, 0x0a, (resourceStart, resourceEnd) => {
-    forEachField(wire, resourceStart, resourceEnd, 0x12, (scopeStart, scopeEnd) => {
-      forEachField(wire, scopeStart, scopeEnd, 0x12, (start, end) => {
-        if (signal !== "metrics") return count();
-        for (const tag of [0x2a, 0x3a, 0x4a, 0x52, 0x5a]) {
-          forEachField(wire, start, end, tag, (dataStart, dataEnd) =>
-            forEachField(wire, dataStart, dataEnd, 0x0a, count),
-          );
-        }
-      });
-    });
-  });
 }
