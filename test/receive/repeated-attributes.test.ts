@@ -25,14 +25,14 @@ const point = fc.record({
 });
 type Point = typeof point extends fc.Arbitrary<infer T> ? T : never;
 
-function bodyOf(points: readonly Point[]): Uint8Array {
+function bodyOf(points: readonly Point[], times = 1): Uint8Array {
   return encode("metrics", {
     resourceMetrics: points.map(({ metric, kind, set, resource }) => ({
       resource: { attributes: [text("service.name", resource)] },
       scopeMetrics: [
         {
           metrics: [
-            { name: metric, [kind]: { dataPoints: [0, 1].map(() => ({ timeUnixNano: "1", attributes: sets[set] })) } },
+            { name: metric, [kind]: { dataPoints: Array(times).fill({ timeUnixNano: "1", attributes: sets[set] }) } },
           ],
         },
       ],
@@ -45,8 +45,10 @@ it("rows, series and counts are those of the same points sent one by one", () =>
     fc.property(fc.array(point, { minLength: 1, maxLength: 14 }), (points) => {
       const together = createDecoder({ window: null });
       const apart = createDecoder({ window: null });
-      const all = [together.decode("metrics", "protobuf", bodyOf(points), 0)];
-      const single = points.map((one) => apart.decode("metrics", "protobuf", bodyOf([one]), 0));
+      const all = [together.decode("metrics", "protobuf", bodyOf(points, 3), 0)];
+      const single = points
+        .flatMap((one) => [one, one, one])
+        .map((one) => apart.decode("metrics", "protobuf", bodyOf([one]), 0));
       const rows = (decoder: typeof together): unknown =>
         decoder.seal().batches.map((batch) => [batch.table, rowsOf(batch)]);
       expect(rows(together)).toEqual(rows(apart));
