@@ -57,7 +57,6 @@ printReport({
     both_refuse: count("both-refuse"),
     oracle_refuses: count("oracle-refuses"),
     refused_groups: count("group"),
-    unmerged: count("unmerged"),
     too_large: count("too-large"),
   },
   goals: [

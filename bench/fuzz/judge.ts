@@ -1,7 +1,6 @@
 // Whether our decoder did with a body what it should: compared row by row with what protobufjs makes of it.
 import { performance } from "node:perf_hooks";
 import { isDeepStrictEqual } from "node:util";
-import type { Type } from "protobufjs";
 import { createDecoder, type DecodeAnswer, type Encoding, type Signal } from "../../src/receive/decoder.ts";
 import { tableRows } from "../../test/receive/oracle.ts";
 import { messages } from "../../test/receive/otlp-proto.ts";
@@ -19,8 +18,6 @@ export type Verdict =
   | "oracle-refuses"
   /** We refuse groups, which the protobuf rules would have skipped. */
   | "group"
-  /** A message field that must come once comes twice: we keep the last, the protobuf rules merge both. */
-  | "unmerged"
   | "too-large"
   | "crash"
   | "mismatch";
@@ -38,8 +35,6 @@ type Decoded = Extract<DecodeAnswer, { kind: "decoded" }>;
 const NOW_MS = 1_763_900_000_000;
 /** Repairs the oracle makes as well; the others change texts in ways it does not follow. */
 const followed = new Set<string>(["duplicate-key", "negative-duration"]);
-let merging = true;
-for (const type of Object.values(messages)) letMergingBeSwitched(type, new Set());
 
 export function createJudge(signal: Signal, encoding: Encoding): (body: Uint8Array) => Judgement {
   const decoder = createDecoder({ window: null, privacy: asSent, seriesPerMetric: Number.MAX_SAFE_INTEGER });
@@ -72,7 +67,7 @@ export function createJudge(signal: Signal, encoding: Encoding): (body: Uint8Arr
   }
 
   function judgeWire(answer: DecodeAnswer, ours: Tables, body: Uint8Array): [Verdict, string] {
-    const rows = oracleRows(body, true);
+    const rows = oracleRows(body);
     if (answer.kind === "too-large") return ["too-large", ""];
     if (answer.kind === "malformed") {
       if (rows === undefined) return ["both-refuse", ""];
@@ -83,19 +78,14 @@ export function createJudge(signal: Signal, encoding: Encoding): (body: Uint8Arr
     if (rows === undefined) return ["oracle-refuses", ""];
     const why = difference(answer, ours, rows);
     if (why === undefined) return [isMended(answer) ? "mended" : "equal", ""];
-    const unmerged = oracleRows(body, false);
-    if (unmerged !== undefined && difference(answer, ours, unmerged) === undefined) return ["unmerged", ""];
     return ["mismatch", why];
   }
 
-  function oracleRows(body: Uint8Array, withMerging: boolean): Tables | undefined {
-    merging = withMerging;
+  function oracleRows(body: Uint8Array): Tables | undefined {
     try {
       return tableRows(signal, body, NOW_MS);
     } catch {
       return undefined;
-    } finally {
-      merging = true;
     }
   }
 }
@@ -135,18 +125,4 @@ function isMended(answer: Decoded): boolean {
 
 function withoutHash({ SeriesHash: _, ...row }: Row): Row {
   return row;
-}
-
-/** The generated decoder gets the message read so far as its last argument; without it, the last one wins. */
-function letMergingBeSwitched(type: Type, seen: Set<Type>): void {
-  if (seen.has(type)) return;
-  seen.add(type);
-  type.setup();
-  const decode = type.decode as (...given: unknown[]) => ReturnType<Type["decode"]>;
-  type.decode = ((...given: unknown[]) =>
-    decode.call(type, ...(merging ? given : given.slice(0, 4)))) as Type["decode"];
-  for (const field of type.fieldsArray) {
-    const { resolvedType } = field.resolve();
-    if (resolvedType !== null && "fieldsArray" in resolvedType) letMergingBeSwitched(resolvedType, seen);
-  }
 }

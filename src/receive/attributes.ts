@@ -10,7 +10,7 @@ import type { Spans } from "./spans.ts";
 import { redact, repair, type Tally } from "./tally.ts";
 import { appendUsual } from "./usual-attributes.ts";
 import { appendDigest, appendShort, appendValue, countText, findValue, foundValue, valueLength } from "./values.ts";
-import { readEnd, readTag, skip, type Wire } from "./wire.ts";
+import { meetAgain, readEnd, readTag, skip, type Wire } from "./wire.ts";
 
 /** Set by {@link findKeyValue}: out-parameters, since this runs for every attribute. */
 export const found = { keyStart: 0, keyEnd: 0, valueStart: 0, valueEnd: 0 };
@@ -146,6 +146,7 @@ export function findKeyValue(wire: Wire, start: number, end: number): void {
       found.keyStart = wire.pos;
       wire.pos = found.keyEnd;
     } else if (tag === 0x12) {
+      if (found.valueEnd !== start) meetAgain(wire);
       found.valueEnd = readEnd(wire, end);
       found.valueStart = wire.pos;
       wire.pos = found.valueEnd;

@@ -8,7 +8,17 @@ import { appendId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.
 import { limits } from "./limits.ts";
 import { isContentEvent } from "./privacy/policy.ts";
 import { bodyLengthKey, DROP, KEEP, MASK, type Redactor } from "./privacy/redactor.ts";
-import { appendRepeated, createRepeat, noteRange, type Request, range, spendItems, timeFits, walk } from "./request.ts";
+import {
+  appendRepeated,
+  createRepeat,
+  noteMessage,
+  noteRange,
+  type Request,
+  range,
+  spendItems,
+  timeFits,
+  walk,
+} from "./request.ts";
 import { createSpans, noteSpan } from "./spans.ts";
 import { reject } from "./tally.ts";
 import { appendValue, countText, valueLength } from "./values.ts";
@@ -174,7 +184,7 @@ function readRecord(wire: Wire, start: number, end: number, record: LogFields): 
         noteRange(record.severityText, wire, end);
         break;
       case 0x2a:
-        noteRange(record.body, wire, end);
+        noteMessage(record.body, wire, end);
         break;
       case 0x32:
         noteSpan(record.attributes, wire, end);

@@ -9,7 +9,7 @@ import { createMetricRows, type Metric, type MetricRows } from "./metric-rows.ts
 import { appendBuckets, appendQuantiles, appendRuns, exemplarWriter } from "./point-parts.ts";
 import { bucketsFit, createPoint, type PointFields, readPoint } from "./points.ts";
 import type { Redactor } from "./privacy/redactor.ts";
-import { noteRange, type Request, range, spendItems, spendParts, timeFits, walk } from "./request.ts";
+import { noteMessage, noteRange, type Request, range, spendItems, spendParts, timeFits, walk } from "./request.ts";
 import type { SeriesGuard } from "./series-guard.ts";
 import { mixWord } from "./series-hash.ts";
 import type { SeriesMemory } from "./series-memory.ts";
@@ -76,7 +76,7 @@ export function createMetricDecoder(memory: SeriesMemory, redactor: Redactor, se
       else if (tag === 0x1a) noteRange(metric.unit, wire, end);
       else if (dataTags.includes(tag)) {
         metric.type = dataTags.indexOf(tag);
-        noteRange(data, wire, end);
+        noteMessage(data, wire, end);
       } else skip(wire, tag, end);
     }
     metric.temporality = 0;

@@ -6,12 +6,13 @@ import { createMetricDecoder } from "./decode-metrics.ts";
 import { createTraceDecoder } from "./decode-traces.ts";
 import { jsonToWire } from "./json-to-wire.ts";
 import { type DecodeOptions, limits } from "./limits.ts";
+import { mergeMessages } from "./merge-messages.ts";
 import { createRedactor } from "./privacy/redactor.ts";
 import { createRequest, type Request } from "./request.ts";
 import { createSeriesGuard } from "./series-guard.ts";
 import { createSeriesMemory } from "./series-memory.ts";
 import { rejectedItems, sayTally, type Tally } from "./tally.ts";
-import { isRefusal, type Wire, wireOf } from "./wire.ts";
+import { isCameTwice, isRefusal, type Wire, wireOf } from "./wire.ts";
 
 export type Signal = "traces" | "metrics" | "logs";
 export type Encoding = "protobuf" | "json";
@@ -95,12 +96,24 @@ export function createDecoder(options: DecodeOptions): Decoder {
     return attempt(signal, wire, nowMs);
   }
 
+  /** Reading goes on until a message that must come once comes again; then the body is put right and read anew. */
+  function decodeMerged(signal: Signal, wire: Wire, nowMs: number): Request {
+    try {
+      return decodeWithinDays(signal, wire, nowMs);
+    } catch (error) {
+      if (!isCameTwice(error)) throw error;
+      rollback(signal);
+      return decodeWithinDays(signal, mergeMessages(wire, signal), nowMs);
+    }
+  }
+
   return {
     decode(signal, encoding, body, nowMs) {
       mark(signal);
       try {
-        const wire = wireOf(encoding === "json" ? jsonToWire(body, signal) : body);
-        const request = decodeWithinDays(signal, wire, nowMs);
+        // A member of a JSON object that comes twice is the last of both, not a mixture.
+        const wire = encoding === "json" ? wireOf(jsonToWire(body, signal), true) : wireOf(body);
+        const request = decodeMerged(signal, wire, nowMs);
         for (const day of request.days) days[signal].add(day);
         const { tables } = decoders[signal];
         if (tables.some((table) => table.rows >= limits.batchRows || table.size() >= limits.batchBytes)) close(signal);

@@ -20,7 +20,6 @@ import {
   sumEntries,
 } from "./series-hash.ts";
 import type { SeriesMemory } from "./series-memory.ts";
-import type { SeriesRows } from "./series-rows.ts";
 import type { Spans } from "./spans.ts";
 import { countText } from "./values.ts";
 
@@ -46,6 +45,18 @@ export interface MetricRows {
   readonly hash: Hash;
   /** Appends the series hash and, the first time on its day, describes the series. */
   end(request: Request, metric: Metric, attributes: Spans, time: number, bounds: Spans, quantiles: Spans): void;
+}
+
+/** Rows of otel_metrics_series. */
+export interface SeriesRows {
+  readonly table: Table;
+  append(
+    request: Request,
+    metric: Metric,
+    point: { readonly attributes: Spans; readonly bounds: Spans; readonly quantiles: Spans },
+    hash: Hash,
+    ms: number,
+  ): void;
 }
 
 export function createMetricRows(

@@ -7,7 +7,7 @@ import type { AttributeColumn } from "./privacy/redactor.ts";
 import { createSpans, noteSpan, type Spans } from "./spans.ts";
 import { createTally, reject, type Tally } from "./tally.ts";
 import { appendValue } from "./values.ts";
-import { readEnd, readTag, readVarint, skip, tooLarge, type Wire } from "./wire.ts";
+import { meetAgain, readEnd, readTag, readVarint, skip, tooLarge, type Wire } from "./wire.ts";
 
 export interface Request {
   readonly wire: Wire;
@@ -153,6 +153,12 @@ export function noteRange(into: Range, wire: Wire, end: number): void {
   wire.pos = into.end;
 }
 
+/** Reads a message field that must come once into `into`, which was reset before, and steps over it. */
+export function noteMessage(into: Range, wire: Wire, end: number): void {
+  if (into.end !== 0) meetAgain(wire);
+  noteRange(into, wire, end);
+}
+
 /** Whether an item of this time may be stored; counts the rejection if not. */
 export function timeFits(request: Request, low: number, high: number): boolean {
   const ms = unixMs(low, high);
@@ -219,7 +225,7 @@ function readResource(request: Request, start: number, end: number): void {
   wire.pos = start;
   while (wire.pos < end) {
     const tag = readTag(wire, end);
-    if (tag === 0x0a) noteRange(resource, wire, end);
+    if (tag === 0x0a) noteMessage(resource, wire, end);
     else if (tag === 0x1a) noteRange(origin.resourceSchema, wire, end);
     else skip(wire, tag, end);
   }
@@ -258,7 +264,7 @@ function readScope(request: Request, start: number, end: number): void {
     if (tag === 0x12) {
       noteSpan(items, wire, end);
       if (items.count > limits.items) throw tooManyItems();
-    } else if (tag === 0x0a) noteRange(scope, wire, end);
+    } else if (tag === 0x0a) noteMessage(scope, wire, end);
     else if (tag === 0x1a) noteRange(origin.scopeSchema, wire, end);
     else skip(wire, tag, end);
   }

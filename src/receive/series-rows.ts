@@ -2,31 +2,17 @@
 import { appendByte, appendWord, ensure, textSource } from "../model/columns/bytes.ts";
 import { endArray } from "../model/columns/column.ts";
 import { appendLow } from "../model/columns/dictionary.ts";
-import { createTable, type Table } from "../model/columns/table.ts";
+import { createTable } from "../model/columns/table.ts";
 import { appendText } from "../model/columns/text.ts";
 import { metricTypes, temporalities } from "../model/otel-schema.ts";
 import { appendAttributes, endMapRow } from "./attributes.ts";
 import { limits } from "./limits.ts";
-import type { Metric } from "./metric-rows.ts";
+import type { SeriesRows } from "./metric-rows.ts";
 import { appendQuantiles, appendRuns } from "./point-parts.ts";
 import type { Redactor } from "./privacy/redactor.ts";
-import type { Request } from "./request.ts";
-import type { Hash } from "./series-hash.ts";
-import type { Spans } from "./spans.ts";
 
 const typeTexts = metricTypes.map(textSource);
 const temporalityTexts = temporalities.map(textSource);
-
-export interface SeriesRows {
-  readonly table: Table;
-  append(
-    request: Request,
-    metric: Metric,
-    point: { readonly attributes: Spans; readonly bounds: Spans; readonly quantiles: Spans },
-    hash: Hash,
-    ms: number,
-  ): void;
-}
 
 /** Rows of otel_metrics_series. */
 export function createSeriesRows(redactor: Redactor): SeriesRows {

@@ -11,6 +11,8 @@ export interface Wire {
   /** Halves of the last 64-bit varint read. */
   low: number;
   high: number;
+  /** Whether messages that must come once do; if not, reading stops at one that comes again, to have them merged. */
+  readonly merged: boolean;
 }
 
 /** What a body that is not the message it should be is refused with. */
@@ -23,9 +25,14 @@ export interface TooLarge extends Error {
   readonly name: "TooLarge";
 }
 
-export function wireOf(data: Uint8Array): Wire {
+/** What reading stops with where a message that must come once comes again; the body is then read anew, merged. */
+export interface CameTwice extends Error {
+  readonly name: "CameTwice";
+}
+
+export function wireOf(data: Uint8Array, merged = false): Wire {
   const source = sourceOf(data);
-  return { data, view: source.view, source, pos: 0, low: 0, high: 0 };
+  return { data, view: source.view, source, pos: 0, low: 0, high: 0, merged };
 }
 
 export function malformed(says: string): Malformed {
@@ -38,6 +45,15 @@ export function tooLarge(says: string): TooLarge {
 
 export function isRefusal(error: unknown): error is Malformed | TooLarge {
   return error instanceof Error && (error.name === "Malformed" || error.name === "TooLarge");
+}
+
+/** To be called where a message that must come once comes again. Throws unless the body was merged already. */
+export function meetAgain(wire: Wire): void {
+  if (!wire.merged) throw Object.assign(new Error("a message came twice"), { name: "CameTwice" as const });
+}
+
+export function isCameTwice(error: unknown): error is CameTwice {
+  return error instanceof Error && error.name === "CameTwice";
 }
 
 /** Reads a tag: field number * 8 + wire type. */
