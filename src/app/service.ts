@@ -11,6 +11,8 @@ import { createDiagnosis } from "../diagnose/diagnose.ts";
 import type { Clock } from "../model/clock.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
 import { createHead } from "../observe/head.ts";
+import { createHistory } from "../observe/history.ts";
+import { createWhole } from "../observe/whole.ts";
 import { openReceive } from "../receive/receive.ts";
 import { createEventFeed } from "../show/event-feed.ts";
 import { startShow } from "../show/show.ts";
@@ -24,6 +26,7 @@ import { latestSignals } from "./latest-signals.ts";
 import { startNotifications } from "./notifications.ts";
 import { shipped, version } from "./paths.ts";
 import { createPipeline } from "./pipeline.ts";
+import { prometheusDeps } from "./prometheus-deps.ts";
 import { createReadiness } from "./readiness.ts";
 import { openState } from "./state.ts";
 import { storeOptions } from "./store-options.ts";
@@ -58,6 +61,12 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { ...headOptions(config), mappings: knowledge.mappings },
       { reader: store.reader, telemetry },
     );
+    const history = createHistory(
+      { ...headOptions(config), mappings: knowledge.mappings },
+      { stored: store.history, telemetry },
+    );
+    const { window: windowMs } = config.observe;
+    const live = createWhole(head, history, { windowMs, readers: "live" });
     const state = await openState(join(directory, "state"), telemetry);
     const [baselines, alerts, incidents] = await Promise.all(
       ["baselines", "alerts", "incidents"].map((name) => state.load(name)),
@@ -72,7 +81,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { exclusions, telemetry, modelsDirectory: config.detect.learned ? shipped.models : "" },
     );
     undo.push("detection", () => detection[Symbol.asyncDispose]());
-    const rules = createRules(knowledge.ruleFiles, { source: head, telemetry }, text(alerts));
+    const rules = createRules(knowledge.ruleFiles, { source: live, telemetry }, text(alerts));
     const diagnose = createDiagnosis(knowledge.modes, {
       source: head,
       changes: store.changes,
@@ -123,6 +132,12 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
         records: store.records,
         changes: announced(store, feed),
         feed,
+        prometheus: prometheusDeps({
+          whole: createWhole(head, history, { windowMs, readers: "anytime" }),
+          history,
+          rules,
+          clock,
+        }),
         signals: () => latestSignals(head, clock.now()),
         status: () => ({
           version,

@@ -60,6 +60,8 @@ export interface Head extends SeriesSource {
   coverage(): readonly EngineCoverage[];
   /** Newest event time seen. */
   newestAt(): Instant | undefined;
+  /** Event time from which on everything stored is in memory, up to the newest frame; undefined before the first page. */
+  completeSince(): Instant | undefined;
 }
 
 const leaveAfterMsDefault = 600_000;
@@ -79,6 +81,7 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
   const measured: Measured = { value: Number.NaN, quality: quality.MISSING };
   let cursor = "";
   let begun = false;
+  let begunFrom = Number.NEGATIVE_INFINITY;
   let nextStep: Instant | undefined;
 
   return {
@@ -88,6 +91,7 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
     entities: () => book.entityStates().map((state) => state.entity),
     coverage,
     newestAt: watermark.newestAt,
+    completeSince: () => (begun ? Math.max(keepFrom(), begunFrom) : undefined),
   };
 
   async function refresh(now: Instant): Promise<{ readonly more: boolean }> {
@@ -98,12 +102,12 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
     const page = await reader.metricsAfter(cursor, notBefore);
     const judgedTo = nextStep === undefined ? Number.NEGATIVE_INFINITY : nextStep - stepMs;
     const newestInPage = book.take(page, { now, judgedTo, keepFrom: keepFrom() });
+    if (!begun) begunFrom = notBefore;
     begun = true;
     const advanced = page.cursor !== cursor;
     cursor = page.cursor;
-    if (newestInPage === undefined) return { more: advanced && page.points.length > 0 };
-    watermark.arrived(newestInPage, now);
-    const behind = newestInPage < now - behindMs;
+    if (newestInPage !== undefined) watermark.arrived(newestInPage, now);
+    const behind = newestInPage === undefined ? page.points.length > 0 : newestInPage < now - behindMs;
     const pagePoints = options.pagePoints ?? pagePointsDefault;
     return { more: advanced && (behind || page.points.length >= pagePoints) };
   }

@@ -17,6 +17,8 @@ export interface Target {
 export interface Resolver {
   /** Signals the series feeds; empty for one that is not mapped. */
   resolve(series: RawSeries, behaviour: Behaviour): readonly Target[];
+  /** Signals that series of this name and type may feed, depending on their attributes. */
+  mayFeed(series: RawSeries, behaviour: Behaviour): readonly number[];
   /** The engine whose prefix the metric name has, mapped or not. */
   engineOf(metric: string): string | undefined;
 }
@@ -44,6 +46,10 @@ export function createResolver(mappings: readonly SignalMapping[]): Resolver {
       const targets = byName.get(lookupName(series.metric));
       if (targets === undefined) return [];
       return targets.filter(({ source }) => needs[source.read] === behaviour && has(series, source));
+    },
+    mayFeed(series, behaviour) {
+      const targets = byName.get(lookupName(series.metric)) ?? [];
+      return targets.filter(({ source }) => needs[source.read] === behaviour).map(({ signal }) => signal);
     },
     engineOf(metric) {
       const name = flatten(metric);

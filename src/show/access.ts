@@ -60,9 +60,9 @@ export function forbids(principal: Principal | undefined, needs: Needs): Refusal
 }
 
 /** Why a request that changes state is refused: not JSON (which a foreign page can send unasked), or from another site. */
-export function crossSite(request: Request): Refusal | undefined {
+export function crossSite(request: Request, form = false): Refusal | undefined {
   const type = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
-  if (type !== "application/json") return refuse(415, "Send the body as content-type application/json.");
+  if (!form && type !== "application/json") return refuse(415, "Send the body as content-type application/json.");
   const origin = request.headers.origin;
   const site = request.headers["sec-fetch-site"];
   const foreign = refuse(403, "Requests from pages of other sites are refused. Call the API from a program.");

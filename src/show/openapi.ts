@@ -42,7 +42,14 @@ function operation(route: Route): Json {
   if (route.body !== undefined) problems.push("413", "415");
   if (route.path.startsWith("/api/")) problems.push("503");
   const responses: Record<string, Json> = {};
+  if (route.foreign === true) {
+    for (const status of ["400", "422", "503"]) {
+      const content = { "application/json": { schema: ref("PrometheusError") } };
+      responses[status] = { description: "What was wrong, as Prometheus says it.", content };
+    }
+  }
   for (const status of problems) {
+    if (status in responses) continue;
     responses[status] = {
       description: "What was wrong and what to do.",
       content: { "application/problem+json": { schema: ref("Problem") } },
@@ -64,11 +71,14 @@ function operation(route: Route): Json {
 }
 
 function parametersOf(route: Route): Json[] {
-  const shape = z.toJSONSchema(route.parameters, { io: "input" }) as { properties?: Record<string, Json> };
+  const shape = z.toJSONSchema(route.parameters, { io: "input" }) as {
+    properties?: Record<string, Json>;
+    required?: readonly string[];
+  };
   const query = Object.entries(shape.properties ?? {}).map(([name, { description, ...schema }]) => ({
     name,
     in: "query",
-    required: false,
+    required: shape.required?.includes(name) ?? false,
     description,
     schema,
   }));

@@ -4,6 +4,7 @@ import { takeChanges } from "./changes.ts";
 import type { Check } from "./contract.ts";
 import { openApi } from "./openapi.ts";
 import { fromStore, refuse } from "./problem.ts";
+import { prometheusRoutes } from "./prometheus/routes.ts";
 import { listParameters, noParameters, parseListQuery, parseParameters, streamParameters } from "./query.ts";
 import { collections, findRecord, findSignal, listRecords, listSignals, type StoredCollection } from "./records.ts";
 import { type Answer, type Call, type Route, sendJson } from "./route.ts";
@@ -124,6 +125,7 @@ export const routes: readonly Route[] = [
       sendJson(response, 200, findSignal(deps.signals(), id) ?? missing("signals"));
     },
   },
+  ...prometheusRoutes,
   ...(Object.keys(collections) as StoredCollection[]).flatMap(collectionRoutes),
   {
     method: "post",

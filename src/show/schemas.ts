@@ -242,6 +242,15 @@ const problem = shapeOf<Problem>()({
   errors: z.array(z.object({ parameter: z.string(), detail: z.string() })).optional(),
 });
 
+const prometheusError = z.object({ status: z.literal("error"), errorType: z.string(), error: z.string() });
+
+const prometheusAnswer = z.object({
+  status: z.literal("success"),
+  data: z.unknown(),
+  warnings: z.array(z.string()).optional(),
+  infos: z.array(z.string()).optional(),
+});
+
 const ready = z.object({
   ok: z.boolean(),
   checks: z.array(
@@ -264,6 +273,8 @@ export const schemas = {
   Status: status,
   Ready: ready,
   Problem: problem,
+  PrometheusAnswer: prometheusAnswer,
+  PrometheusError: prometheusError,
 } as const;
 
 export type SchemaName = keyof typeof schemas;

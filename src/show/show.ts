@@ -153,13 +153,17 @@ function createApp(
       const guard = (request: Request, _response: Response, next: NextFunction): void => {
         const principal = principals.get(request);
         const refusal: Refusal | undefined =
-          forbids(principal, route.needs) ?? (route.method === "get" ? undefined : crossSite(request));
-        if (refusal === undefined && route.parameters === noParameters) parseParameters(noParameters, request.url);
+          forbids(principal, route.needs) ?? (route.method === "get" ? undefined : crossSite(request, route.form));
+        const checked = route.parameters === noParameters && route.foreign !== true;
+        if (refusal === undefined && checked) parseParameters(noParameters, request.url);
         next(refusal);
       };
       const handle = (request: Request, response: Response): Promise<void> | void =>
         route.handle({ request, response, principal: principals.get(request), deps, stream, version });
-      if (route.body === undefined) app[route.method](path, guard, handle);
+      const type = "application/x-www-form-urlencoded";
+      if (route.form === true)
+        app[route.method](path, guard, express.text({ type, limit: bodyBytesMax, inflate: false }), handle);
+      else if (route.body === undefined) app[route.method](path, guard, handle);
       else app[route.method](path, guard, express.json({ limit: bodyBytesMax, inflate: false }), handle);
     }
     app.options(path, (_request, response) => void response.status(204).set("allow", allow).end());

@@ -6,6 +6,7 @@ import type { Journal } from "../model/ports/journal.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
 import type { Records } from "../model/ports/records.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { TelemetryHistory } from "../model/ports/telemetry-history.ts";
 import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
 import type { Instant } from "../model/time.ts";
 import { type BudgetBytes, type DroppedDay, enforceBudgets } from "./budget.ts";
@@ -17,6 +18,7 @@ import { type EraseReport, type EraseTarget, erase } from "./erase.ts";
 import { storeError } from "./errors.ts";
 import { openJournal } from "./journal/journal.ts";
 import { migrate } from "./migrate.ts";
+import { createTelemetryHistory } from "./read/history.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
 import { createTelemetryReader } from "./read/telemetry-reader.ts";
@@ -62,6 +64,7 @@ export interface StoreInfo {
 export interface Store extends AsyncDisposable {
   readonly journal: Journal;
   readonly reader: TelemetryReader;
+  readonly history: TelemetryHistory;
   readonly logs: LogSource;
   readonly changes: ChangeLog;
   readonly records: Records;
@@ -153,6 +156,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
     return {
       journal: spool.journal,
       reader: createTelemetryReader({ database, storedThrough: spool.storedThrough }),
+      history: createTelemetryHistory(database),
       logs: createLogSource(database),
       changes: createChangeLog(database, records),
       records,

@@ -70,6 +70,12 @@ export async function openWorld(
       within: async ({ from, to }) => changes.filter((event) => event.at >= from && event.at < to),
     },
     feed: createEventFeed(telemetry),
+    prometheus: {
+      source: { select: () => [], labelSets: async () => [] },
+      limits: {},
+      rules: () => [],
+      metadata: async () => [],
+    },
     signals: () => over.signals ?? [],
     status: () => ({ judgedThrough: now }),
     metrics: () => "# TYPE homeostat_up gauge\nhomeostat_up 1\n",

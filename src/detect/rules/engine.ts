@@ -1,9 +1,11 @@
 // Evaluates rule files on event time: alerts out, recordings into an overlay that later rules read.
 import type { Alert } from "../../model/anomaly.ts";
 import { labelsKey } from "../../model/labels.ts";
-import type { SeriesSource } from "../../model/ports/series-source.ts";
+import type { LabelMatcher, SeriesSource } from "../../model/ports/series-source.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
-import type { DurationMs, Instant } from "../../model/time.ts";
+import type { RuleGroupView } from "../../model/rule-view.ts";
+import type { SeriesView } from "../../model/series.ts";
+import type { DurationMs, Instant, TimeRange } from "../../model/time.ts";
 import type { QueryOptions, QueryResult, Sample } from "../../promql/evaluate.ts";
 import { evaluateInstant } from "../../promql/evaluate.ts";
 import type { ActiveAlert, ActiveAlerts } from "./alerts.ts";
@@ -11,6 +13,7 @@ import { advance, toAlert } from "./alerts.ts";
 import { createOverlay } from "./overlay.ts";
 import type { AlertRule, RecordRule, Rule, RuleFile, RuleGroup } from "./rule.ts";
 import { readSnapshot, writeSnapshot } from "./snapshot.ts";
+import { viewOfGroup } from "./view.ts";
 
 export interface RulesDeps {
   readonly source: SeriesSource;
@@ -33,8 +36,14 @@ export interface Rules {
   evaluate(at: Instant): Promise<readonly Alert[]>;
   /** Every alert that is pending, firing or unknown. */
   all(): readonly Alert[];
+  /** Every group with its rules, in the order they are evaluated. */
+  groups(): readonly RuleGroupView[];
   /** The source given, with what recording rules wrote laid over it. */
   readonly source: SeriesSource;
+  /** The same over another source. */
+  over(other: SeriesSource): SeriesSource;
+  /** What recording rules wrote, ALERTS included. */
+  recorded(matchers: readonly LabelMatcher[], range: TimeRange): readonly SeriesView[];
   /** Alert states and evaluation times; recorded series are not in it and fill again. */
   snapshot(): string;
 }
@@ -122,7 +131,14 @@ export function createRules(files: readonly RuleFile[], deps: RulesDeps, snapsho
       return next;
     },
     all: () => [...shown.values()],
+    groups: () =>
+      groups.map((state) => {
+        const rules = state.rules.map((rule) => ({ ...rule, alerts: alertsOf(rule) }));
+        return viewOfGroup({ ...state, file: rules[0]?.place.file ?? "", rules });
+      }),
     source: overlay,
+    over: overlay.over,
+    recorded: overlay.recorded,
     snapshot: () =>
       writeSnapshot({
         groups: new Map(groups.filter(({ lastAt }) => Number.isFinite(lastAt)).map(({ key, lastAt }) => [key, lastAt])),
@@ -172,16 +188,16 @@ function restore(groups: readonly GroupState[], text: string, telemetry: Telemet
 }
 
 function current(groups: readonly GroupState[]): Alert[] {
-  return groups.flatMap(({ rules }) =>
-    rules.flatMap((state) => {
-      const { failure } = state;
-      const active = [...state.active.values()];
-      if (failure === undefined) return active.map((alert) => toAlert(state.place, alert, alert.state));
-      // What was known stays known, so that an outage of the source ends no incident; a rule without alerts speaks for itself.
-      const unknown = active.length > 0 ? active : [{ ...ownAlert(state), activeAt: failure.since }];
-      return unknown.map((alert) => toAlert(state.place, alert, "unknown", { error: failure.error }));
-    }),
-  );
+  return groups.flatMap(({ rules }) => rules.flatMap(alertsOf));
+}
+
+function alertsOf(state: RuleState): Alert[] {
+  const { failure } = state;
+  const active = [...state.active.values()];
+  if (failure === undefined) return active.map((alert) => toAlert(state.place, alert, alert.state));
+  // What was known stays known, so that an outage of the source ends no incident; a rule without alerts speaks for itself.
+  const unknown = active.length > 0 ? active : [{ ...ownAlert(state), activeAt: failure.since }];
+  return unknown.map((alert) => toAlert(state.place, alert, "unknown", { error: failure.error }));
 }
 
 /** Stands for the rule where no result of it does. */

@@ -1,7 +1,7 @@
 // What recording rules write, kept in memory for a while and laid over the source, so that later rules read both.
 import type { Labels } from "../../model/labels.ts";
 import { labelsKey } from "../../model/labels.ts";
-import type { SeriesSource } from "../../model/ports/series-source.ts";
+import type { LabelMatcher, SeriesSource } from "../../model/ports/series-source.ts";
 import type { SeriesView } from "../../model/series.ts";
 import { quality } from "../../model/series.ts";
 import type { DurationMs, Instant, TimeRange } from "../../model/time.ts";
@@ -13,6 +13,10 @@ export interface Overlay extends SeriesSource {
    * The result is how many new series found no room and were let go.
    */
   write(rule: string, at: Instant, rows: readonly { readonly labels: Labels; readonly value: number }[]): number;
+  /** What is recorded, laid over another source. */
+  over(other: SeriesSource): SeriesSource;
+  /** What is recorded, alone. The views stay as they are whatever is written later. */
+  recorded(matchers: readonly LabelMatcher[], range: TimeRange): readonly SeriesView[];
 }
 
 interface Recorded {
@@ -61,7 +65,7 @@ export function createOverlay(base: SeriesSource, retentionMs: DurationMs, serie
     }
   };
 
-  const select = (matchers: Parameters<SeriesSource["select"]>[0], range: TimeRange): SeriesView[] => {
+  const recorded = (matchers: readonly LabelMatcher[], range: TimeRange): SeriesView[] => {
     const exact = matchers.find((matcher) => matcher.name === "__name__" && matcher.op === "=");
     const candidates = exact === undefined ? [...byName.values()] : [byName.get(exact.value)];
     const accepts = compileMatchers(matchers);
@@ -95,18 +99,26 @@ export function createOverlay(base: SeriesSource, retentionMs: DurationMs, serie
       lastOf.set(rule, now);
       return dropped;
     },
-    select(matchers, range) {
-      const own = select(matchers, range);
-      const below = base.select(matchers, range);
-      if (own.length === 0) return below;
-      const join = (views: readonly SeriesView[]): SeriesView[] => {
-        // What is recorded here hides the same series below, or it would count twice.
-        const keys = new Set(own.map((view) => labelsKey(view.labels)));
-        return [...own, ...views.filter((view) => !keys.has(labelsKey(view.labels)))];
-      };
-      return below instanceof Promise ? below.then(join) : join(below);
-    },
+    ...over(base),
+    over,
+    recorded,
   };
+
+  function over(other: SeriesSource): SeriesSource {
+    return {
+      select(matchers, range) {
+        const own = recorded(matchers, range);
+        const below = other.select(matchers, range);
+        if (own.length === 0) return below;
+        const join = (views: readonly SeriesView[]): SeriesView[] => {
+          // What is recorded here hides the same series below, or it would count twice.
+          const keys = new Set(own.map((view) => labelsKey(view.labels)));
+          return [...own, ...views.filter((view) => !keys.has(labelsKey(view.labels)))];
+        };
+        return below instanceof Promise ? below.then(join) : join(below);
+      },
+    };
+  }
 }
 
 function append(series: Recorded, at: Instant, value: number, flag: number, retentionMs: DurationMs): void {
