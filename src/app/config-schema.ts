@@ -141,6 +141,18 @@ export const Config = z.strictObject({
     .prefault({}),
   privacy: Privacy.prefault({}).describe("What of texts is stored; applied before anything is written."),
   scrape: z.array(ScrapeJob).default([]).describe("Prometheus pages to scrape: engines, DCGM, node exporters."),
+  sources: z
+    .array(
+      z.strictObject({
+        prometheus: z
+          .url({ protocol: /^https?$/, error: "is not an http(s) URL" })
+          .describe("Address of a Prometheus."),
+        authorization: z.string().optional().describe("Value of the Authorization header."),
+        requestsPerSecond: z.number().positive().default(5),
+      }),
+    )
+    .default([])
+    .describe("Where there is telemetry already: read, never written, by queries that reach back beyond the Head."),
   show: z
     .strictObject({
       host: z.string().default("127.0.0.1"),

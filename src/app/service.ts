@@ -12,10 +12,12 @@ import type { Clock } from "../model/clock.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
 import { createHead } from "../observe/head.ts";
 import { createHistory } from "../observe/history.ts";
+import { createUnited } from "../observe/united.ts";
 import { createWhole } from "../observe/whole.ts";
 import { openReceive } from "../receive/receive.ts";
 import { createEventFeed } from "../show/event-feed.ts";
 import { startShow } from "../show/show.ts";
+import { createForeignPrometheus } from "../store/foreign/prometheus.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createTune } from "../tune/tune.ts";
 import { userError } from "./command.ts";
@@ -66,7 +68,8 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { stored: store.history, telemetry },
     );
     const { window: windowMs } = config.observe;
-    const live = createWhole(head, history, { windowMs, readers: "live" });
+    const past = createUnited([history, ...config.sources.map((source) => foreignPrometheus(source, telemetry))]);
+    const live = createWhole(head, past, { windowMs, readers: "live" });
     const state = await openState(join(directory, "state"), telemetry);
     const [baselines, alerts, incidents] = await Promise.all(
       ["baselines", "alerts", "incidents"].map((name) => state.load(name)),
@@ -133,7 +136,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
         changes: announced(store, feed),
         feed,
         prometheus: prometheusDeps({
-          whole: createWhole(head, history, { windowMs, readers: "anytime" }),
+          whole: createWhole(head, past, { windowMs, readers: "anytime" }),
           history,
           rules,
           clock,
@@ -216,6 +219,14 @@ function receiveOptions(config: Config) {
   }));
   const window = anyTime ? null : { pastMs: past, futureMs: future };
   return { host, httpPort, grpcPort, credentials, scrape, window, seriesPerMetric, privacy };
+}
+
+function foreignPrometheus(
+  { prometheus, authorization, requestsPerSecond }: Config["sources"][number],
+  telemetry: AppTelemetry,
+) {
+  const more = authorization === undefined ? {} : { authorization };
+  return createForeignPrometheus({ url: prometheus, requestsPerSecond, ...more }, telemetry);
 }
 
 /** The change log, with every accepted change told to those who follow. */

@@ -1,6 +1,6 @@
 // Series of any time, read from the store as queries ask for them: the same names, labels and canonical signals as in the Head.
-import { type Labels, METRIC_NAME } from "../model/labels.ts";
-import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts";
+import { METRIC_NAME } from "../model/labels.ts";
+import type { LabelMatcher } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { TelemetryHistory } from "../model/ports/telemetry-history.ts";
 import type { RawSeries } from "../model/ports/telemetry-reader.ts";
@@ -14,6 +14,7 @@ import { createStoredSeries } from "./raw-series.ts";
 import { createResolver } from "./resolver.ts";
 import { metricName, selectablesOf } from "./selection.ts";
 import { createStretch, type Stretch } from "./stretch.ts";
+import type { LabelledSource } from "./united.ts";
 
 export interface HistoryOptions {
   readonly stepMs: DurationMs;
@@ -27,9 +28,8 @@ export interface HistoryOptions {
   readonly keptMax?: number;
 }
 
-export interface History extends SeriesSource {
-  /** Label sets that satisfy the matchers, without reading any point: those of the days of the range. */
-  labelSets(matchers: readonly LabelMatcher[], range: TimeRange): Promise<readonly Labels[]>;
+/** Its `labelSets` read no points: those of the days of the range. */
+export interface History extends LabelledSource {
   /** Raw and canonical metrics with series on the days of the range, under their Prometheus names. */
   metadata(range: TimeRange): Promise<readonly MetricMetadata[]>;
 }

@@ -1,15 +1,11 @@
 // One source for all of time: the Head where it reaches, history before that.
-import type { Labels } from "../model/labels.ts";
-import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts";
 import type { SeriesView } from "../model/series.ts";
 import type { DurationMs, TimeRange } from "../model/time.ts";
 import type { Head } from "./head.ts";
-import type { History } from "./history.ts";
+import type { LabelledSource } from "./united.ts";
 
-export interface Whole extends SeriesSource {
-  /** Label sets that satisfy the matchers and have points in the range, or on its days where it reaches into history. */
-  labelSets(matchers: readonly LabelMatcher[], range: TimeRange): Promise<readonly Labels[]>;
-}
+/** `labelSets`: those that have points in the range, or on its days where it reaches into history. */
+export type Whole = LabelledSource;
 
 export interface WholeOptions {
   /** Length of time the Head keeps. */
@@ -28,7 +24,7 @@ const marginMs = 120_000;
 /** What the Head does not hold whole is read whole from history, so that no series is stitched together from both. */
 export function createWhole(
   head: Pick<Head, "select" | "completeSince">,
-  history: History,
+  history: LabelledSource,
   { windowMs, readers }: WholeOptions,
 ): Whole {
   const inHead = ({ from, to }: TimeRange): boolean => {
