@@ -4,7 +4,7 @@ import { METRIC_NAME } from "../model/labels.ts";
 import type { RawSeries } from "../model/ports/telemetry-reader.ts";
 import type { SeriesView } from "../model/series.ts";
 import type { TimeRange } from "../model/time.ts";
-import { type Columns, firstAtOrAfter } from "./columns.ts";
+import { type Columns, windowOf } from "./columns.ts";
 import type { Identity } from "./entities.ts";
 import type { StoredSeries } from "./raw-series.ts";
 
@@ -53,17 +53,12 @@ export function selectablesOf(series: StoredSeries, identity: Identity): readonl
 
 /** The points of a series inside the range, without copying; undefined if there are none. */
 export function viewOf(selectable: Selectable, range: TimeRange): SeriesView | undefined {
-  const { columns } = selectable;
-  const from = firstAtOrAfter(columns, range.from);
-  const to = firstAtOrAfter(columns, range.to);
-  if (to <= from) return undefined;
-  return {
-    labels: selectable.labels,
-    length: to - from,
-    times: columns.times.subarray(from, to),
-    values: (columns.values[selectable.column] as Float64Array).subarray(from, to),
-    quality: columns.flags.subarray(from, to),
-  };
+  const { columns, column, labels } = selectable;
+  const window = windowOf(columns, range.from, range.to);
+  if (window === undefined) return undefined;
+  const { lo, hi, times, flags } = window;
+  window.values[column] ??= (columns.values[column] as Float64Array).subarray(lo, hi);
+  return { labels, length: hi - lo, times, values: window.values[column], quality: flags };
 }
 
 function rawLabels(definition: RawSeries, identity: Identity): Labels {

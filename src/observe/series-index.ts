@@ -11,15 +11,31 @@ import { type Selectable, viewOf } from "./selection.ts";
 export interface SeriesIndex {
   add(selectables: readonly Selectable[]): void;
   remove(selectables: readonly Selectable[]): void;
-  named(name: string): Iterable<Selectable>;
   names(): Iterable<string>;
+  /** Series that satisfy all matchers. Remembered for as long as the list of matchers is the same object and no series comes or goes. */
+  matching(matchers: readonly LabelMatcher[]): readonly Selectable[];
 }
 
 export function createSeriesIndex(): SeriesIndex {
   const byName = new Map<string, Set<Selectable>>();
-  const none: readonly Selectable[] = [];
+  const remembered = new WeakMap<
+    readonly LabelMatcher[],
+    { readonly version: number; readonly found: readonly Selectable[] }
+  >();
+  let version = 0;
+
+  const find = (matchers: readonly LabelMatcher[]): Selectable[] => {
+    const accepts = compileMatchers(matchers.filter((matcher) => matcher.name !== METRIC_NAME));
+    const found: Selectable[] = [];
+    for (const name of wantedNames(byName.keys(), matchers)) {
+      for (const selectable of byName.get(name) ?? []) if (accepts(selectable.labels)) found.push(selectable);
+    }
+    return found;
+  };
+
   return {
     add(selectables) {
+      version++;
       for (const selectable of selectables) {
         const name = selectable.labels[METRIC_NAME] ?? "";
         const known = byName.get(name);
@@ -28,6 +44,7 @@ export function createSeriesIndex(): SeriesIndex {
       }
     },
     remove(selectables) {
+      version++;
       for (const selectable of selectables) {
         const name = selectable.labels[METRIC_NAME] ?? "";
         const known = byName.get(name);
@@ -35,8 +52,14 @@ export function createSeriesIndex(): SeriesIndex {
         if (known?.size === 0) byName.delete(name);
       }
     },
-    named: (name) => byName.get(name) ?? none,
     names: () => byName.keys(),
+    matching(matchers) {
+      const known = remembered.get(matchers);
+      if (known?.version === version) return known.found;
+      const found = find(matchers);
+      remembered.set(matchers, { version, found });
+      return found;
+    },
   };
 }
 
@@ -49,15 +72,20 @@ export function selectFrom(
   matchers: readonly LabelMatcher[],
   range: TimeRange,
 ): readonly SeriesView[] {
-  const accepts = compileMatchers(matchers.filter((matcher) => matcher.name !== METRIC_NAME));
   const out: SeriesView[] = [];
+  for (const selectable of index.matching(matchers)) {
+    const view = viewOf(selectable, range);
+    if (view !== undefined) out.push(view);
+  }
+  const canonical = wantedNames(canonicalByMetric.keys(), matchers).filter((name) => canonicalByMetric.has(name));
+  if (canonical.length === 0) return out;
+  const accepts = compileMatchers(matchers.filter((matcher) => matcher.name !== METRIC_NAME));
   const offer = (selectable: Selectable): void => {
     if (!accepts(selectable.labels)) return;
     const view = viewOf(selectable, range);
     if (view !== undefined) out.push(view);
   };
-  for (const name of wantedNames(index, matchers)) {
-    for (const selectable of index.named(name)) offer(selectable);
+  for (const name of canonical) {
     const signal = canonicalByMetric.get(name);
     if (signal === undefined) continue;
     for (const state of states) {
@@ -70,10 +98,10 @@ export function selectFrom(
   return out;
 }
 
-function wantedNames(index: SeriesIndex, matchers: readonly LabelMatcher[]): Iterable<string> {
+function wantedNames(names: Iterable<string>, matchers: readonly LabelMatcher[]): readonly string[] {
   const onName = matchers.filter((matcher) => matcher.name === METRIC_NAME);
   const exact = onName.find((matcher) => matcher.op === "=");
-  const candidates = exact !== undefined ? [exact.value] : new Set([...index.names(), ...canonicalByMetric.keys()]);
+  const candidates = exact !== undefined ? [exact.value] : names;
   const tests = onName.map(compileMatcher);
   return [...candidates].filter((name) => tests.every((test) => test(name)));
 }
