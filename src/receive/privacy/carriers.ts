@@ -79,8 +79,20 @@ const carriers: readonly (readonly [key: string, side: Side | "none", rank: numb
   ["all_messages_events", "none", 0],
   ["final_result", "output", 5],
 ];
-const exact = new Map(carriers.filter(([key]) => !key.endsWith("*")).map((each) => [each[0], each]));
-const prefixes = carriers.filter(([key]) => key.endsWith("*")).map((each) => [each[0].slice(0, -1), each] as const);
+const exact = new Map(
+  carriers
+    .filter(([key]) => !key.endsWith("*"))
+    .flatMap((each) => [[each[0], each] as const, [asLabel(each[0]), each] as const]),
+);
+const prefixes = carriers
+  .filter(([key]) => key.endsWith("*"))
+  .map((each) => [each[0].slice(0, -1), each] as const)
+  .flatMap(([prefix, each]) => [[prefix, each] as const, [asLabel(prefix), each] as const]);
+
+/** The key as a Prometheus label, which has no dots. */
+export function asLabel(key: string): string {
+  return key.replaceAll(/[.-]/g, "_");
+}
 
 /** Attributes that carry no words although their prefix does: short names an operator needs. */
 const plainKeys: ReadonlySet<string> = new Set(["gen_ai.prompt.name", "gen_ai.prompt.version"]);

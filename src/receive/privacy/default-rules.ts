@@ -1,5 +1,6 @@
 // What holds for keys that are no prompts or completions, where no rule of the operator speaks: credentials go, texts that
 // quote requests are masked, people are hashed if there is a salt.
+import { asLabel } from "./carriers.ts";
 import type { PrivacyAction } from "./policy.ts";
 
 /** Rules on this key speak of the messages of span statuses, which have no attribute key of their own. */
@@ -8,7 +9,7 @@ export const statusMessageKey = "span.status_message";
 /** `person` = hashed if there is a salt, else masked: a masked opaque id is still one, an address is not. */
 type Default = PrivacyAction | "person";
 
-const defaults: ReadonlyMap<string, Default> = new Map<string, Default>([
+const byKey: readonly (readonly [key: string, action: Default])[] = [
   [statusMessageKey, "mask"],
   ["otel.status_description", "mask"],
   ["exception.message", "mask"],
@@ -41,7 +42,8 @@ const defaults: ReadonlyMap<string, Default> = new Map<string, Default>([
   ["http.request.body.content", "drop"],
   ["http.response.body.content", "drop"],
   ["messaging.message.body", "drop"],
-]);
+];
+const defaults = new Map(byKey.flatMap(([key, action]) => [[key, action] as const, [asLabel(key), action] as const]));
 
 const prefixes: readonly (readonly [string, Default])[] = [
   ["db.query.parameter.", "drop"],
@@ -84,7 +86,7 @@ export function defaultAction(key: string, hasSalt: boolean): PrivacyAction {
 }
 
 function headerAction(key: string): PrivacyAction {
-  const prefix = headerPrefixes.find((each) => key.startsWith(each));
+  const prefix = headerPrefixes.find((each) => key.startsWith(each) || key.startsWith(asLabel(each)));
   if (prefix === undefined) return "keep";
   const header = key.slice(prefix.length).toLowerCase().replaceAll("_", "-");
   return credentialHeaders.has(header) ? "drop" : "mask";
