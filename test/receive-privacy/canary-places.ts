@@ -20,6 +20,8 @@ export const openPlaces = [
   "metric name",
   "ordinary attribute",
   "ordinary metric label",
+  "label of a page",
+  "label of a write",
 ] as const;
 
 export interface Payloads {
@@ -32,10 +34,9 @@ export interface Payloads {
   readonly open: readonly Canary[];
 }
 
-/** `run` makes the secrets of one sending different from those of another. In JSON, ids are hex. */
-export function plantCanaries(run: string, hexIds = false): Payloads {
-  const id = (bytes: number, value: number): Uint8Array | string =>
-    hexIds ? `0${value}`.repeat(bytes) : new Uint8Array(bytes).fill(value);
+/** `run` makes the secrets of one sending different from those of another. */
+export function plantCanaries(run: string): Payloads {
+  const id = (bytes: number, value: number): Uint8Array => new Uint8Array(bytes).fill(value);
   const covered: Canary[] = [];
   const open: Canary[] = [];
   let count = 0;
@@ -168,11 +169,12 @@ export function plantCanaries(run: string, hexIds = false): Payloads {
     traces: { resourceSpans: [{ resource, scopeSpans: [{ scope, spans: [span] }] }] },
     logs: { resourceLogs: [{ resource, scopeLogs: [{ scope, logRecords }] }] },
     metrics: { resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics }] }] },
-    page: `scraped{gen_ai_prompt="${words("label of a scraped page")}",url_full="${formed("label of a scraped page, url_full", query)}"} 1\n`,
+    page: `scraped{pod="${visible("label of a page")}",gen_ai_prompt="${words("label of a scraped page")}",url_full="${formed("label of a scraped page, url_full", query)}"} 1\n`,
     labels: {
       __name__: "written",
       job: "j",
       instance: "i:1",
+      pod: visible("label of a write"),
       input_value: words("label of remote write"),
       exception_message: formed("label of remote write, exception_message", mail),
     },
