@@ -37,6 +37,7 @@ describe("masked", () => {
     ["DB_PASSWORD=hunter2 AZURE_OPENAI_API_KEY='abc'", "DB_PASSWORD=[secret] AZURE_OPENAI_API_KEY='[secret]'"],
     ["/v1/chat?api_key=a1b2&model=x&token=0123456789abc#f", "/v1/chat?api_key=[secret]&model=x&token=[secret]"],
     ["redis://default:hunter2@cache:6379/0", "redis://[secret]@cache:6379/0"],
+    ["mysql://root:hunter2@db/x", "mysql://[secret]@db/x"],
     ["x -----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- y", "x [secret] y"],
     ["-----BEGIN PRIVATE KEY-----\nMIIE cut off", "[secret]"],
     ["hf_abcdefghijklmnopqrstuvwxyzABCDEFGH", "[secret]"],

@@ -18,8 +18,8 @@ export const GARBLED = 12;
 export const LINE_END = 13;
 export const CLASSES = 14;
 
-/** Classes of ASCII. */
-export const asciiClasses = new Uint8Array(128);
+/** Classes of bytes below 0x80; of the others no class at all. */
+export const asciiClasses = new Uint8Array(256).fill(0xff);
 for (let c = 0; c < 128; c++) {
   if (c === 10) asciiClasses[c] = LINE_END;
   else if (c === 32 || c === 9 || c === 13 || c === 12) asciiClasses[c] = SPACE;

@@ -68,20 +68,18 @@ const scripts: readonly (readonly [number, Script])[] = [
  */
 export function createLanguageCounter(): LanguageCounter {
   const hits = new Int32Array(latinLanguages.length);
+  /** Words found, by the set of languages that have them. */
+  const sets = new Int32Array(1 << latinLanguages.length);
   let found = 0;
   return {
     onWord(hash) {
       const languages = wordLanguages[slotOf(hash)]!;
       if (languages === 0) return;
       found++;
-      // A word of three languages says a third as much for each; 12 divides by the numbers that occur.
-      let many = 0;
-      for (let bits = languages; bits !== 0; bits &= bits - 1) many++;
-      const weight = (12 / many) | 0;
-      for (let bit = 0; bit < hits.length; bit++) if ((languages & (1 << bit)) !== 0) hits[bit]! += weight;
+      sets[languages]!++;
     },
     clear() {
-      hits.fill(0);
+      sets.fill(0);
       found = 0;
     },
     guess(tokens) {
@@ -96,12 +94,25 @@ export function createLanguageCounter(): LanguageCounter {
       if (script === "cyrillic") return { script, language: "ru", confidence: sure };
       if (script === "arabic") return { script, language: "ar", confidence: sure };
       if (script === "devanagari") return { script, language: "hi", confidence: sure };
+      if (script === "latin") weigh(sets, hits);
       return { script, ...(script === "latin" ? latinGuess(hits, found, tokens.words) : unknown) };
     },
   };
 }
 
 const unknown = { language: "und" as const, confidence: 0 };
+
+/** A word of three languages says a third as much for each; 60 divides by the numbers that occur. */
+function weigh(sets: Int32Array, hits: Int32Array): void {
+  hits.fill(0);
+  for (let languages = 1; languages < sets.length; languages++) {
+    if (sets[languages] === 0) continue;
+    let many = 0;
+    for (let bits = languages; bits !== 0; bits &= bits - 1) many++;
+    for (let bit = 0; bit < hits.length; bit++)
+      if ((languages & (1 << bit)) !== 0) hits[bit]! += ((60 / many) | 0) * sets[languages]!;
+  }
+}
 
 function latinGuess(hits: Int32Array, found: number, words: number): Omit<LanguageGuess, "script"> {
   let best = 0;

@@ -47,6 +47,10 @@ const endings = new Set(
     ),
   ),
 );
+/** Bytes that can stand before the `:` or `=`: last letters, in either case, and quotes. */
+const nameEnds = new Uint8Array(256);
+for (const name of [...strongNames, ...weakNames, '"', "'", "\\"])
+  for (const last of [name.slice(-1), name.slice(-1).toUpperCase()]) nameEnds[last.charCodeAt(0)] = 1;
 const NAME_BYTES_MAX = Math.max(...strongNames.map((name) => name.length));
 const WEAK_VALUE_MIN = 12;
 const BEARER_MIN = 16;
@@ -54,6 +58,11 @@ const latin1 = new TextDecoder("latin1");
 
 /** Out-parameters of the functions below. */
 export const named = { start: 0, end: 0 };
+
+/** Whether a name may end before `i`: most often not, and one look tells. */
+export function mayEndName(bytes: Uint8Array, i: number, from: number): boolean {
+  return i > from && nameEnds[bytes[i - 1]!] === 1;
+}
 
 /**
  * Whether the `=` or `:` at `i` has the name of a secret before it; sets {@link named} to its value. Looks back no
@@ -89,7 +98,7 @@ export function namedSecretAt(bytes: Uint8Array, i: number, from: number, to: nu
 
 /** Whether `://user:password@` stands at the `:` of `i`; sets {@link named} to user and password. */
 export function userInfoAt(bytes: Uint8Array, i: number, to: number): boolean {
-  if (bytes[i + 1] !== 0x2f || bytes[i + 2] !== 0x2f) return false;
+  if (bytes[i] !== 0x3a || bytes[i + 1] !== 0x2f || bytes[i + 2] !== 0x2f) return false;
   let colon = 0;
   for (let at = i + 3; at < to && at - i < 300; at++) {
     const c = bytes[at]!;

@@ -3,7 +3,7 @@
 // cost one table look-up, and what a trigger starts is bounded in length.
 // Blind to names, postal addresses and numbers without any structure; those need "drop" instead of "mask".
 
-import { bearerAt, named, namedSecretAt, privateKeyAt, userInfoAt } from "./named-secrets.ts";
+import { bearerAt, mayEndName, named, namedSecretAt, privateKeyAt, userInfoAt } from "./named-secrets.ts";
 import { secretPrefixes } from "./secrets.ts";
 import { cardDigits, ibanValid, type Span, type SpanKind, spanLengthMax } from "./spans.ts";
 
@@ -97,7 +97,7 @@ function tokenAt(bytes: Uint8Array, i: number, to: number, kind: number, push: P
   if (kind === letter) {
     const end = secretAt(bytes, i, to);
     if (end > 0) return push(i, end, "secret");
-    if (bearerAt(bytes, i, to)) return push(named.start, named.end, "secret");
+    if ((bytes[i]! | 32) === 98 && bearerAt(bytes, i, to)) return push(named.start, named.end, "secret");
     if (i + 3 < to && isLetter(bytes[i + 1]!) && isDigit(bytes[i + 2]!) && isDigit(bytes[i + 3]!)) {
       const end = ibanAt(bytes, i, to);
       if (end > 0) return push(i, end, "iban");
@@ -111,7 +111,7 @@ function tokenAt(bytes: Uint8Array, i: number, to: number, kind: number, push: P
 
 /** The value after the name of a secret, or user and password in an address; returns its end, or 0. */
 function namedAt(bytes: Uint8Array, i: number, from: number, to: number, push: Push): number {
-  const found = namedSecretAt(bytes, i, from, to) || (bytes[i] === 58 && userInfoAt(bytes, i, to));
+  const found = (mayEndName(bytes, i, from) && namedSecretAt(bytes, i, from, to)) || userInfoAt(bytes, i, to);
   return found ? push(named.start, named.end, "secret") : 0;
 }
 

@@ -60,6 +60,7 @@ export function createTextReader(): TextReader {
     const { bytes, length, totalBytes, pieces, joins, lastPiece } = sample;
     language.clear();
     readTokens(bytes, length, tokens, language.onWord);
+    if (runs.count === 0) clearShingles(runs, tokens.count);
     const repeats = repetition(tokens, runs, other);
     const characters = tokens.characters - joins;
     const guess = language.guess(tokens);
@@ -90,19 +91,18 @@ export function createTextReader(): TextReader {
     begin() {
       clearSample(reader.input);
       clearSample(reader.output);
-      if (knowsInput) clearShingles(inputRuns, 0);
+      inputRuns.count = 0;
       knowsInput = false;
     },
     readInput() {
-      if (inputRuns.count > INPUT_RUNS_MAX) clearShingles(inputRuns, 0);
+      if (inputRuns.count > INPUT_RUNS_MAX) inputRuns.count = 0;
       const facts = read(reader.input, inputRuns, undefined, false);
       closeText(inputRuns);
       knowsInput ||= facts.loop !== undefined;
       return facts;
     },
     readOutput() {
-      const { length } = reader.output;
-      clearShingles(outputRuns, Math.ceil(length / 4));
+      outputRuns.count = 0;
       return read(reader.output, outputRuns, knowsInput ? inputRuns : undefined, true);
     },
   };

@@ -7,6 +7,7 @@ import {
   GARBLED,
   HAN,
   KANA,
+  LATIN,
   LINE_END,
   lower,
   MARK,
@@ -77,13 +78,17 @@ export function readTokens(bytes: Uint8Array, length: number, tokens: Tokens, on
     if (c < 0x80) {
       i++;
       kind = asciiClasses[c]!;
-      if (kind === 1) {
+      if (kind === LATIN) {
         // Most bytes are these.
         hash = Math.imul(hash ^ (c | 32), PRIME);
-        characters++;
-        latin++;
+        for (; i < length; i++) {
+          c = bytes[i]!;
+          if (asciiClasses[c] !== LATIN) break;
+          hash = Math.imul(hash ^ (c | 32), PRIME);
+        }
+        latin += i - start;
         inWord = true;
-        before = c;
+        before = 0;
         continue;
       }
     } else {
@@ -123,11 +128,11 @@ export function readTokens(bytes: Uint8Array, length: number, tokens: Tokens, on
     ends[count++] = length;
     words++;
   }
-  classes[1]! += latin;
+  classes[LATIN]! += latin;
   tokens.count = count;
-  tokens.characters = characters;
+  tokens.characters = characters + latin;
   tokens.words = words;
-  tokens.garbled = Math.min(garbled, characters);
+  tokens.garbled = Math.min(garbled, tokens.characters);
 }
 
 /** The code point of a sequence of `size` bytes, U+FFFD if it is none. */
