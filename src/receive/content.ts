@@ -4,7 +4,6 @@ import { writeValueAsJson } from "./any-value.ts";
 import type { Carrier } from "./privacy/carriers.ts";
 import type { Ledger } from "./privacy/ledger.ts";
 import { MESSAGES_BYTES_MAX } from "./privacy/messages.ts";
-import type { Range } from "./request.ts";
 import { findValue, foundValue } from "./values.ts";
 import type { Wire } from "./wire.ts";
 
@@ -25,7 +24,11 @@ export function collectValue(ledger: Ledger, carrier: Carrier, wire: Wire, start
 }
 
 /** Tells the ledger the finish reasons in a value: an array of texts, or one. */
-export function lookForReason(wire: Wire, value: Readonly<Range> | undefined, ledger: Ledger): void {
+export function lookForReason(
+  wire: Wire,
+  value: { readonly start: number; readonly end: number } | undefined,
+  ledger: Ledger,
+): void {
   if (value === undefined || value.end - value.start > 1024) return;
   writeStructure(wire, value.start, value.end);
   const { data, length } = scratch;

@@ -5,7 +5,7 @@ import type { FromDecoder } from "./decode-messages.ts";
 import { startDecodeThread } from "./decode-thread.ts";
 import type { DecodeAnswer, Encoding, Sealed, Signal } from "./decoder.ts";
 import { type DecodeOptions, limits } from "./limits.ts";
-import { createTextBook, type ServiceText } from "./text-coverage.ts";
+import { createTextBook, type ServiceText } from "./text-book.ts";
 
 export type IntakeAnswer =
   /** Durable. `says` is what was rejected or mended, empty if nothing. */

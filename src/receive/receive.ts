@@ -12,7 +12,7 @@ import { keyActions, type PrivacyPolicy } from "./privacy/policy.ts";
 import { type Scraper, startScraper } from "./prometheus/scraper.ts";
 import type { ScrapeJob } from "./prometheus/targets.ts";
 import { createWriteDoor } from "./prometheus/write-door.ts";
-import type { ServiceText } from "./text-coverage.ts";
+import type { ServiceText } from "./text-book.ts";
 
 export interface ReceiveOptions {
   /** Address both doors listen on. Anything but loopback should come with credentials. */
@@ -39,7 +39,7 @@ export interface ReceiveOptions {
 export type { PrivacyPolicy } from "./privacy/policy.ts";
 /** What is scraped, beside what is sent to us. */
 export type { ScrapeJob } from "./prometheus/targets.ts";
-export type { ServiceText } from "./text-coverage.ts";
+export type { ServiceText } from "./text-book.ts";
 
 export interface Receive extends AsyncDisposable {
   /** The ports taken; -1 for a door that is shut. */

@@ -1,7 +1,9 @@
 // What holds for keys that are no prompts or completions, where no rule of the operator speaks: credentials go, texts that
 // quote requests are masked, people are hashed if there is a salt.
 import { asLabel } from "./carriers.ts";
-import type { PrivacyAction } from "./policy.ts";
+
+/** `drop` leaves only the length, `mask` replaces what looks personal or secret, `hash` leaves a short keyed digest. */
+export type PrivacyAction = "keep" | "drop" | "mask" | "hash";
 
 /** Rules on this key speak of the messages of span statuses, which have no attribute key of their own. */
 export const statusMessageKey = "span.status_message";

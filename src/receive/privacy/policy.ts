@@ -1,9 +1,6 @@
 // Which texts are let in, and how: rules by attribute key, and what holds for prompts, completions and log bodies without one.
 import { isContentKey } from "./carriers.ts";
-import { defaultAction, statusMessageKey } from "./default-rules.ts";
-
-/** `drop` leaves only the length, `mask` replaces what looks personal or secret, `hash` leaves a short keyed digest. */
-export type PrivacyAction = "keep" | "drop" | "mask" | "hash";
+import { defaultAction, type PrivacyAction, statusMessageKey } from "./default-rules.ts";
 
 /** Plain data: it is handed to the decoding thread. */
 export interface PrivacyPolicy {

@@ -4,8 +4,9 @@ import { type Bytes, textSource } from "../../model/columns/bytes.ts";
 import type { MapColumn } from "../../model/columns/column.ts";
 import { clearDictionary, createLowCardinality, type Dictionary, lookUp } from "../../model/columns/dictionary.ts";
 import { type Carrier, carrierOf, marksModelCall } from "./carriers.ts";
+import type { PrivacyAction } from "./default-rules.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
-import { keyActions, type PrivacyAction, type PrivacyPolicy } from "./policy.ts";
+import { keyActions, type PrivacyPolicy } from "./policy.ts";
 
 /** Actions as bytes; 0 is the one that costs nothing. */
 export const KEEP = 0;

@@ -2,14 +2,19 @@
 import type { Bytes } from "../../model/columns/bytes.ts";
 import { appendEmpty, appendText } from "../../model/columns/text.ts";
 import { limits } from "../limits.ts";
-import type { Range } from "../request.ts";
 import { redact, type Tally } from "../tally.ts";
 import { appendShort, countText } from "../values.ts";
 import { appendMasked } from "./mask-value.ts";
 import { DROP, HASH, KEEP, type Redactor } from "./redactor.ts";
 
 /** Appends the message as a row, treated as the policy says. */
-export function appendMessage(column: Bytes, source: Bytes, message: Range, redactor: Redactor, tally: Tally): void {
+export function appendMessage(
+  column: Bytes,
+  source: Bytes,
+  message: { readonly start: number; readonly end: number },
+  redactor: Redactor,
+  tally: Tally,
+): void {
   const { start, end } = message;
   const action = redactor.statusMessages;
   if (start === end) appendEmpty(column);
