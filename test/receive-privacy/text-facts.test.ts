@@ -59,6 +59,8 @@ describe("repetition", () => {
 
   test("prose does not repeat, and two words have nothing to repeat", () => {
     expect(factsOf(story)).toMatchObject({ loop: 0, distinct: 1 });
+    // Said again far behind is no loop.
+    expect(factsOf(`We looked at the queue first. ${story}`).loop).toBe(0);
     expect(factsOf("hello there")).toMatchObject({ loop: undefined, distinct: undefined });
   });
 });

@@ -59,6 +59,7 @@ describe("on a span", () => {
         text("output.value", JSON.stringify({ choices: [{ message: { role: "assistant", content: answer } }] })),
         text("llm.input_messages.0.message.content", question),
         text("llm.output_messages.0.message.content", answer),
+        text("input.value", question),
       ],
       { ...bytes("input", question), ...bytes("output", answer) },
     ],
