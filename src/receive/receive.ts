@@ -12,6 +12,7 @@ import { keyActions, type PrivacyPolicy } from "./privacy/policy.ts";
 import { type Scraper, startScraper } from "./prometheus/scraper.ts";
 import type { ScrapeJob } from "./prometheus/targets.ts";
 import { createWriteDoor } from "./prometheus/write-door.ts";
+import type { ServiceText } from "./text-book.ts";
 
 export interface ReceiveOptions {
   /** Address both doors listen on. Anything but loopback should come with credentials. */
@@ -38,6 +39,7 @@ export interface ReceiveOptions {
 export type { PrivacyPolicy } from "./privacy/policy.ts";
 /** What is scraped, beside what is sent to us. */
 export type { ScrapeJob } from "./prometheus/targets.ts";
+export type { ServiceText } from "./text-book.ts";
 
 export interface Receive extends AsyncDisposable {
   /** The ports taken; -1 for a door that is shut. */
@@ -45,6 +47,8 @@ export interface Receive extends AsyncDisposable {
   readonly grpcPort: number;
   /** Targets scraped, with what their last scrape came to. */
   scraped(): ReturnType<Scraper["targets"]>;
+  /** By service: how many model calls were seen, and whether any text came with them. Without text, output health is blind. */
+  textCoverage(): readonly ServiceText[];
 }
 
 const scrapeLimits = { discoveryMs: 30_000, pageBytesMax: 32 * 1024 * 1024, samplesMax: 100_000 };
@@ -95,6 +99,7 @@ export async function openReceive(
     httpPort: http.port,
     grpcPort: grpc.port,
     scraped: () => scraper?.targets() ?? [],
+    textCoverage: () => intake.textCoverage(),
     [Symbol.asyncDispose]: close,
   };
 }

@@ -1,8 +1,9 @@
 // Finds personal data and secrets in UTF-8 text in one pass over its bytes: e-mail and IP addresses, payment cards, IBANs,
-// US social security numbers, phone numbers, access keys and tokens. No regular expressions, nothing backtracks: most bytes
+// US social security numbers, phone numbers, access keys and tokens, by their own marks or by the name before them. No regular expressions, nothing backtracks: most bytes
 // cost one table look-up, and what a trigger starts is bounded in length.
 // Blind to names, postal addresses and numbers without any structure; those need "drop" instead of "mask".
 
+import { bearerAt, mayEndName, named, namedSecretAt, privateKeyAt, userInfoAt } from "./named-secrets.ts";
 import { secretPrefixes } from "./secrets.ts";
 import { cardDigits, ibanValid, type Span, type SpanKind, spanLengthMax } from "./spans.ts";
 
@@ -40,8 +41,15 @@ export function scanText(bytes: Uint8Array, from: number, to: number): Span[] {
     const kind = classes[bytes[i]!]!;
     if (kind === other) {
       before = other;
-      // "+41 …" and "(99) …" begin a phone number.
       const c = bytes[i]!;
+      if (c === 61 || c === 45) {
+        const end = c === 61 ? namedAt(bytes, i, from, to, push) : pemAt(bytes, i, to, push);
+        if (end > i) {
+          i = end;
+          continue;
+        }
+      }
+      // "+41 …" and "(99) …" begin a phone number.
       if ((c === 43 || c === 40) && i + 1 < to && classes[bytes[i + 1]!] === digit) {
         const end = numberAt(bytes, i, to, push);
         if (end > i) {
@@ -59,6 +67,14 @@ export function scanText(bytes: Uint8Array, from: number, to: number): Span[] {
       i = end > 0 ? push(start, end, "email") : i + 1;
       before = other;
       continue;
+    }
+    if (kind === colon) {
+      const end = namedAt(bytes, i, from, to, push);
+      if (end > i) {
+        i = end;
+        before = letter;
+        continue;
+      }
     }
     if (before === other || before === colon) {
       const end = kind === digit || kind === letter || kind === colon ? tokenAt(bytes, i, to, kind, push) : 0;
@@ -81,6 +97,7 @@ function tokenAt(bytes: Uint8Array, i: number, to: number, kind: number, push: P
   if (kind === letter) {
     const end = secretAt(bytes, i, to);
     if (end > 0) return push(i, end, "secret");
+    if ((bytes[i]! | 32) === 98 && bearerAt(bytes, i, to)) return push(named.start, named.end, "secret");
     if (i + 3 < to && isLetter(bytes[i + 1]!) && isDigit(bytes[i + 2]!) && isDigit(bytes[i + 3]!)) {
       const end = ibanAt(bytes, i, to);
       if (end > 0) return push(i, end, "iban");
@@ -90,6 +107,18 @@ function tokenAt(bytes: Uint8Array, i: number, to: number, kind: number, push: P
   if (kind === colon) return bytes[i + 1] === 58 ? ipv6At(bytes, i, to, push) : 0;
   const six = ipv6At(bytes, i, to, push);
   return six > 0 ? six : numberAt(bytes, i, to, push);
+}
+
+/** The value after the name of a secret, or user and password in an address; returns its end, or 0. */
+function namedAt(bytes: Uint8Array, i: number, from: number, to: number, push: Push): number {
+  const found = (mayEndName(bytes, i, from) && namedSecretAt(bytes, i, from, to)) || userInfoAt(bytes, i, to);
+  return found ? push(named.start, named.end, "secret") : 0;
+}
+
+function pemAt(bytes: Uint8Array, i: number, to: number, push: Push): number {
+  if (bytes[i + 4] !== 45 || bytes[i + 5] !== 66) return 0;
+  const end = privateKeyAt(bytes, i, to);
+  return end > 0 ? push(i, end, "secret") : 0;
 }
 
 function emailAround(bytes: Uint8Array, atSign: number, floor: number, to: number): readonly [number, number] {
