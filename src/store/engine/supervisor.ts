@@ -18,6 +18,8 @@ export interface EngineOptions {
   /** How long to wait for a predecessor that still holds the directory; default 5 s. */
   readonly lockWaitMs?: number;
   readonly tcp?: boolean;
+  /** Asked when the engine does not open its data, with what it said; true: that has been seen to, so try again. */
+  readonly repair?: (failure: string) => Promise<boolean>;
 }
 
 export interface Engine {
@@ -38,6 +40,8 @@ const heartbeatMs = 1000;
 const missedHeartbeats = 5;
 const stderrBytes = 8192;
 const closeMs = 5000;
+/** Repairs before one start is given up; each may be of one file. */
+const repairsMax = 200;
 
 interface Running {
   readonly child: ChildProcess;
@@ -66,7 +70,7 @@ export async function startEngine(options: EngineOptions, telemetry: Telemetry):
       memoryBytes: options.memoryBytes,
       ...(options.tcp === undefined ? {} : { tcp: options.tcp }),
     };
-    const running = await launchUnlocked(start, options.lockWaitMs ?? 5000, telemetry, () => closing);
+    const running = await launchUnlocked(start, options, telemetry, () => closing);
     missed = 0;
     running.child.once("exit", (code, signal) => void died(running, code ?? signal));
     current = running;
@@ -128,18 +132,22 @@ export async function startEngine(options: EngineOptions, telemetry: Telemetry):
 /** Starts a process; while a predecessor still holds the directory, tries again. */
 async function launchUnlocked(
   start: StartEngine,
-  lockWaitMs: number,
+  options: EngineOptions,
   telemetry: Telemetry,
   closing: () => boolean,
 ): Promise<Running> {
   const pauseMs = 250;
-  const giveUpAt = performance.now() + lockWaitMs;
-  for (;;) {
+  const giveUpAt = performance.now() + (options.lockWaitMs ?? 5000);
+  for (let repairs = 0; ; ) {
     const result = await launchOnce(start, telemetry);
     if ("child" in result) {
       if (!closing()) return result;
       await stop(result.child);
       throw storeError("unavailable", "The store is closing.");
+    }
+    if (result.kind === "unavailable" && repairs++ < repairsMax && (await options.repair?.(result.message)) === true) {
+      telemetry.log.error("store: the engine did not open its data; that was repaired", { error: result.message });
+      continue;
     }
     if (result.kind !== "directory-in-use" || performance.now() >= giveUpAt || closing()) throw result;
     await wait(pauseMs);
