@@ -5,6 +5,7 @@ import { engineCode, messageOf } from "../errors.ts";
 import type { Inserter, RowRange } from "./inserter.ts";
 import type { Frame } from "./log.ts";
 import { type Attempt, isAboutData, settle, writeDead } from "./settle.ts";
+import { createTurns } from "./turns.ts";
 
 export interface DrainerOptions {
   readonly database: Database;
@@ -54,6 +55,7 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
   let backlog = 0;
   let statements = 0;
   const free = semaphore(2);
+  const turn = createTurns();
 
   const pause = async (lane: Lane | undefined, ms: number): Promise<void> => {
     if (stopped.signal.aborted) return;
@@ -70,13 +72,24 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
   };
 
   /** Tries until stored or refused. Stops with an error when the drainer is closed. */
-  const attempt = async (frames: readonly Frame[], known: boolean, range?: RowRange): Promise<Attempt> => {
+  const attempt = async (
+    frames: readonly Frame[],
+    known: boolean,
+    range?: RowRange,
+    deathsMax = patience,
+  ): Promise<Attempt> => {
     let suspect = known;
     let failures = 0;
-    const lostBefore = options.enginesLost();
+    let deaths = 0;
     for (let delayMs = backoffMs.min; ; delayMs = Math.min(delayMs * 2, backoffMs.max)) {
-      if (stopped.signal.aborted) throw new Error("closed");
       const marker = `homeostat-insert:${options.spoolId}:${++statements};`;
+      // Once the engine died during it, nothing else is inserted beside it: that must not be blamed as well.
+      const leave = await turn(deaths > 0);
+      if (stopped.signal.aborted) {
+        leave();
+        throw new Error("closed");
+      }
+      const lostBefore = options.enginesLost();
       try {
         if (suspect) await options.inserter.insertMissing(frames, marker, range);
         else await options.inserter.insertNew(frames, marker);
@@ -89,9 +102,11 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
         if (isAboutData(error)) return { kind: "refused", reason: messageOf(error), fatal: false };
         const unknown = engineCode(error) !== undefined && !isPassing(error);
         if (unknown && ++failures >= patience) return { kind: "refused", reason: messageOf(error), fatal: false };
-        if (options.enginesLost() - lostBefore >= patience)
-          return { kind: "refused", reason: `the engine died ${patience} times: ${messageOf(error)}`, fatal: true };
+        if (options.enginesLost() > lostBefore && ++deaths >= deathsMax)
+          return { kind: "refused", reason: `the engine died of it: ${messageOf(error)}`, fatal: true };
         await pause(undefined, delayMs);
+      } finally {
+        leave();
       }
     }
   };
@@ -114,7 +129,10 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
     const { frames, suspect } = nextGroup(lane);
     const started = performance.now();
     const result = await attempt(frames, suspect);
-    if (result.kind === "refused") await settle(frames, (some, range) => attempt(some, true, range), setAside);
+    // Of several frames one death is enough to look closer; nothing is set aside for less than `patience`.
+    const probe = (some: readonly Frame[], range?: RowRange): Promise<Attempt> =>
+      attempt(some, true, range, some.length > 1 ? 1 : patience);
+    if (result.kind === "refused") await settle(frames, probe, setAside);
     telemetry.record("homeostat.store.insert_seconds", (performance.now() - started) / 1000);
     telemetry.count(
       "homeostat.store.rows",
