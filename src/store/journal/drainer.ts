@@ -26,6 +26,7 @@ export interface Drainer {
   hurry(through: bigint): void;
   /** Lowest id that is not stored; undefined when all is. */
   oldest(): bigint | undefined;
+  /** With an allowance for what each frame costs in memory, so that a limit on it bounds that too. */
   backlogBytes(): number;
   /** Stops after the inserts that run; those that hang are given up after `graceMs`. */
   close(graceMs: number): Promise<void>;
@@ -42,6 +43,8 @@ interface Lane {
 
 const groupRows = 100_000;
 const groupBytes = 32 * 1024 * 1024;
+/** A waiting frame takes some 400 bytes of memory: a backlog of 2 GiB of the smallest then takes 200 MB. */
+const frameAllowanceBytes = 4096;
 const gatherMs = 100;
 const cooldownMs = 1000;
 const backoffMs = { min: 100, max: 5000 };
@@ -141,7 +144,7 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
     );
     lane.queue.splice(0, frames.length);
     for (const frame of frames) {
-      backlog -= frame.bytes;
+      backlog -= weightOf(frame);
       frame.done();
     }
     options.onStored(lane.table, frames.at(-1)!.id);
@@ -186,7 +189,7 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
           lanes.set(frame.table, lane);
         }
         lane.queue.push({ frame, suspect });
-        backlog += frame.bytes;
+        backlog += weightOf(frame);
         start(lane);
       }
       for (const lane of lanes.values()) if (isFull(lane)) lane.wake();
@@ -215,18 +218,25 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
 
 function nextGroup(lane: Lane): { frames: readonly Frame[]; suspect: boolean } {
   const first = lane.queue[0]!;
-  const columns = JSON.stringify(first.frame.columns);
   const frames: Frame[] = [];
   let rows = 0;
   let bytes = 0;
   for (const { frame, suspect } of lane.queue) {
-    if (suspect !== first.suspect || (frames.length > 0 && JSON.stringify(frame.columns) !== columns)) break;
+    if (suspect !== first.suspect || !sameColumns(frame, first.frame)) break;
     if (frames.length > 0 && (rows + frame.rows > groupRows || bytes + frame.bytes > groupBytes)) break;
     frames.push(frame);
     rows += frame.rows;
     bytes += frame.bytes;
   }
   return { frames, suspect: first.suspect };
+}
+
+function weightOf(frame: Frame): number {
+  return frame.bytes + frameAllowanceBytes;
+}
+
+function sameColumns(one: Frame, other: Frame): boolean {
+  return one.columns === other.columns || JSON.stringify(one.columns) === JSON.stringify(other.columns);
 }
 
 function isFull(lane: Lane): boolean {
