@@ -16,6 +16,7 @@ import { inspect } from "./engine/sql-text.ts";
 import { startEngine } from "./engine/supervisor.ts";
 import { type EraseReport, type EraseTarget, erase } from "./erase.ts";
 import { storeError } from "./errors.ts";
+import { refuseForeign } from "./foreign/ownership.ts";
 import { openJournal } from "./journal/journal.ts";
 import { migrate } from "./migrate.ts";
 import { createLogSource } from "./read/log-source.ts";
@@ -96,7 +97,7 @@ const closeGraceMs = 5000;
 
 /**
  * Opens the engine or reaches the server, brings the schema up to date and takes up what the log still holds.
- * Throws a StoreError: directory-in-use, engine-unsupported, unavailable, schema-too-new.
+ * Throws a StoreError: directory-in-use, engine-unsupported, unavailable, schema-too-new, foreign-tables.
  */
 export async function openStore(options: StoreOptions, telemetry: Telemetry): Promise<Store> {
   const { url, username, password, cluster, directory } = options;
@@ -137,6 +138,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       await applyRetention(database, retention);
       if (definitions !== undefined) await rememberTables(database, definitions);
     };
+    if (url !== undefined) await refuseForeign(database);
     // Before the migrations, which would put an empty table in the place of one with rows.
     await remakeTablesNow();
     await prepare();

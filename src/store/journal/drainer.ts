@@ -43,8 +43,8 @@ interface Lane {
 
 const groupRows = 100_000;
 const groupBytes = 32 * 1024 * 1024;
-/** A waiting frame takes some 400 bytes of memory: a backlog of 2 GiB of the smallest then takes 200 MB. */
-const frameAllowanceBytes = 4096;
+/** A waiting frame takes some 400 bytes of memory: a backlog of 2 GiB of the smallest then takes 350 MB. */
+const frameAllowanceBytes = 2048;
 const gatherMs = 100;
 const cooldownMs = 1000;
 const backoffMs = { min: 100, max: 5000 };
