@@ -18,6 +18,8 @@ export interface OutageOptions {
   readonly backlogLimitMib?: number;
   readonly draw: () => number;
   readonly note?: (text: string) => void;
+  /** Ends it after the step that is running; what was done by then is judged. */
+  readonly stop?: AbortSignal;
 }
 
 export interface OutageOutcome extends Verdict {
@@ -70,7 +72,8 @@ export async function outage(options: OutageOptions): Promise<OutageOutcome> {
     const began = performance.now();
     const away = (): number => performance.now() - began;
     const over = (): boolean =>
-      away() >= options.seconds * 1000 && (backlogLimitMib === undefined || ledger.refused >= refusals);
+      options.stop?.aborted === true ||
+      (away() >= options.seconds * 1000 && (backlogLimitMib === undefined || ledger.refused >= refusals));
     for (let turn = 0; !over(); turn++) {
       const mode = troubles[turn % troubles.length]!;
       note?.(
