@@ -9,10 +9,10 @@ export function surelyStorable(table: string, row: Row): boolean {
   const time = (row["Timestamp"] ?? row["TimeUnix"]) as bigint;
   if (time > LATEST_NANO) return false;
   switch (table) {
+    // Zeros of a wrong length are rejected, but read as no id: so of items that lack one it is not sure.
     case "otel_logs":
-      return true;
+      return hasLength(row["TraceId"], 32) && hasLength(row["SpanId"], 16);
     case "otel_traces":
-      // Zeros of a wrong length are rejected, but read as no id: so without a parent it is not sure.
       return hasLength(row["TraceId"], 32) && hasLength(row["SpanId"], 16) && hasLength(row["ParentSpanId"], 16);
     default:
       return (row["MetricName"] ?? "") !== "" && isUsual(row["Attributes"]) && bucketsFit(row);

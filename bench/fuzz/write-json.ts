@@ -49,6 +49,7 @@ export function writeJson(tree: Tree, choose: Choose): string {
       if (odd()) members.push(member(field.name, "null"));
       if (!field.repeated) {
         members.push(member(snaked(field.name), one(field, value)));
+        if (odd()) members.push(member(field.name, "null"));
         continue;
       }
       // Elements of a list stand together, or now and then under the same name again.
