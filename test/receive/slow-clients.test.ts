@@ -1,4 +1,4 @@
-// Clients that send too slowly, or stop speaking HTTP, at the real door: what they hear, and what becomes of their neighbours.
+// Clients that send too slowly, stop speaking HTTP or open too many connections, at the real door: what they hear.
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Server } from "node:http";
 import { connect, type Socket } from "node:net";
@@ -49,17 +49,7 @@ describe("a body that trickles in", () => {
   });
 
   it("may take half a minute unless configured otherwise", async () => {
-    let server: Server | undefined;
-    const onRequest = (message: unknown): void => {
-      server = (message as { server: Server }).server;
-    };
-    subscribe("http.server.request.start", onRequest);
-    try {
-      await send(new Uint8Array(0));
-    } finally {
-      unsubscribe("http.server.request.start", onRequest);
-    }
-    expect(server).toMatchObject({ headersTimeout: 10_000, requestTimeout: 30_000, maxConnections: 1000 });
+    expect(await serverOf()).toMatchObject({ headersTimeout: 10_000, requestTimeout: 30_000, maxConnections: 1000 });
   });
 });
 
@@ -83,6 +73,41 @@ describe("a connection that stops speaking HTTP", () => {
     expect(counts.total("homeostat.receive.dropped_connections", { reason: "headers-too-large" })).toBe(1);
   });
 });
+
+describe("connections beyond what may be open", () => {
+  it("of one address are closed and counted, and the others go on", async () => {
+    let closed = 0;
+    const sockets = Array.from({ length: 120 }, () => connect(receive.httpPort, "127.0.0.1").on("error", () => {}));
+    for (const socket of sockets) socket.once("close", () => closed++);
+    await until(() => closed === 20);
+    expect(counts.total("homeostat.receive.dropped_connections", { reason: "per-address" })).toBe(20);
+    for (const socket of sockets) socket.destroy();
+    await until(() => closed === 120);
+    expect((await send(good)).status).toBe(200);
+  });
+
+  it("in all are closed and counted", async () => {
+    (await serverOf()).maxConnections = 2;
+    const sockets = Array.from({ length: 5 }, () => connect(receive.httpPort, "127.0.0.1").on("error", () => {}));
+    await until(() => counts.total("homeostat.receive.dropped_connections", { reason: "total" }) >= 3);
+    for (const socket of sockets) socket.destroy();
+  });
+});
+
+/** The door's own server, as Node tells of it. */
+async function serverOf(): Promise<Server> {
+  let server: Server | undefined;
+  const onRequest = (message: unknown): void => {
+    server = (message as { server: Server }).server;
+  };
+  subscribe("http.server.request.start", onRequest);
+  try {
+    await send(new Uint8Array(0));
+  } finally {
+    unsubscribe("http.server.request.start", onRequest);
+  }
+  return server!;
+}
 
 /** Sends `head`, then `drop` again and again until the other side closes; returns what it answered. */
 async function trickle(head: string, drop: string): Promise<string> {
