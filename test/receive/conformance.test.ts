@@ -200,6 +200,7 @@ describe("odd values", () => {
     ["a parent id of the wrong length", { parentSpanId: new Uint8Array(7).fill(1) }, "dropped", "span-id"],
     ["a time past what the store can hold", { startTimeUnixNano: "18446744073709551615" }, "dropped", "time"],
     ["an end before the start", { endTimeUnixNano: "1" }, "repaired", "negative-duration"],
+    ["a link to an id of the wrong length", { links: [{ traceId: new Uint8Array(3).fill(1) }] }, "repaired", "link-id"],
     [
       "a key given twice",
       { attributes: ["first", "second"].map((stringValue) => ({ key: "k", value: { stringValue } })) },
