@@ -5,7 +5,7 @@ import type { Telemetry } from "../model/ports/telemetry.ts";
 import { keyOf } from "./body.ts";
 import { type Credential, createAuthenticate } from "./credentials.ts";
 import { openGrpcDoor } from "./grpc-door.ts";
-import { type Door, openHttpDoor } from "./http-door.ts";
+import { type Door, openHttpDoor, type Patience } from "./http-door.ts";
 import { type Intake, openIntake } from "./intake.ts";
 import { limits } from "./limits.ts";
 import { keyActions, type PrivacyPolicy } from "./privacy/policy.ts";
@@ -26,6 +26,8 @@ export interface ReceiveOptions {
   readonly maxBodyBytes?: number;
   /** Largest body once inflated, default 64 MiB. */
   readonly maxInflatedBytes?: number;
+  /** How long a client may take over a request; default 10 s for headers, 30 s in all, looked at every 5 s. */
+  readonly patience?: Patience;
   /** Distinct series of one metric taken in a day, default 10,000; points of further ones are rejected. */
   readonly seriesPerMetric?: number;
   /** Which texts are let in; without one, prompts and completions are dropped and log bodies masked. */
@@ -69,7 +71,7 @@ export async function openReceive(
   if (credentials.length === 0 && !isLoopback(host)) {
     deps.telemetry.log.warn("OTLP is open to everybody who can reach it; set receive.credentials", { host });
   }
-  const { window, seriesPerMetric = limits.seriesPerMetric, privacy = {} } = options;
+  const { window, seriesPerMetric = limits.seriesPerMetric, privacy = {}, patience = limits.patience } = options;
   keyActions(privacy);
   const intake = openIntake({ window, seriesPerMetric, privacy }, deps);
   const doorDeps = { intake, authenticate: createAuthenticate(credentials), telemetry: deps.telemetry };
@@ -83,7 +85,7 @@ export async function openReceive(
   };
   try {
     const others = { "/api/v1/write": createWriteDoor({ body }, { ...doorDeps, now: deps.now }) };
-    if (httpPort >= 0) http = await openHttpDoor({ host, port: httpPort, body }, { ...doorDeps, others });
+    if (httpPort >= 0) http = await openHttpDoor({ host, port: httpPort, body, patience }, { ...doorDeps, others });
     if (grpcPort >= 0) grpc = await openGrpcDoor({ host, port: grpcPort, inflatedBytes }, doorDeps);
     if (options.scrape !== undefined && options.scrape.length > 0) {
       scraper = await startScraper(
