@@ -1,12 +1,14 @@
 // Evaluates rule files on event time: alerts out, recordings into an overlay that later rules read.
 import type { Alert } from "../../model/anomaly.ts";
+import type { Labels } from "../../model/labels.ts";
 import { labelsKey } from "../../model/labels.ts";
 import type { SeriesSource } from "../../model/ports/series-source.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import type { DurationMs, Instant } from "../../model/time.ts";
 import type { QueryOptions, QueryResult, Sample } from "../../promql/evaluate.ts";
-import { evaluateInstant } from "../../promql/evaluate.ts";
-import type { ActiveAlert, ActiveAlerts } from "./alerts.ts";
+import { evaluateInstant, evaluateInstantSync } from "../../promql/evaluate.ts";
+import { parseQuery } from "../../promql/parse.ts";
+import type { ActiveAlert, ActiveAlerts, Surroundings } from "./alerts.ts";
 import { advance, toAlert } from "./alerts.ts";
 import { createOverlay } from "./overlay.ts";
 import type { AlertRule, RecordRule, Rule, RuleFile, RuleGroup } from "./rule.ts";
@@ -22,6 +24,9 @@ export interface RulesDeps {
   readonly retentionMs?: DurationMs;
   /** Most recorded series, ALERTS included. Default 100,000. */
   readonly recordedSeriesMax?: number;
+  /** What templates find in `$externalLabels` and `$externalURL`. */
+  readonly externalLabels?: Labels;
+  readonly externalUrl?: string;
 }
 
 export interface Rules {
@@ -70,6 +75,12 @@ export function createRules(files: readonly RuleFile[], deps: RulesDeps, snapsho
     if (dropped > 0) telemetry.count("homeostat.detect.dropped", dropped, { reason: "recorded-series-limit" });
   };
 
+  const surroundings = (at: Instant): Surroundings => ({
+    externalLabels: deps.externalLabels ?? {},
+    externalUrl: deps.externalUrl ?? "",
+    query: (asked) => queryNow(asked, at, overlay, deps.query),
+  });
+
   const evaluateRule = async (state: RuleState, group: RuleGroup, at: Instant): Promise<readonly Alert[]> => {
     telemetry.count("homeostat.detect.rule_evaluations", 1, { kind: state.rule.kind });
     try {
@@ -79,7 +90,8 @@ export function createRules(files: readonly RuleFile[], deps: RulesDeps, snapsho
         throw new Error(`the rule gives ${samples.length} results, more than the group's limit of ${group.limit}`);
       }
       const { rule } = state;
-      const ended = rule.kind === "alert" ? advance(rule, state.active, samples, at) : [];
+      const ended =
+        rule.kind === "alert" ? advance(rule, state.active, samples, at, surroundings(at - group.offsetMs)) : [];
       write(
         state.key,
         at - group.offsetMs,
@@ -214,6 +226,13 @@ function samplesOf(result: QueryResult): readonly Sample[] {
   if (result.kind === "vector") return result.samples;
   if (result.kind === "scalar") return [{ labels: {}, value: result.value }];
   throw new Error(`a rule cannot use a ${result.kind}`);
+}
+
+/** What a template asks. Throws with what is wrong, which the template writes into its text. */
+function queryNow(asked: string, at: Instant, source: SeriesSource, options?: QueryOptions): readonly Sample[] {
+  const query = parseQuery(asked);
+  if ("errors" in query) throw new Error(`${asked}: ${query.errors[0]!.message}`);
+  return samplesOf(evaluateInstantSync(query, at, source, options));
 }
 
 function recordedSeries(rule: RecordRule, samples: readonly Sample[]): Sample[] {
