@@ -252,6 +252,31 @@ describe("a snapshot", () => {
     }
   });
 
+  it("keeps what slow rules need: recorded series that are read far back", async () => {
+    const slow = rulesOf(`groups:
+  - name: g
+    interval: 10s
+    rules:
+      - record: near
+        expr: m * 2
+      - record: far
+        expr: m * 3
+      - record: sum
+        expr: sum_over_time(far[2h]) + avg_over_time(near[1m])
+`);
+    const source = storeWith({ entity: "a" }, [1, 2, undefined, 4, 5, 6]);
+    const first = createRules([slow], { source, telemetry });
+    for (const at of [0, 10, 20, 30]) await first.evaluate(at * second);
+    const again = createRules([slow], { source, telemetry }, first.snapshot());
+    const far = await evaluateInstant(parsed("sum_over_time(far[2h])"), 30 * second, again.source);
+    expect(far).toMatchObject({ samples: [{ value: 21 }] });
+    expect(await evaluateInstant(parsed("far"), 20 * second, again.source)).toMatchObject({ samples: [] });
+    expect(await evaluateInstant(parsed("near"), 30 * second, again.source)).toMatchObject({ samples: [] });
+    for (const at of [40, 50]) await again.evaluate(at * second);
+    const sum = await evaluateInstant(parsed("sum_over_time(far[2h])"), 50 * second, again.source);
+    expect(sum).toMatchObject({ samples: [{ value: 54 }] });
+  });
+
   it("survives values JSON does not know", async () => {
     const always = rulesOf("groups: [{name: g, rules: [{alert: A, expr: m / 0}]}]");
     const rules = createRules([always], { source: storeWith({}, [1]), telemetry });

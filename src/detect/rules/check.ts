@@ -25,7 +25,7 @@ export function checkGroups(yaml: YamlFile, tell: Tell): RuleGroup[] | undefined
   // An empty file is a valid one, as it is for Prometheus.
   if (yaml.value === "" || yaml.value === null || yaml.value === undefined) return [];
   const { path, value: holder } = holderOf(yaml.value);
-  const root = fieldsOf(checking, path, holder, ["groups"], "a rule file");
+  const root = fieldsOf(checking, path, holder, ["groups", "slo"], "a rule file");
   if (root === undefined) return undefined;
   const at = [...path, "groups"];
   const groups = listOf(checking, at, root["groups"]);

@@ -10,7 +10,9 @@ import { evaluateInstant, evaluateInstantSync } from "../../promql/evaluate.ts";
 import { parseQuery } from "../../promql/parse.ts";
 import type { ActiveAlert, ActiveAlerts, Surroundings } from "./alerts.ts";
 import { advance, toAlert } from "./alerts.ts";
+import type { Overlay } from "./overlay.ts";
 import { createOverlay } from "./overlay.ts";
+import { reachOfRecorded } from "./reach.ts";
 import type { AlertRule, RecordRule, Rule, RuleFile, RuleGroup } from "./rule.ts";
 import { readSnapshot, writeSnapshot } from "./snapshot.ts";
 
@@ -20,7 +22,7 @@ export interface RulesDeps {
   /** For groups that name no interval. Default 15 s. */
   readonly intervalMs?: DurationMs;
   readonly query?: QueryOptions;
-  /** How long recorded series are kept in memory. Default 1 hour. */
+  /** How long recorded series are kept in memory at least; longer where a rule reads further back. Default 1 hour. */
   readonly retentionMs?: DurationMs;
   /** Most recorded series, ALERTS included. Default 100,000. */
   readonly recordedSeriesMax?: number;
@@ -40,9 +42,15 @@ export interface Rules {
   all(): readonly Alert[];
   /** The source given, with what recording rules wrote laid over it. */
   readonly source: SeriesSource;
-  /** Alert states and evaluation times; recorded series are not in it and fill again. */
+  /**
+   * Alert states, evaluation times, and the recorded series that are kept for longer than `retentionMs`; the others are not in
+   * it and fill again.
+   */
   snapshot(): string;
 }
+
+/** Most points of recorded series in a snapshot: some 4 MB of text. */
+const savedPointsMax = 250_000;
 
 interface RuleState {
   readonly rule: Rule;
@@ -64,9 +72,11 @@ interface GroupState {
 /** A snapshot that cannot be read is counted and left aside. */
 export function createRules(files: readonly RuleFile[], deps: RulesDeps, snapshot?: string): Rules {
   const { telemetry, intervalMs = 15_000, retentionMs = 3_600_000, recordedSeriesMax = 100_000 } = deps;
-  const overlay = createOverlay(deps.source, retentionMs, recordedSeriesMax);
+  const reach = reachOfRecorded(files.flatMap((file) => file.groups.flatMap(({ rules }) => rules)));
+  const retentionOf = (metric: string): DurationMs => Math.max(retentionMs, reach.get(metric) ?? 0);
+  const overlay = createOverlay(deps.source, retentionOf, recordedSeriesMax);
   const groups = files.flatMap((file) => file.groups.map((group) => startGroup(file.name, group, intervalMs)));
-  if (snapshot !== undefined) restore(groups, snapshot, telemetry);
+  if (snapshot !== undefined) restore(groups, overlay, snapshot, telemetry);
   let shown = new Map<string, Alert>(current(groups).map((alert) => [alert.id, alert]));
   let running: Promise<unknown> = Promise.resolve();
 
@@ -137,6 +147,7 @@ export function createRules(files: readonly RuleFile[], deps: RulesDeps, snapsho
     source: overlay,
     snapshot: () =>
       writeSnapshot({
+        recorded: overlay.save(retentionMs, savedPointsMax),
         groups: new Map(groups.filter(({ lastAt }) => Number.isFinite(lastAt)).map(({ key, lastAt }) => [key, lastAt])),
         rules: new Map(
           groups.flatMap(({ rules }) =>
@@ -167,13 +178,14 @@ function startGroup(file: string, group: RuleGroup, intervalMs: DurationMs): Gro
   return { key, group, intervalMs: group.intervalMs ?? intervalMs, lastAt: Number.NEGATIVE_INFINITY, rules };
 }
 
-function restore(groups: readonly GroupState[], text: string, telemetry: Telemetry): void {
+function restore(groups: readonly GroupState[], overlay: Overlay, text: string, telemetry: Telemetry): void {
   const state = readSnapshot(text);
   if ("error" in state) {
     telemetry.count("homeostat.detect.dropped", 1, { reason: "bad-rule-snapshot" });
     telemetry.log.warn("the rules' snapshot cannot be read; starting without it", { error: state.error });
     return;
   }
+  overlay.load(state.recorded);
   for (const group of groups) {
     group.lastAt = state.groups.get(group.key) ?? group.lastAt;
     for (const rule of group.rules) {
