@@ -19,11 +19,11 @@ interface Checking {
 /** Most rules in one file: more are cheaper to hold apart. */
 const rulesMax = 5000;
 
-/** Undefined if the document is no rule file at all. */
-export function checkGroups(yaml: YamlFile, tell: Tell): RuleGroup[] | undefined {
+/** Undefined if the document is no rule file at all. `refused` counts the rules that were left out. */
+export function checkGroups(yaml: YamlFile, tell: Tell): { groups: RuleGroup[]; refused: number } | undefined {
   const checking: Checking = { yaml, tell };
   // An empty file is a valid one, as it is for Prometheus.
-  if (yaml.value === "" || yaml.value === null || yaml.value === undefined) return [];
+  if (yaml.value === "" || yaml.value === null || yaml.value === undefined) return { groups: [], refused: 0 };
   const { path, value: holder } = holderOf(yaml.value);
   const root = fieldsOf(checking, path, holder, ["groups", "slo"], "a rule file");
   if (root === undefined) return undefined;
@@ -31,14 +31,18 @@ export function checkGroups(yaml: YamlFile, tell: Tell): RuleGroup[] | undefined
   const groups = listOf(checking, at, root["groups"]);
   const names = new Set<string>();
   let left = rulesMax;
-  return groups.flatMap((value, i) => {
+  let refused = 0;
+  const kept = groups.flatMap((value, i) => {
     const group = checkGroup(checking, [...at, i], value, names);
     if (group === undefined) return [];
+    refused += listOf({ yaml, tell() {} }, at, (value as Fields)["rules"]).length - group.rules.length;
     left -= group.rules.length;
     if (left >= 0) return [group];
+    refused += group.rules.length;
     tell(yaml.at([...at, i]), `the file has more than ${rulesMax} rules`, "split it into several files");
     return [];
   });
+  return { groups: kept, refused };
 }
 
 /** What holds the groups: the file itself, or the `spec` of a PrometheusRule, as the Prometheus Operator takes it. */

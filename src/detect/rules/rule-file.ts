@@ -18,25 +18,25 @@ export interface RuleMistake {
 
 /**
  * Reads a rule file: `groups` as Prometheus has them, and `slo`, from which more groups are made (see `sloRuleFile`). `mistakes` has all of them. Rules without a mistake are in `file` all the same, so that one wrong rule
- * does not silence the others; there is no `file` only where the YAML itself cannot be read.
+ * does not silence the others (`refused` counts the wrong ones); there is no `file` only where the YAML itself cannot be read.
  */
 export function parseRuleFile(
   name: string,
   text: string,
-): { readonly file?: RuleFile; readonly mistakes: readonly RuleMistake[] } {
+): { readonly file?: RuleFile; readonly refused: number; readonly mistakes: readonly RuleMistake[] } {
   const yaml = readYaml(text);
-  if ("mistakes" in yaml) return { mistakes: yaml.mistakes.map((mistake) => ({ file: name, ...mistake })) };
+  if ("mistakes" in yaml) return { refused: 0, mistakes: yaml.mistakes.map((mistake) => ({ file: name, ...mistake })) };
   const mistakes: RuleMistake[] = [];
-  const groups = checkGroups(yaml, (place, what, mend) => {
+  const checked = checkGroups(yaml, (place, what, mend) => {
     mistakes.push({ file: name, ...place, what, mend });
   });
   const slo = sloOf(yaml);
   const made = slo === undefined ? undefined : madeOf(yaml, slo, name);
   for (const mistake of made?.mistakes ?? []) mistakes.push({ file: name, ...mistake });
   mistakes.sort(byPlace);
-  return groups === undefined
-    ? { mistakes }
-    : { file: { name, groups: [...groups, ...(made?.groups ?? [])] }, mistakes };
+  if (checked === undefined) return { refused: 0, mistakes };
+  const groups = [...checked.groups, ...(made?.groups ?? [])];
+  return { file: { name, groups }, refused: checked.refused, mistakes };
 }
 
 /** The rule file that the `slo` of a file stands for, or every mistake in it. */

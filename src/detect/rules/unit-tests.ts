@@ -21,6 +21,8 @@ export interface RuleTestReport {
   readonly failures: readonly string[];
   /** Expectations checked. */
   readonly checks: number;
+  /** Names of all alerts in the rule files. */
+  readonly alerts: readonly string[];
   /** Rules that fired at some expectation, and rules an expectation found silent, by alert name. */
   readonly fired: ReadonlySet<string>;
   readonly silent: ReadonlySet<string>;
@@ -39,7 +41,8 @@ export async function runRuleTests(name: string, text: string, folder: RuleFolde
   const fired = new Set<string>();
   const silent = new Set<string>();
   let checks = 0;
-  const report = (): RuleTestReport => ({ failures, checks, fired, silent });
+  let files: readonly RuleFile[] = [];
+  const report = (): RuleTestReport => ({ failures, checks, alerts: alertsOf(files), fired, silent });
   const parsed = parseTestFile(text);
   if ("mistakes" in parsed) {
     failures.push(
@@ -47,7 +50,7 @@ export async function runRuleTests(name: string, text: string, folder: RuleFolde
     );
     return report();
   }
-  const files = loadFiles(parsed, folder, failures);
+  files = loadFiles(parsed, folder, failures);
   for (const [i, group] of parsed.tests.entries()) {
     const where = `${name}: ${group.name === "" ? `test ${i + 1}` : group.name}`;
     for (const test of await runGroup(parsed, group, files)) {
@@ -57,6 +60,11 @@ export async function runRuleTests(name: string, text: string, folder: RuleFolde
     }
   }
   return report();
+}
+
+function alertsOf(files: readonly RuleFile[]): readonly string[] {
+  const rules = files.flatMap(({ groups }) => groups.flatMap((group) => group.rules));
+  return [...new Set(rules.filter(({ kind }) => kind === "alert").map(({ name }) => name))];
 }
 
 function loadFiles(file: TestFile, folder: RuleFolder, failures: string[]): RuleFile[] {
