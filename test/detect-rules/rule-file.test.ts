@@ -45,7 +45,7 @@ groups:
   });
 
   it("may be empty", () => {
-    expect(parseRuleFile("f.yaml", "")).toEqual({ file: { name: "f.yaml", groups: [] }, mistakes: [] });
+    expect(parseRuleFile("f.yaml", "")).toEqual({ file: { name: "f.yaml", groups: [] }, refused: 0, mistakes: [] });
     expect(parseRuleFile("f.yaml", "groups: []").mistakes).toEqual([]);
   });
 

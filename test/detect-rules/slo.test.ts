@@ -129,12 +129,12 @@ tests:
         exp_alerts:
           - exp_labels: { slo: chat, team: serving, service: a, severity: page, window: 1h }
             exp_annotations: &says
-              summary: "Chat requests are answered: 5% of the events of the last 1h were bad, 14.4 times what the objective of 99.9% in 30d allows"
+              summary: "Chat requests are answered: 5% of the events of the last 1h were bad, over 14.4 times what the objective of 99.9% in 30d allows"
               runbook: Find what changed and take it back; see which of the label sets burns.
           - exp_labels: { slo: chat, team: serving, service: a, severity: page, window: 6h }
             exp_annotations:
               <<: *says
-              summary: "Chat requests are answered: PERCENT of the events of the last 6h were bad, 6 times what the objective of 99.9% in 30d allows"
+              summary: "Chat requests are answered: PERCENT of the events of the last 6h were bad, over 6 times what the objective of 99.9% in 30d allows"
 `;
 
 describe("generated rules", () => {
