@@ -118,10 +118,10 @@ tests:
     promql_expr_test:
       - expr: slo:errors:ratio_rate5m{service="a"}
         eval_time: 80m
-        exp_samples: [{ labels: 'slo:errors:ratio_rate5m{service="a", slo="chat", team="serving"}', value: 0.05 }]
+        exp_samples: [{ labels: 'slo:errors:ratio_rate5m{service="a", slo="chat"}', value: 0.05 }]
       - expr: slo:errors:ratio_rate1h{service="b"}
         eval_time: 80m
-        exp_samples: [{ labels: 'slo:errors:ratio_rate1h{service="b", slo="chat", team="serving"}', value: 0 }]
+        exp_samples: [{ labels: 'slo:errors:ratio_rate1h{service="b", slo="chat"}', value: 0 }]
     alert_rule_test:
       - { eval_time: 20m, alertname: SloBudgetBurnsFast, exp_alerts: [] }
       - eval_time: 85m

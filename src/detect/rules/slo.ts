@@ -58,7 +58,7 @@ export function sloRuleFile(slos: readonly Slo[], from: string): string {
 }
 
 function recordings(slo: Slo): PlainRule[] {
-  const labels = { ...slo.labels, slo: slo.name };
+  const labels = { slo: slo.name };
   const windows = [...new Set(usedBurns(slo).flatMap(({ long, short }) => [short, long]))].filter(
     (each) => each !== base,
   );
@@ -73,12 +73,12 @@ function recordings(slo: Slo): PlainRule[] {
     {
       record: `slo:errors:ratio_rate${base}`,
       expr: `${selected("slo:bad:rate5m", slo)}\n  /\n(${selected("slo:total:rate5m", slo)} > 0)`,
-      },
+    },
     ...windows.toSorted((a, b) => msOf(a) - msOf(b)).map(ratio),
     {
       record: "slo:error_budget_remaining:ratio",
       expr: `1 - sum_over_time(${selected("slo:bad:rate1h", slo)}[${slo.windowText}])\n  /\n(sum_over_time(${selected("slo:total:rate1h", slo)}[${slo.windowText}]) > 0)\n  / ${budgetOf(slo)}`,
-      },
+    },
   ];
 }
 
@@ -96,7 +96,7 @@ function alerts(slo: Slo): PlainRule[] {
         `avg_over_time(${selected("slo:total:rate5m", slo)}[${long}]) * ${msOf(long) / 1000} >= ${slo.minEvents}`,
       ].join("\n  and\n"),
       for: severity === "page" ? "2m" : "15m",
-      labels: { severity, window: long },
+      labels: { ...slo.labels, severity, window: long },
       annotations: {
         summary: `${what}: {{ $value | humanizePercentage }} of the events of the last ${long} were bad, over ${round(factor)} times what the objective of ${round(slo.objective * 100)}% in ${slo.windowText} allows`,
         runbook,
@@ -109,7 +109,7 @@ function alerts(slo: Slo): PlainRule[] {
       alert: "SloCannotBeJudged",
       expr: `${selected("slo:total:rate5m", slo)} > 0\n  unless\n${selected("slo:bad:rate5m", slo)}`,
       for: "30m",
-      labels: { severity: "ticket" },
+      labels: { ...slo.labels, severity: "ticket" },
       annotations: {
         summary: `${what}: there is traffic, and nothing that says how much of it is bad`,
         runbook:
