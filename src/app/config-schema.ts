@@ -187,7 +187,7 @@ export const Config = z.strictObject({
     .prefault({}),
   rules: z
     .strictObject({
-      files: z.array(z.string()).default([]).describe("Prometheus rule files of your own, beside the packs that ship."),
+      files: z.array(z.string()).default([]).describe("Prometheus rule files of your own, or folders of them."),
       packs: z.array(z.string()).default(["vllm"]).describe("Packs of rules/packs to load."),
     })
     .prefault({}),
