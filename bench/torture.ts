@@ -78,6 +78,10 @@ try {
   if (points !== undefined && !interrupted.signal.aborted) await runCrashPoints();
   await runPowerCuts();
   if (seconds > 0 && !interrupted.signal.aborted) await runOutage();
+} catch (error) {
+  // A terminal interrupts the service under torture as well; the rounds before are still good.
+  if (!interrupted.signal.aborted) throw error;
+  note(`the last round is not judged: ${String(error)}`);
 } finally {
   cleanUp();
 }

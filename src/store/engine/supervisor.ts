@@ -35,9 +35,11 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-const heartbeatMs = 1000;
+const heartbeatMs = 500;
+/** How long one may take to be answered. */
+const answerMs = 1000;
 /** Counted in heartbeats, not by the clock, so that a paused machine does not look like a hung engine. */
-const missed = { ping: 3, statement: 5 } as const;
+const missed = { ping: 5, statement: 10 } as const;
 /** Of the kind that the engine's control session runs, which waits for no other. */
 const statement = `/?query=${encodeURIComponent("SELECT 1 FROM system.processes LIMIT 1")}`;
 const stderrBytes = 8192;
@@ -213,10 +215,10 @@ function socketAgent(socket: () => string | undefined): Agent {
   return agent;
 }
 
-/** True if that is answered within a heartbeat. */
+/** True if that is answered in time. */
 async function answers(socket: string, path: string): Promise<boolean> {
   return await new Promise((resolve) => {
-    const ask = request({ socketPath: socket, path, timeout: heartbeatMs, agent: false }, (answer) => {
+    const ask = request({ socketPath: socket, path, timeout: answerMs, agent: false }, (answer) => {
       answer.resume().once("end", () => resolve(answer.statusCode === 200));
     });
     const failed = (): void => {
