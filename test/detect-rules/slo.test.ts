@@ -145,6 +145,26 @@ describe("generated rules", () => {
     expect(report.fired.has("SloBudgetBurnsFast")).toBe(true);
   });
 
+  it("stop to page once it is over, though the hour still holds the errors", async () => {
+    const over = `rule_files: [chat.rules.yaml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - { series: 'calls_total{service="a", code="ok"}', values: 0+100x90 }
+      - { series: 'calls_total{service="a", code="error"}', values: 0x20 30+30x20 630x60 }
+    promql_expr_test:
+      - expr: slo:errors:ratio_rate1h > bool 0.0144
+        eval_time: 60m
+        exp_samples: [{ labels: '{service="a", slo="chat"}', value: 1 }]
+    alert_rule_test: [{ eval_time: 60m, alertname: SloBudgetBurnsFast, groupname: slo-chat, exp_alerts: [] }]
+`;
+    const { failures } = await runRuleTests("t", over, { read: () => generated(availability) });
+    // The six-hour window is still burning by its short one of half an hour.
+    expect(failures.filter((failure) => failure.includes('window="1h"'))).toEqual([]);
+    expect(failures.some((failure) => failure.includes("missing"))).toBe(false);
+  });
+
   const promtool = spawnSync("promtool", ["--version"]).status === 0;
   it.skipIf(!promtool)("are clean for promtool (needs Debian's prometheus package)", () => {
     const folder = mkdtempSync(join(tmpdir(), "homeostat-slo-"));
