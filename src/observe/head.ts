@@ -8,7 +8,7 @@ import { quality, type SeriesView } from "../model/series.ts";
 import { signals } from "../model/signal.ts";
 import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
 import { type EntityState, measureSignal, remember } from "./canonical.ts";
-import { coverageOf, createCoverageBook, type EngineCoverage } from "./coverage.ts";
+import { createCoverageBook, type EngineCoverage } from "./coverage.ts";
 import type { SignalMapping } from "./mapping.ts";
 import type { Measured } from "./measure.ts";
 import { createSeriesBook } from "./series-book.ts";
@@ -55,7 +55,7 @@ export interface Head extends SeriesSource {
    * that ended has a NaN point with the STALE bit. The views are windows into the memory itself: use them before the next refresh.
    */
   select(matchers: readonly LabelMatcher[], range: TimeRange): readonly SeriesView[];
-  /** Replicas in memory, in the order they were first seen. */
+  /** Replicas and all else telemetry tells of that is in memory, in the order they were first seen. */
   entities(): readonly Entity[];
   coverage(): readonly EngineCoverage[];
   /** Newest event time seen. */
@@ -86,7 +86,7 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
     frames,
     select: (matchers, range) => selectFrom(book.index, book.entityStates(), matchers, range),
     entities: () => book.entityStates().map((state) => state.entity),
-    coverage,
+    coverage: () => coverageBook.coverage(mappings, book.entityStates()),
     newestAt: watermark.newestAt,
   };
 
@@ -148,46 +148,31 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
   }
 
   function frameAt(at: Instant, states: readonly EntityState[]): Frame {
+    const framed = states.filter((state) => state.judged);
     const width = signals.length;
-    const values = new Float64Array(states.length * width);
-    const flags = new Uint8Array(states.length * width);
-    for (const [row, state] of states.entries()) {
-      for (let signal = 0; signal < width; signal++) {
+    const values = new Float64Array(framed.length * width);
+    const flags = new Uint8Array(framed.length * width).fill(quality.MISSING);
+    values.fill(Number.NaN);
+    let row = 0;
+    for (const state of states) {
+      for (const signal of state.tracked.keys()) {
         measureSignal(state, signal, at, options, measured);
+        remember(state, signal, at, measured, at - windowMs);
+        if (!state.judged || signal >= width) continue;
         values[row * width + signal] = measured.value;
         flags[row * width + signal] = measured.quality;
-        remember(state, signal, at, measured, at - windowMs);
       }
+      if (state.judged) row++;
     }
     return {
       at,
       stepMs,
-      entities: states.map((state) => state.entity),
-      slots: Int32Array.from(states, (state) => state.slot),
+      entities: framed.map((state) => state.entity),
+      slots: Int32Array.from(framed, (state) => state.slot),
       signals: signalIds,
       values,
       quality: flags,
     };
-  }
-
-  function coverage(): readonly EngineCoverage[] {
-    const states = book.entityStates();
-    const engines = new Set([...mappings.map((mapping) => mapping.engine), ...coverageBook.engines()]);
-    const found: EngineCoverage[] = [];
-    for (const engine of engines) {
-      const own = states.filter((state) => state.entity.labels["engine"] === engine);
-      const unmapped = coverageBook.unmappedOf(engine);
-      if (own.length === 0 && unmapped.length === 0) continue;
-      const seen = new Set<number>();
-      for (const state of own) {
-        for (const [signal, { columns }] of state.history.entries()) {
-          const last = columns.end - 1;
-          if (last >= columns.start && ((columns.flags[last] as number) & quality.STALE) === 0) seen.add(signal);
-        }
-      }
-      found.push(coverageOf(engine, own.length, seen, unmapped));
-    }
-    return found;
   }
 
   /** Oldest event time of use: a page may span more than the window, and its steps are judged before they are forgotten. */

@@ -6,13 +6,12 @@ import type { EntityId } from "../model/entity.ts";
 import type { Diagnosis, Incident } from "../model/incident.ts";
 import type { Role } from "../model/principal.ts";
 import type { Recommendation } from "../model/recommendation.ts";
-import type { SignalId } from "../model/signal.ts";
 import type { Instant } from "../model/time.ts";
 
 /** The newest value of one canonical signal of one entity. */
 export interface SignalView {
   readonly entity: EntityId;
-  readonly signal: SignalId;
+  readonly signal: string;
   /** Event time of the value. */
   readonly at: Instant;
   /** NaN (null in JSON) while there is none. */
@@ -26,7 +25,7 @@ export interface SignalRow {
   /** `<entity>/<signal>`. */
   readonly id: string;
   readonly entity: EntityId;
-  readonly signal: SignalId;
+  readonly signal: string;
   readonly metric: string;
   readonly title: string;
   /** UCUM. */
