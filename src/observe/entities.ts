@@ -117,6 +117,13 @@ function serviceName(series: RawSeries): string {
 }
 
 function instanceName(series: RawSeries): string {
+  // One agent speaks for all of a Ray node's replicas.
+  const { replica } = series.attributes;
+  const inner = series.metric.startsWith("ray_") && replica ? `/${replica}` : "";
+  return outerName(series) + inner;
+}
+
+function outerName(series: RawSeries): string {
   for (const key of instanceKeys) {
     const value = series.resource[key] || (key === "instance" ? series.attributes[key] : undefined);
     if (value !== undefined && value !== "") return value;

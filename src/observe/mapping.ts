@@ -23,9 +23,12 @@ export interface SignalSource {
   readonly read: Reading;
   readonly where: AttributeFilter;
   readonly whereNot: AttributeFilter;
+  /** Other metrics that are added to it. */
+  readonly plus: readonly string[];
   /** Metrics it is a share of, added up and read the same way. With `combine: max` or `mean` each series by itself. */
   readonly per: readonly string[];
   readonly perWhere: AttributeFilter;
+  readonly perWhereNot: AttributeFilter;
   /** Attributes with the numbers of `read: label`. */
   readonly label: readonly string[];
   /** Factor from the raw unit to the signal's. A unit the series itself declares wins. */
@@ -38,7 +41,7 @@ export interface SignalSource {
   readonly mask: number;
   /** Some releases print percent where others print a ratio: a value above 1 tells. Blind to percents that stay below. */
   readonly maybePercent: boolean;
-  /** A gauge by this name may be a counter whose type was lost on the way. */
+  /** A gauge by this name may be a counter whose type was lost on the way, and the other way round. */
   readonly untyped: boolean;
   /** How the series of one entity become one value. Histograms of equal bounds are always added up. */
   readonly combine: "sum" | "max" | "mean";
@@ -77,7 +80,7 @@ const signalIds = catalogue.map((signal) => signal.id) as [string, ...string[]];
 const nameSchema = z.string().regex(/^[A-Za-z_][A-Za-z0-9_:.]*$/, "must be a metric name");
 const patternSchema = z
   .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_:.]*\*?$/, "must be a metric name, or the beginning of one and *");
+  .regex(/^(?:\*|[A-Za-z_][A-Za-z0-9_:.]*\*?)$/, "must be a metric name, or the beginning of one and *");
 const namesSchema = z.array(z.string().min(1)).default([]);
 const filterSchema = z
   .record(z.string(), z.union([z.string(), z.array(z.string()).min(1)]).transform(listOf))
@@ -88,11 +91,17 @@ const sourceSchema = z
     read: z.enum(["last", "rate", "p95", "mean", "rate_of_sum", "rate_of_count", "changed", "label"]),
     where: filterSchema,
     where_not: filterSchema,
+    plus: z
+      .union([nameSchema, z.array(nameSchema).min(1)])
+      .transform(listOf)
+      .default([]),
     per: z
       .union([nameSchema, z.array(nameSchema).min(1)])
       .transform(listOf)
       .default([]),
     per_where: filterSchema,
+    // What is left out of the part is left out of the whole, unless it says otherwise.
+    per_where_not: filterSchema.unwrap().optional(),
     label: z
       .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
       .transform(listOf)
@@ -110,8 +119,8 @@ const sourceSchema = z
     "`label` goes with `read: label`, and only with it",
   )
   .refine(
-    ({ read, per }) => per.length === 0 || read === "last" || read === "rate",
-    "`per` goes with `read: last` or `rate`",
+    ({ read, per }) => per.length === 0 || ["last", "rate", "rate_of_count"].includes(read),
+    "`per` goes with `read: last`, `rate` or `rate_of_count`",
   );
 const fileSchema = z.strictObject({
   engine: z.string().regex(/^[a-z][a-z0-9-]*$/, "must be lower-case letters, digits and dashes"),
@@ -168,10 +177,11 @@ function toMapping({ signals, unmapped, ...rest }: z.infer<typeof fileSchema>): 
   for (const id of signalIds) {
     const sources = signals[id];
     if (sources === undefined) continue;
-    bySignal[id] = sources.map(({ metric, where_not, per_where, maybe_percent, ...same }) => ({
+    bySignal[id] = sources.map(({ metric, where_not, per_where, per_where_not, maybe_percent, ...same }) => ({
       names: metric,
       whereNot: where_not,
       perWhere: per_where,
+      perWhereNot: per_where_not ?? where_not,
       maybePercent: maybe_percent,
       ...same,
     }));

@@ -15,7 +15,7 @@ export interface Target {
   readonly rank: number;
   readonly source: SignalSource;
   readonly role: Role;
-  /** Place in `source.per`, so that what is added up is told apart. */
+  /** Place in `source.plus` or `source.per`, so that what is added up is told apart. */
   readonly term: number;
   readonly mapping: SignalMapping;
 }
@@ -87,6 +87,8 @@ export function createResolver(mappings: readonly SignalMapping[]): Resolver {
 
   function addSource(mapping: SignalMapping, signal: number, rank: number, source: SignalSource): void {
     add(source.names, { signal, rank, source, role: "value", term: 0, mapping });
+    for (const [place, name] of source.plus.entries())
+      add([name], { signal, rank, source, role: "value", term: place + 1, mapping });
     for (const [term, name] of source.per.entries()) add([name], { signal, rank, source, role: "per", term, mapping });
     if (needs[source.read] !== "histogram") return;
     const pieces = inPieces(source);
@@ -110,14 +112,17 @@ function inPieces(source: SignalSource): SignalSource {
   const part = (suffix: string): readonly string[] => source.names.map((name) => name + suffix);
   const shared = { ...source, untyped: true };
   if (source.read === "p95") return { ...shared, names: part("_bucket") };
-  if (source.read === "rate_of_count") return { ...shared, read: "rate", names: part("_count") };
+  if (source.read === "rate_of_count")
+    return { ...shared, read: "rate", names: part("_count"), per: source.per.map((name) => `${name}_count`) };
   const sum: SignalSource = { ...shared, read: "rate", names: part("_sum") };
-  return source.read === "mean" ? { ...sum, per: part("_count"), perWhere: source.where } : sum;
+  return source.read === "mean"
+    ? { ...sum, per: part("_count"), perWhere: source.where, perWhereNot: source.whereNot }
+    : sum;
 }
 
 function fits({ source, role }: Target, behaviour: Behaviour): boolean {
   const wanted = role === "bucket" ? "counter" : needs[source.read];
-  return wanted === behaviour || (wanted === "counter" && behaviour === "gauge" && source.untyped);
+  return wanted === behaviour || (source.untyped && wanted !== "histogram" && behaviour !== "histogram");
 }
 
 function filterOf({ source, role }: Target): AttributeFilter {
@@ -128,8 +133,10 @@ function has({ attributes }: RawSeries, filter: AttributeFilter): boolean {
   return Object.entries(filter).every(([name, values]) => values.includes(attributes[name] ?? ""));
 }
 
-function allowed({ attributes }: RawSeries, { source }: Target): boolean {
-  return Object.entries(source.whereNot).every(([name, values]) => !values.includes(attributes[name] ?? ""));
+function allowed({ attributes }: RawSeries, { source, role }: Target): boolean {
+  return Object.entries(role === "per" ? source.perWhereNot : source.whereNot).every(
+    ([name, values]) => !values.includes(attributes[name] ?? ""),
+  );
 }
 
 /** Ray puts `ray_` before the names of engines; it and some pipelines turn `:` and `.` into `_`. */

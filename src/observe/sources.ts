@@ -62,7 +62,7 @@ export function addMember(state: SourceState, target: Target, series: StoredSeri
   if (target.role === "bucket") placePiece(state.pieces, member);
   else {
     const groups = target.role === "per" ? state.per : state.values;
-    const key = `${target.role === "per" ? target.term : ""}|${labelsKey(definition.attributes)}`;
+    const key = `${target.term}|${labelsKey(definition.attributes)}`;
     const known = groups.find((group) => group.key === key);
     if (known !== undefined) known.members.push(member);
     else {
