@@ -56,7 +56,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
 
     const head = createHead(
       { ...headOptions(config), mappings: knowledge.mappings },
-      { reader: store.reader, telemetry },
+      { reader: store.reader, spans: store.spans, telemetry },
     );
     const state = await openState(join(directory, "state"), telemetry);
     const [baselines, alerts, incidents] = await Promise.all(

@@ -1,18 +1,22 @@
 // The Head: the last half hour of all series in columnar memory. Takes raw points in, gives frames and query results out.
 import type { Entity } from "../model/entity.ts";
 import type { Frame } from "../model/frame.ts";
+import type { MadeSample, SeriesSink } from "../model/ports/series-sink.ts";
 import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts";
+import type { SpanReader } from "../model/ports/span-reader.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
+import type { RawPage, TelemetryReader } from "../model/ports/telemetry-reader.ts";
 import { quality, type SeriesView } from "../model/series.ts";
 import { signals } from "../model/signal.ts";
 import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
 import { type EntityState, measureSignal, remember } from "./canonical.ts";
 import { createCoverageBook, type EngineCoverage } from "./coverage.ts";
+import { pageOf } from "./made-series.ts";
 import type { SignalMapping } from "./mapping.ts";
 import type { Measured } from "./measure.ts";
 import { createSeriesBook } from "./series-book.ts";
 import { selectFrom } from "./series-index.ts";
+import { createSpanSeries } from "./span-series.ts";
 import { createWatermark } from "./watermark.ts";
 
 export interface HeadOptions {
@@ -39,10 +43,12 @@ export interface HeadOptions {
 
 export interface HeadDependencies {
   readonly reader: TelemetryReader;
+  /** Without it spans are not looked at. */
+  readonly spans?: SpanReader;
   readonly telemetry: Telemetry;
 }
 
-export interface Head extends SeriesSource {
+export interface Head extends SeriesSource, SeriesSink {
   /**
    * Takes in one page of what arrived since the last call. `more`: call again, after taking the frames, to catch up.
    * Rejects when the reader does; nothing is lost then, the next call reads from the same place.
@@ -69,7 +75,7 @@ const behindMs = 60_000;
 /** Frames handed out at once: the rest waits for the next call. */
 const framesMax = 2000;
 
-export function createHead(options: HeadOptions, { reader, telemetry }: HeadDependencies): Head {
+export function createHead(options: HeadOptions, { reader, spans, telemetry }: HeadDependencies): Head {
   const { windowMs, stepMs, latenessMs, idleMs, mappings } = options;
   const leaveAfterMs = options.leaveAfterMs ?? leaveAfterMsDefault;
   const watermark = createWatermark(latenessMs, idleMs);
@@ -77,12 +83,15 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
   const book = createSeriesBook(options, { coverageBook, telemetry });
   const signalIds = signals.map((signal) => signal.id);
   const measured: Measured = { value: Number.NaN, quality: quality.MISSING };
+  const spanSeries = createSpanSeries(stepMs, telemetry);
   let cursor = "";
+  let spanCursor = "";
   let begun = false;
   let nextStep: Instant | undefined;
 
   return {
     refresh,
+    put,
     frames,
     select: (matchers, range) => selectFrom(book.index, book.entityStates(), matchers, range),
     entities: () => book.entityStates().map((state) => state.entity),
@@ -96,8 +105,8 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
     const oldest = begun ? 0 : now - (options.historyMs ?? windowMs);
     const notBefore = newest === undefined ? oldest : newest - windowMs;
     const page = await reader.metricsAfter(cursor, notBefore);
-    const judgedTo = nextStep === undefined ? Number.NEGATIVE_INFINITY : nextStep - stepMs;
-    const newestInPage = book.take(page, { now, judgedTo, keepFrom: keepFrom() });
+    const newestInPage = take(page, now);
+    await refreshSpans(now, notBefore);
     begun = true;
     const advanced = page.cursor !== cursor;
     cursor = page.cursor;
@@ -106,6 +115,28 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
     const behind = newestInPage < now - behindMs;
     const pagePoints = options.pagePoints ?? pagePointsDefault;
     return { more: advanced && (behind || page.points.length >= pagePoints) };
+  }
+
+  async function refreshSpans(now: Instant, notBefore: Instant): Promise<void> {
+    if (spans === undefined) return;
+    const page = await spans.spansAfter(spanCursor, notBefore, stepMs);
+    spanCursor = page.cursor;
+    if (page.truncated) telemetry.count("homeostat.observe.dropped", 1, { reason: "span-groups" });
+    const newestGroup = page.groups.reduce((newest, { at }) => Math.max(newest, at - stepMs), Number.NEGATIVE_INFINITY);
+    const upTo = Math.min(now, Math.max(newestGroup, watermark.newestAt() ?? Number.NEGATIVE_INFINITY));
+    const newestAt = take(pageOf(spanSeries.samplesOf(page.groups, upTo), stepMs), now);
+    // A span that ended within a step says nothing about the rest of it.
+    if (newestAt !== undefined && page.groups.length > 0) watermark.arrived(newestGroup, now);
+  }
+
+  function put(samples: readonly MadeSample[], now: Instant): void {
+    const newestAt = take(pageOf(samples, stepMs), now);
+    if (newestAt !== undefined) watermark.arrived(newestAt, now);
+  }
+
+  function take(page: RawPage, now: Instant): Instant | undefined {
+    const judgedTo = nextStep === undefined ? Number.NEGATIVE_INFINITY : nextStep - stepMs;
+    return book.take(page, { now, judgedTo, keepFrom: keepFrom() });
   }
 
   function frames(now: Instant): Frame[] {

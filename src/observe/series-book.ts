@@ -15,6 +15,7 @@ import { createStoredSeries, type StoredSeries, storePoint } from "./raw-series.
 import { createResolver, type Target } from "./resolver.ts";
 import { quantileSelectables, type Selectable, selectablesOf } from "./selection.ts";
 import { createSeriesIndex, type SeriesIndex } from "./series-index.ts";
+import { isOfSpans } from "./span-series.ts";
 
 /** Where time stands while a page is taken in. */
 export interface PageTimes {
@@ -117,7 +118,7 @@ export function createSeriesBook(
     const targets = resolver.resolve(definition, stored.behaviour);
     const kinds = [...new Set(targets.map(kindOf))];
     // Raw series are found under the entity their first signal is about; by default what sent them is taken for a replica.
-    const identity = identities.identify(definition, kinds[0] ?? "replica");
+    const identity = identities.identify(definition, kinds[0] ?? (isOfSpans(definition) ? "service" : "replica"));
     const family = `${identity.id} ${definition.metric}`;
     if ((families.get(family) ?? 0) >= familyMax) {
       for (const target of targets) spoil(stateFor(definition, target), target, at + options.windowMs);
@@ -143,7 +144,9 @@ export function createSeriesBook(
   function stateFor(definition: RawSeries, target: Target): EntityState {
     const { mapping } = target;
     const identity = identities.identify(definition, kindOf(target));
-    const labels = entityLabels(definition, mapping.engine, mapping.model, mapping.version);
+    // An application calls many models: none of them is what it is.
+    const models = identity.kind === "service" ? [] : mapping.model;
+    const labels = entityLabels(definition, mapping.engine, models, mapping.version);
     const known = states.get(identity.id);
     if (known !== undefined) {
       // Several exporters may tell of one entity: what judged signals come from is its engine.

@@ -46,7 +46,9 @@ const signal = shapeOf<SignalRow>()({
   unit: z.string().describe("UCUM."),
   at: instant,
   value: real,
-  quality: z.int().describe("Bits: stale 1, missing 2, reset 4, late 8, out of range 16, frozen 32, thin 64, suspect 128."),
+  quality: z
+    .int()
+    .describe("Bits: stale 1, missing 2, reset 4, late 8, out of range 16, frozen 32, thin 64, suspect 128."),
 });
 
 const anomaly = shapeOf<Anomaly>()({

@@ -5,6 +5,7 @@ import type { ChangeLog } from "../model/ports/change-log.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
 import type { Records } from "../model/ports/records.ts";
+import type { SpanReader } from "../model/ports/span-reader.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
 import type { Instant } from "../model/time.ts";
@@ -19,6 +20,7 @@ import { openJournal } from "./journal/journal.ts";
 import { migrate } from "./migrate.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
+import { createSpanReader } from "./read/span-reader.ts";
 import { createTelemetryReader } from "./read/telemetry-reader.ts";
 import { applyRetention, type RetentionDays } from "./retention.ts";
 import { createRollups, type RollUpReport } from "./rollup.ts";
@@ -62,6 +64,7 @@ export interface StoreInfo {
 export interface Store extends AsyncDisposable {
   readonly journal: Journal;
   readonly reader: TelemetryReader;
+  readonly spans: SpanReader;
   readonly logs: LogSource;
   readonly changes: ChangeLog;
   readonly records: Records;
@@ -153,6 +156,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
     return {
       journal: spool.journal,
       reader: createTelemetryReader({ database, storedThrough: spool.storedThrough }),
+      spans: createSpanReader({ database, storedThrough: spool.storedThrough }),
       logs: createLogSource(database),
       changes: createChangeLog(database, records),
       records,
