@@ -124,6 +124,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
         changes: announced(store, feed),
         feed,
         signals: () => latestSignals(head, clock.now()),
+        coverage: () => head.coverage(),
         status: () => ({
           version,
           store: store.info(),

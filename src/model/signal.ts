@@ -1,42 +1,11 @@
 // Canonical signals: the one language all engines are translated to before anything thinks about them.
-import type { EntityKind } from "./entity.ts";
 import { applicationSignals } from "./signals/application.ts";
+import type { Harm, Signal, SignalId, SignalKind } from "./signals/define.ts";
 import { engineSignals } from "./signals/engine.ts";
 import { gpuSignals } from "./signals/gpu.ts";
 import { hostSignals } from "./signals/host.ts";
 
-/** Whether a rise, a fall, or either is bad for the people served. */
-export type Harm = "rise" | "fall" | "either";
-
-/** How a canonical value is made from raw series. `mean`: of the observations of a window. */
-export type SignalKind = "gauge" | "rate" | "quantile" | "mean" | "ratio";
-
-export interface Signal<Id extends string = SignalId> {
-  readonly id: Id;
-  /** Metric name under which PromQL (rules, failure modes, checks) finds it, labelled by `entity`, `parent` and engine facts. */
-  readonly metric: string;
-  readonly title: string;
-  /** UCUM, as OpenTelemetry writes units: `s`, `1` for ratios, `{request}`, `{token}/s`. */
-  readonly unit: string;
-  readonly kind: SignalKind;
-  readonly harm: Harm;
-  /** Possible values; the store quarantines what lies outside. */
-  readonly range: { readonly min: number; readonly max: number };
-  /** What it is measured of. */
-  readonly entity: EntityKind;
-}
-
-/** The signals detectors judge. */
-export type SignalId =
-  | "ttft"
-  | "itl"
-  | "running"
-  | "waiting"
-  | "kv_usage"
-  | "generated_tokens"
-  | "prompt_tokens"
-  | "preemptions"
-  | "finished";
+export type { Harm, Signal, SignalId, SignalKind } from "./signals/define.ts";
 
 const unbounded = { min: 0, max: Number.POSITIVE_INFINITY };
 

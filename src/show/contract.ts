@@ -35,6 +35,21 @@ export interface SignalRow {
   readonly quality: number;
 }
 
+/** What one engine, exporter or convention sends, and what is made of it. */
+export interface CoverageRow {
+  /** Empty for metrics that belong to none that is known. */
+  readonly engine: string;
+  /** Replicas, GPUs, nodes and so on seen in the last half hour. */
+  readonly entities: number;
+  /** Canonical signals that are there now, and those that could be and are not. */
+  readonly present: readonly string[];
+  readonly absent: readonly string[];
+  readonly mapped: readonly { readonly metric: string; readonly signals: readonly string[] }[];
+  /** Metrics left out on purpose, with the reason. */
+  readonly leftOut: readonly { readonly metric: string; readonly reason: string }[];
+  readonly unmapped: readonly string[];
+}
+
 /** One named condition of readiness. */
 export interface Check {
   readonly name: string;

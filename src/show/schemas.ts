@@ -8,7 +8,7 @@ import type { CheckSpec } from "../model/failure-mode.ts";
 import type { Diagnosis, Incident, RankedCause } from "../model/incident.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { catalogue, type SignalId, signals } from "../model/signal.ts";
-import type { Check, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
+import type { Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
 
 /** An object schema that has exactly the keys of `T`: the compiler notices when the model grows or shrinks. */
 function shapeOf<T>() {
@@ -49,6 +49,16 @@ const signal = shapeOf<SignalRow>()({
   quality: z
     .int()
     .describe("Bits: stale 1, missing 2, reset 4, late 8, out of range 16, frozen 32, thin 64, suspect 128."),
+});
+
+const coverage = shapeOf<CoverageRow>()({
+  engine: z.string().describe("Empty for metrics that belong to none that is known."),
+  entities: z.int(),
+  present: z.array(z.string()),
+  absent: z.array(z.string()),
+  mapped: z.array(z.object({ metric: z.string(), signals: z.array(z.string()) })),
+  leftOut: z.array(z.object({ metric: z.string(), reason: z.string() })),
+  unmapped: z.array(z.string()),
 });
 
 const anomaly = shapeOf<Anomaly>()({
@@ -255,6 +265,7 @@ const ready = z.object({
 /** Named shapes of the document, `#/components/schemas/<name>`. */
 export const schemas = {
   Signal: signal,
+  Coverage: coverage,
   Anomaly: anomaly,
   Alert: alert,
   Incident: incident,
