@@ -19,6 +19,8 @@ export interface EntityState {
   readonly tracked: Map<number, Tracked>;
   /** Whether any of them is one that detectors judge. */
   judged: boolean;
+  /** Series of it that cannot stand still. */
+  readonly restless: ReadonlySet<StoredSeries>;
 }
 
 export interface Tracked {
@@ -35,7 +37,7 @@ export interface History {
   ended: { readonly labels: Labels; readonly columns: Columns }[];
 }
 
-export function createEntityState(entity: Entity, slot: number): EntityState {
+export function createEntityState(entity: Entity, slot: number, restless: ReadonlySet<StoredSeries>): EntityState {
   return {
     entity,
     slot,
@@ -43,6 +45,7 @@ export function createEntityState(entity: Entity, slot: number): EntityState {
     lastAt: Number.NEGATIVE_INFINITY,
     tracked: new Map(),
     judged: false,
+    restless,
   };
 }
 

@@ -11,6 +11,7 @@ import { signals } from "../model/signal.ts";
 import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
 import { type EntityState, measureSignal, remember } from "./canonical.ts";
 import { createCoverageBook, type EngineCoverage } from "./coverage.ts";
+import { isFrozen } from "./frozen.ts";
 import { pageOf } from "./made-series.ts";
 import type { SignalMapping } from "./mapping.ts";
 import type { Measured } from "./measure.ts";
@@ -186,8 +187,11 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
     values.fill(Number.NaN);
     let row = 0;
     for (const state of states) {
+      const frozen = state.restless.size > 0 && isFrozen([...state.restless], at) ? quality.FROZEN : 0;
+      if (frozen !== 0) telemetry.count("homeostat.observe.quarantined", 1, { reason: "frozen-exporter" });
       for (const signal of state.tracked.keys()) {
         measureSignal(state, signal, at, options, measured);
+        measured.quality |= frozen;
         remember(state, signal, at, measured, at - windowMs);
         if (!state.judged || signal >= width) continue;
         values[row * width + signal] = measured.value;

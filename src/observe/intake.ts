@@ -17,8 +17,7 @@ export type Refusal =
   | "duplicate"
   | "malformed"
   | "points-limit"
-  | "label-explosion"
-  | "unit-mismatch";
+  | "label-explosion";
 
 /** Clocks may run ahead this far; what is further would drag the watermark past everybody else. */
 export const futureToleranceMs = 300_000;

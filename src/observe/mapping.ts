@@ -63,6 +63,8 @@ export interface SignalMapping {
   /** Sources by signal id, best first: the first that has a value at a step gives it. */
   readonly signals: Readonly<Record<string, readonly SignalSource[]>>;
   readonly unmapped: readonly Unmapped[];
+  /** Metrics that cannot stand still while what they are about lives: by them a frozen exporter is told. */
+  readonly restless: readonly string[];
 }
 
 export interface MappingFile {
@@ -128,6 +130,7 @@ const fileSchema = z.strictObject({
   model: namesSchema,
   version: namesSchema,
   signals: z.partialRecord(z.enum(signalIds), z.array(sourceSchema).min(1)),
+  restless: namesSchema,
   unmapped: z
     .array(
       z.strictObject({

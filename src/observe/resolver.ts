@@ -1,4 +1,5 @@
 // Which canonical signals a raw series feeds, by its name and type.
+import type { EntityKind } from "../model/entity.ts";
 import type { RawSeries } from "../model/ports/telemetry-reader.ts";
 import { catalogue } from "../model/signal.ts";
 import type { AttributeFilter, Reading, SignalMapping, SignalSource } from "./mapping.ts";
@@ -25,6 +26,8 @@ export interface Resolver {
   resolve(series: RawSeries, behaviour: Behaviour): readonly Target[];
   /** The engine whose prefix the metric name has, mapped or not. */
   engineOf(metric: string): string | undefined;
+  /** What a metric that cannot stand still is about; undefined for all others. */
+  restlessOf(metric: string): EntityKind | undefined;
   /** Why a metric is left out on purpose. */
   reasonFor(metric: string): string | undefined;
 }
@@ -45,6 +48,8 @@ const rankStep = 1000;
 export function createResolver(mappings: readonly SignalMapping[]): Resolver {
   const byName = new Map<string, Target[]>();
   const prefixes: { readonly prefix: string; readonly engine: string }[] = [];
+  // Whoever answers a scrape uses the CPU for it.
+  const restless = new Map<string, EntityKind>([["process_cpu_seconds", "replica"]]);
   const reasons = new Map<string, string>();
   const reasonPatterns: { readonly beginning: string; readonly reason: string }[] = [];
   for (const [position, mapping] of mappings.entries()) {
@@ -52,6 +57,9 @@ export function createResolver(mappings: readonly SignalMapping[]): Resolver {
     for (const [signal, { id }] of catalogue.entries()) {
       for (const [order, source] of (mapping.signals[id] ?? []).entries())
         addSource(mapping, signal, position * rankStep + order, source);
+    }
+    for (const name of mapping.restless) {
+      for (const prefix of mapping.prefixes) restless.set(lookupName(prefix + name), kindOf(mapping));
     }
     for (const { names, reason } of mapping.unmapped) {
       for (const name of names.flatMap((one) => mapping.prefixes.map((prefix) => prefix + one))) {
@@ -74,6 +82,7 @@ export function createResolver(mappings: readonly SignalMapping[]): Resolver {
       const name = flatten(metric);
       return prefixes.find(({ prefix }) => name.startsWith(prefix))?.engine;
     },
+    restlessOf: (metric) => restless.get(lookupName(metric)),
     reasonFor(metric) {
       const name = flatten(metric);
       const whole = name.replace(/_(bucket|sum|count)$/, "");
@@ -102,6 +111,11 @@ export function createResolver(mappings: readonly SignalMapping[]): Resolver {
     const full = new Set(target.mapping.prefixes.flatMap((prefix) => names.map((name) => lookupName(prefix + name))));
     for (const name of full) byName.set(name, [...(byName.get(name) ?? []), target]);
   }
+}
+
+/** What an exporter is about: the entity of its first signal. */
+function kindOf(mapping: SignalMapping): EntityKind {
+  return catalogue.find(({ id }) => mapping.signals[id] !== undefined)?.entity ?? "replica";
 }
 
 /**

@@ -1,7 +1,7 @@
 // All raw series in memory, and the replicas they feed: takes pages in, lets go of what ended, counts what it refused.
 import type { EntityId, EntityKind } from "../model/entity.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import type { RawPage, RawSeries } from "../model/ports/telemetry-reader.ts";
+import type { RawPage, RawPoint, RawSeries } from "../model/ports/telemetry-reader.ts";
 import { quality } from "../model/series.ts";
 import { catalogue, type Signal, signals } from "../model/signal.ts";
 import type { DurationMs, Instant } from "../model/time.ts";
@@ -15,6 +15,7 @@ import { createStoredSeries, type StoredSeries, storePoint } from "./raw-series.
 import { createResolver, type Target } from "./resolver.ts";
 import { quantileSelectables, type Selectable, selectablesOf } from "./selection.ts";
 import { createSeriesIndex, type SeriesIndex } from "./series-index.ts";
+import { createSkewBook, type Turned } from "./skew.ts";
 import { isOfSpans } from "./span-series.ts";
 
 /** Where time stands while a page is taken in. */
@@ -42,6 +43,8 @@ interface LiveSeries {
   readonly states: readonly EntityState[];
   /** Key of the series of one metric of one entity. */
   readonly family: string;
+  /** Whose clock its times are of. */
+  readonly producer: string;
 }
 
 /** What was put right on the way in. */
@@ -69,6 +72,8 @@ export function createSeriesBook(
   const repairs = new Map<Repair, number>();
   /** Series of one metric of one entity; beyond the limit a label has taken values without end. */
   const families = new Map<string, number>();
+  const restlessOf = new Map<EntityId, Set<StoredSeries>>();
+  const skews = createSkewBook();
   const familyMax = Math.max(familyLeast, Math.floor(options.maxSeries / 20));
   let stateList: readonly EntityState[] = [];
   let sweptAt = Number.NEGATIVE_INFINITY;
@@ -81,14 +86,16 @@ export function createSeriesBook(
     let newest = Number.NEGATIVE_INFINITY;
     let late = 0;
     let stored = 0;
-    for (const point of page.points) {
-      const series = live.get(point.hash) ?? admit(definitions.get(point.hash), point.at);
+    for (const arrived of page.points) {
+      const series = live.get(arrived.hash) ?? admit(definitions.get(arrived.hash), arrived.at);
       if (series === undefined) continue;
+      const point = inOurTime(arrived, series);
       const refusal = refusePoint(series.stored.definition, point, horizon);
       if (refusal !== undefined) {
         refuse(refusal);
         continue;
       }
+      if (!isMade(series.stored.definition)) skews.note(series.producer, arrived.at);
       const { columns } = series.stored;
       if (columns.end - columns.start >= pointsMax) refuse("points-limit");
       const isLate = point.at <= judgedTo;
@@ -106,8 +113,39 @@ export function createSeriesBook(
         if (point.at > state.lastAt) state.lastAt = point.at;
       }
     }
+    for (const turned of skews.settle(now)) setRight(turned, now);
     report(stored, late);
     return newest === Number.NEGATIVE_INFINITY ? undefined : newest;
+  }
+
+  /** The point as it would be if its producer's clock were right. */
+  function inOurTime(point: RawPoint, { producer }: LiveSeries): RawPoint {
+    const correction = skews.correction(producer);
+    if (correction === 0) return point;
+    repaired("clock-skew");
+    return { ...point, at: point.at + correction, start: point.start > 0 ? point.start + correction : 0 };
+  }
+
+  /** A producer's clock was found to be off, or right again: what it said before lies at the wrong times and goes. */
+  function setRight({ producer, aheadMs }: Turned, now: Instant): void {
+    telemetry.log.warn("a clock is off: the points of this producer are moved by the difference", {
+      producer,
+      aheadMs,
+    });
+    for (const series of live.values()) {
+      if (series.producer !== producer) continue;
+      series.stored.columns.start = series.stored.columns.end;
+      for (const state of series.states) state.lastAt = Math.min(state.lastAt, now);
+    }
+  }
+
+  function restlessBy(id: EntityId): Set<StoredSeries> {
+    let found = restlessOf.get(id);
+    if (found === undefined) {
+      found = new Set();
+      restlessOf.set(id, found);
+    }
+    return found;
   }
 
   function admit(definition: RawSeries | undefined, at: Instant): LiveSeries | undefined {
@@ -129,13 +167,16 @@ export function createSeriesBook(
       const state = stateFor(definition, target);
       const unit = attach(state, target, stored);
       if (unit === "converted") repaired("unit");
-      else if (unit === "suspect") refuse("unit-mismatch");
+      else if (unit === "suspect") telemetry.count("homeostat.observe.quarantined", 1, { reason: "unit" });
       return state;
     });
+    const restless = resolver.restlessOf(definition.metric);
+    if (restless !== undefined) restlessBy(identities.identify(definition, restless).id).add(stored);
     noteMetric(definition.metric, targets);
     const aliases = targets.flatMap((target) => quantileSelectables(stored, identity, target));
+    const producer = identities.identify(definition, "replica").id;
     const selectables = [...selectablesOf(stored, identity), ...aliases];
-    const series: LiveSeries = { stored, selectables, states: [...new Set(states)], family };
+    const series: LiveSeries = { stored, selectables, states: [...new Set(states)], family, producer };
     live.set(definition.hash, series);
     index.add(series.selectables);
     return series;
@@ -158,7 +199,7 @@ export function createSeriesBook(
     // Slots live as long as the process: an entity that comes back finds its own again.
     const slot = slots.get(identity.id) ?? slots.size;
     slots.set(identity.id, slot);
-    const state = createEntityState({ ...identity, labels }, slot);
+    const state = createEntityState({ ...identity, labels }, slot, restlessBy(identity.id));
     states.set(identity.id, state);
     stateList = [...states.values()];
     return state;
@@ -174,11 +215,14 @@ export function createSeriesBook(
       live.delete(hash);
       index.remove(series.selectables);
       for (const state of series.states) if (!detach(state, series.stored)) states.delete(state.entity.id);
+      for (const members of restlessOf.values()) members.delete(series.stored);
       const left = (families.get(series.family) ?? 1) - 1;
       if (left > 0) families.set(series.family, left);
       else families.delete(series.family);
     }
     stateList = [...states.values()];
+    for (const [id, members] of restlessOf) if (members.size === 0 && !states.has(id)) restlessOf.delete(id);
+    skews.keepOnly(new Set([...live.values()].map(({ producer }) => producer)));
   }
 
   function noteMetric(metric: string, targets: readonly Target[]): void {
@@ -216,4 +260,9 @@ export function createSeriesBook(
 
 function kindOf({ signal }: Target): EntityKind {
   return (catalogue[signal] as Signal<string>).entity;
+}
+
+/** What is made here has no clock of its own. */
+function isMade({ additive, hash }: RawSeries): boolean {
+  return additive === true || hash.startsWith("made ");
 }

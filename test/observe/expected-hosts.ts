@@ -1,5 +1,41 @@
-// What the fixture pages of hosts and gateways must become; see expected.ts.
-import { type PageCase, p95 } from "./expected.ts";
+// What the fixture pages of GPUs, hosts and gateways must become; see expected.ts.
+import { type Expected, type PageCase, p95 } from "./expected.ts";
+
+const MiB = 2 ** 20;
+
+const dcgm: Expected = {
+  "gpu:GPU-aaaa": {
+    gpu_utilization: 0.97,
+    gpu_sm_clock: 1.98e9,
+    gpu_temperature: 48,
+    gpu_power: 512.5,
+    gpu_energy: 500,
+    gpu_memory_used: 72_000 * MiB,
+    gpu_memory_usage: 0.9,
+    gpu_tensor_active: 0.31,
+    gpu_dram_active: 0.62,
+    gpu_xid: 0,
+    gpu_throttled: 0,
+    gpu_power_capped: 1,
+    gpu_pcie_transmit: 1e6,
+    gpu_ecc_uncorrected: 0,
+  },
+  "gpu:GPU-bbbb": {
+    gpu_utilization: 1,
+    gpu_temperature: 86,
+    gpu_memory_temperature: 80,
+    // The code has stood there since before: no news.
+    gpu_xid: 0,
+    gpu_throttled: 1,
+    gpu_power_capped: 0,
+    gpu_thermal_throttling: 0.1,
+    gpu_rows_remapped: 2,
+    gpu_row_remap_failed: 1,
+    gpu_ecc_uncorrected: 0.1,
+    gpu_pcie_replays: 0.2,
+    gpu_memory_usage: 0.75,
+  },
+};
 
 export const hostPages: readonly PageCase[] = [
   {
@@ -76,5 +112,15 @@ export const hostPages: readonly PageCase[] = [
       },
       "node:gpu-node-1": { node_ready: 1 },
     },
+  },
+  {
+    file: "dcgm-exporter-3.3.5.prom",
+    engine: "dcgm",
+    expected: dcgm,
+  },
+  {
+    file: "dcgm-exporter-4.8.2.prom",
+    engine: "dcgm",
+    expected: dcgm,
   },
 ];
