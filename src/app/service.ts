@@ -61,7 +61,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
 
     const head = createHead(
       { ...headOptions(config), mappings: knowledge.mappings },
-      { reader: store.reader, telemetry },
+      { reader: store.reader, spans: store.spans, telemetry },
     );
     const history = createHistory(
       { ...headOptions(config), mappings: knowledge.mappings },
@@ -142,6 +142,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
           clock,
         }),
         signals: () => latestSignals(head, clock.now()),
+        coverage: () => head.coverage(),
         status: () => ({
           version,
           store: store.info(),

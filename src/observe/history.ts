@@ -4,7 +4,7 @@ import type { LabelMatcher } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { TelemetryHistory } from "../model/ports/telemetry-history.ts";
 import type { RawSeries } from "../model/ports/telemetry-reader.ts";
-import { signals } from "../model/signal.ts";
+import { catalogue } from "../model/signal.ts";
 import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
 import { limitFailure } from "../promql/errors.ts";
 import { compileMatcher, compileMatchers } from "../promql/matcher.ts";
@@ -13,6 +13,7 @@ import type { SignalMapping } from "./mapping.ts";
 import { createStoredSeries } from "./raw-series.ts";
 import { createResolver } from "./resolver.ts";
 import { metricName, selectablesOf } from "./selection.ts";
+import { entityKindOf } from "./series-book.ts";
 import { createStretch, type Stretch } from "./stretch.ts";
 import type { LabelledSource } from "./united.ts";
 
@@ -83,7 +84,12 @@ export function createHistory(
       const raw = (await stored.metrics(range)).map(({ metric, kind, unit }) => {
         return { name: metricName(metric), type: kind === "sum" ? "counter" : kind, help: "", unit };
       });
-      const canonical = signals.map(({ metric, title, unit }) => ({ name: metric, type: "gauge", help: title, unit }));
+      const canonical = catalogue.map(({ metric, title, unit }) => ({
+        name: metric,
+        type: "gauge",
+        help: title,
+        unit,
+      }));
       return [...raw, ...canonical];
     },
     async labelSets(matchers, range) {
@@ -209,13 +215,14 @@ export function createHistory(
     const identities = createEntityBook();
     return series.map((one) => {
       const state = createStoredSeries(one);
-      const labels = selectablesOf(state, identities.identify(one)).map((selectable) => selectable.labels);
+      const identity = identities.identify(one, entityKindOf(one, resolver.resolve(one, state.behaviour)));
+      const labels = selectablesOf(state, identity).map((selectable) => selectable.labels);
       return { series: one, labels, feeds: feedsOf(one) };
     });
   }
 
   function meaning(definition: RawSeries): { readonly names: readonly string[]; readonly feeds: readonly string[] } {
-    const identity = createEntityBook().identify(definition);
+    const identity = createEntityBook().identify(definition, "replica");
     // Sums may be cumulative and monotonic or neither: both kinds of meaning count.
     const variants = definition.kind === "sum" ? [definition, { ...definition, monotonic: false }] : [definition];
     return {
@@ -228,12 +235,12 @@ export function createHistory(
   function feedsOf(definition: RawSeries): readonly string[] {
     return resolver
       .mayFeed(definition, createStoredSeries(definition).behaviour)
-      .map((signal) => signals[signal]!.metric);
+      .map((signal) => catalogue[signal]!.metric);
   }
 
   function measured(matchers: readonly LabelMatcher[]): readonly number[] {
     const tests = matchers.filter(({ name }) => name === METRIC_NAME).map(compileMatcher);
-    return [...signals.keys()].filter((signal) => tests.every((test) => test(signals[signal]!.metric)));
+    return [...catalogue.keys()].filter((signal) => tests.every((test) => test(catalogue[signal]!.metric)));
   }
 
   function pointsKept(): number {

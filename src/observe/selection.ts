@@ -3,10 +3,12 @@ import type { Labels } from "../model/labels.ts";
 import { METRIC_NAME } from "../model/labels.ts";
 import type { RawSeries } from "../model/ports/telemetry-reader.ts";
 import type { SeriesView } from "../model/series.ts";
+import { catalogue, type Signal } from "../model/signal.ts";
 import type { TimeRange } from "../model/time.ts";
 import { type Columns, windowOf } from "./columns.ts";
 import type { Identity } from "./entities.ts";
 import type { StoredSeries } from "./raw-series.ts";
+import type { Target } from "./resolver.ts";
 
 /** One series a query can find: a column of a raw series (a histogram has one for every bound). */
 export interface Selectable {
@@ -51,6 +53,31 @@ export function selectablesOf(series: StoredSeries, identity: Identity): readonl
   return [make("_sum", 0), make("_count", bounds.length + 1), ...buckets];
 }
 
+/**
+ * The buckets behind a p95 under one name for all engines, so that any quantile can be asked: `llm:ttft_seconds:p95` is
+ * made of `llm:ttft_seconds_bucket`. `source` is the raw metric, `engine` whose it is; bounds are in the signal's unit.
+ */
+export function quantileSelectables(series: StoredSeries, identity: Identity, target: Target): readonly Selectable[] {
+  const { metric } = catalogue[target.signal] as Signal<string>;
+  if (!metric.endsWith(":p95")) return [];
+  const { definition, columns } = series;
+  const { scale } = target.source;
+  const make = (column: number, le: string): Selectable => ({
+    labels: {
+      ...rawLabels(definition, identity),
+      [METRIC_NAME]: metric.replace(/:p95$/, "_bucket"),
+      engine: target.mapping.engine,
+      source: metricName(definition.metric.replace(/_bucket$/, "")),
+      le: le === "+Inf" ? le : String(Number(le) * scale),
+    },
+    columns,
+    column,
+  });
+  if (target.role === "bucket") return [make(0, definition.attributes["le"] ?? "")];
+  if (series.behaviour !== "histogram") return [];
+  return [...definition.bounds.map(String), "+Inf"].map((le, i) => make(i + 1, le));
+}
+
 /** The points of a series inside the range, without copying; undefined if there are none. */
 export function viewOf(selectable: Selectable, range: TimeRange): SeriesView | undefined {
   const { columns, column, labels } = selectable;
@@ -75,7 +102,7 @@ function rawLabels(definition: RawSeries, identity: Identity): Labels {
   if (job !== "") labels["job"] ??= job;
   labels["instance"] ??= definition.resource["service.instance.id"] || identity.name;
   labels["entity"] = identity.id;
-  labels["parent"] = identity.parent;
+  if (identity.parent !== undefined) labels["parent"] = identity.parent;
   return labels;
 }
 

@@ -2,7 +2,7 @@
 import { METRIC_NAME } from "../model/labels.ts";
 import type { LabelMatcher } from "../model/ports/series-source.ts";
 import type { SeriesView } from "../model/series.ts";
-import { signals } from "../model/signal.ts";
+import { catalogue } from "../model/signal.ts";
 import type { TimeRange } from "../model/time.ts";
 import { compileMatcher, compileMatchers } from "../promql/matcher.ts";
 import type { EntityState } from "./canonical.ts";
@@ -63,7 +63,7 @@ export function createSeriesIndex(): SeriesIndex {
   };
 }
 
-const canonicalByMetric = new Map(signals.map((signal, index) => [signal.metric, index]));
+const canonicalByMetric = new Map(catalogue.map((signal, index) => [signal.metric, index]));
 
 /** Every series with a point in the range that satisfies all matchers. Throws on a matcher that is not RE2. */
 export function selectFrom(
@@ -89,7 +89,7 @@ export function selectFrom(
     const signal = canonicalByMetric.get(name);
     if (signal === undefined) continue;
     for (const state of states) {
-      const history = state.history[signal];
+      const history = state.tracked.get(signal)?.history;
       if (history === undefined) continue;
       for (const { labels, columns } of history.ended) offer({ labels, columns, column: 0 });
       if (history.labels !== undefined) offer({ labels: history.labels, columns: history.columns, column: 0 });

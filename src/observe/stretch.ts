@@ -34,7 +34,7 @@ export function createStretch(
   // What is read again is no arrival: the Head has counted it.
   const quiet: Telemetry = { ...silentTelemetry, log: telemetry.log };
   const book = createSeriesBook(
-    { windowMs: options.windowMs, maxSeries: options.seriesMax, mappings: options.mappings },
+    { windowMs: options.windowMs, maxSeries: options.seriesMax, mappings: options.mappings, judgesClocks: false },
     { coverageBook: createCoverageBook(), telemetry: quiet },
   );
   const out: Measured = { value: Number.NaN, quality: quality.MISSING };

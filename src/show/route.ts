@@ -12,7 +12,7 @@ import type { RuleGroupView } from "../model/rule-view.ts";
 import type { TimeRange } from "../model/time.ts";
 import type { QueryOptions } from "../promql/evaluate.ts";
 import type { Needs } from "./access.ts";
-import type { Check, SignalView } from "./contract.ts";
+import type { Check, CoverageRow, SignalView } from "./contract.ts";
 import type { EventStream } from "./event-stream.ts";
 import type { SchemaName } from "./schemas.ts";
 
@@ -24,6 +24,8 @@ export interface ShowDeps {
   readonly feed: EventFeed;
   /** The newest value of every canonical signal of every entity. */
   readonly signals: () => readonly SignalView[];
+  /** What arrives, which signals that becomes and what is not understood, by engine. */
+  readonly coverage: () => readonly CoverageRow[];
   /** Plain JSON about the service: versions, backlog, what is judged so far. */
   readonly status: () => Record<string, unknown>;
   /** Homeostat's own metrics in the Prometheus text format. */

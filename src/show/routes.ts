@@ -115,6 +115,15 @@ export const routes: readonly Route[] = [
   },
   {
     method: "get",
+    path: "/api/v1/coverage",
+    needs: "viewer",
+    summary: "What arrives from each engine, the canonical signals it becomes, and what is left out or not understood.",
+    parameters: noParameters,
+    answers: [{ status: 200, says: "One row an engine.", contentType: json, schema: { page: "Coverage" } }],
+    handle: ({ response, deps }) => sendJson(response, 200, { data: deps.coverage() }),
+  },
+  {
+    method: "get",
     path: "/api/v1/signals/:id",
     needs: "viewer",
     summary: "One signal by `<entity>/<signal>`, percent-encoded.",

@@ -5,6 +5,7 @@ import type { ChangeLog } from "../model/ports/change-log.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
 import type { Records } from "../model/ports/records.ts";
+import type { SpanReader } from "../model/ports/span-reader.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { TelemetryHistory } from "../model/ports/telemetry-history.ts";
 import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
@@ -23,6 +24,7 @@ import { migrate } from "./migrate.ts";
 import { createTelemetryHistory } from "./read/history.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
+import { createSpanReader } from "./read/span-reader.ts";
 import { createTelemetryReader } from "./read/telemetry-reader.ts";
 import { applyRetention, type RetentionDays } from "./retention.ts";
 import { createRollups, type RollUpReport } from "./rollup.ts";
@@ -69,6 +71,7 @@ export interface Store extends AsyncDisposable {
   readonly journal: Journal;
   readonly reader: TelemetryReader;
   readonly history: TelemetryHistory;
+  readonly spans: SpanReader;
   readonly logs: LogSource;
   readonly changes: ChangeLog;
   readonly records: Records;
@@ -180,6 +183,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       journal: spool.journal,
       reader: createTelemetryReader({ database, storedThrough: spool.storedThrough }),
       history: createTelemetryHistory(database),
+      spans: createSpanReader({ database, storedThrough: spool.storedThrough }),
       logs: createLogSource(database),
       changes: createChangeLog(database, records),
       records,

@@ -77,6 +77,7 @@ export async function openWorld(
       metadata: async () => [],
     },
     signals: () => over.signals ?? [],
+    coverage: () => [],
     status: () => ({ judgedThrough: now }),
     metrics: () => "# TYPE homeostat_up gauge\nhomeostat_up 1\n",
     checks: async () => [{ name: "store", ok: true, detail: "answers" }],
