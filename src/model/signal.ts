@@ -5,7 +5,7 @@ import { engineSignals } from "./signals/engine.ts";
 import { gpuSignals } from "./signals/gpu.ts";
 import { hostSignals } from "./signals/host.ts";
 
-export type { Harm, Signal, SignalId, SignalKind } from "./signals/define.ts";
+export type { Signal, SignalId } from "./signals/define.ts";
 
 const unbounded = { min: 0, max: Number.POSITIVE_INFINITY };
 
