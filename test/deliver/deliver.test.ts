@@ -66,7 +66,7 @@ const answering = (...statuses: number[]): Answer => {
 test("a delivered message carries a signature that the reference library accepts", async () => {
   const { url, seen } = await receiver(answering(204));
   const { deliver, records } = deliverTo(url);
-  expect(await deliver.send(message)).toEqual({ kind: "delivered", status: 204, attempts: 1 });
+  expect(await deliver.send(message)).toMatchObject({ kind: "delivered", status: 204, attempts: 1 });
   const { headers, body } = seen[0]!;
   const verified = new Webhook(secret).verify(body, headers as Record<string, string>);
   expect(verified).toMatchObject({ type: "action.requested", data: { n: 1 } });
@@ -98,7 +98,7 @@ test("the outbox holds the message before the first attempt", async () => {
 
 test.each([408, 425, 429, 500, 503])("%i is tried again with the same id and a fresh signature", async (status) => {
   const { url, seen } = await receiver(answering(status, status, 200));
-  expect(await deliverTo(url).deliver.send(message)).toEqual({ kind: "delivered", status: 200, attempts: 3 });
+  expect(await deliverTo(url).deliver.send(message)).toMatchObject({ kind: "delivered", status: 200, attempts: 3 });
   expect(seen.map(({ headers }) => headers["webhook-id"])).toEqual(["m-1", "m-1", "m-1"]);
   for (const { headers, body } of seen) new Webhook(secret).verify(body, headers as Record<string, string>);
 });
