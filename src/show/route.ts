@@ -1,6 +1,7 @@
 // What a route is: one declaration that the server mounts, the access rules read and openapi.json is written from.
 import type { Request, Response } from "express";
 import type { z } from "zod";
+import type { AlertIntake, Silences } from "../model/ports/alerting.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
 import type { Records } from "../model/ports/records.ts";
@@ -15,6 +16,14 @@ import type { SchemaName } from "./schemas.ts";
 export interface ShowDeps {
   readonly records: Records;
   readonly changes: ChangeLog;
+  readonly alerting: {
+    readonly intake: AlertIntake;
+    readonly silences: Silences;
+    /** Makes silences last over a restart. */
+    readonly save: () => Promise<void>;
+    /** A pushed alert without an end is over when nobody repeats it for so long. */
+    readonly resolveTimeoutMs: number;
+  };
   readonly feed: EventFeed;
   /** The newest value of every canonical signal of every entity. */
   readonly signals: () => readonly SignalView[];
@@ -51,13 +60,15 @@ export interface Answer {
 }
 
 export interface Route {
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "delete";
   /** As Express writes it; `:id` is the only path parameter there is. */
   readonly path: string;
   readonly needs: Needs;
   readonly summary: string;
   readonly parameters: z.ZodObject;
   readonly body?: SchemaName;
+  /** Whether the body is one of it or a list. Default: either. */
+  readonly bodyIs?: "one" | "list";
   readonly answers: readonly Answer[];
   handle(call: Call): Promise<void> | void;
 }

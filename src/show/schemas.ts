@@ -8,6 +8,7 @@ import type { CheckSpec } from "../model/failure-mode.ts";
 import type { Diagnosis, Incident, RankedCause } from "../model/incident.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { type SignalId, signals } from "../model/signal.ts";
+import { alertingSchemas } from "./alerting-schemas.ts";
 import type { Check, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
 
 /** An object schema that has exactly the keys of `T`: the compiler notices when the model grows or shrinks. */
@@ -264,6 +265,7 @@ export const schemas = {
   Status: status,
   Ready: ready,
   Problem: problem,
+  ...alertingSchemas,
 } as const;
 
 export type SchemaName = keyof typeof schemas;

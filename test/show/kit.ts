@@ -1,5 +1,7 @@
 // What the tests of show share: a real server on a free port over records kept in memory.
 import { request as httpRequest } from "node:http";
+import { createIntake } from "../../src/deliver/feeds/intake.ts";
+import { createSilences } from "../../src/deliver/feeds/silences.ts";
 import type { ChangeEvent } from "../../src/model/change.ts";
 import type { RecordKind, Records, RecordTypes } from "../../src/model/ports/records.ts";
 import type { Telemetry } from "../../src/model/ports/telemetry.ts";
@@ -68,6 +70,12 @@ export async function openWorld(
     changes: {
       add: async (event) => void changes.push(event),
       within: async ({ from, to }) => changes.filter((event) => event.at >= from && event.at < to),
+    },
+    alerting: {
+      intake: createIntake("homeostat", telemetry),
+      silences: createSilences(),
+      save: () => Promise.resolve(),
+      resolveTimeoutMs: 300_000,
     },
     feed: createEventFeed(telemetry),
     signals: () => over.signals ?? [],
