@@ -120,3 +120,14 @@ export function raw(
     request.end();
   });
 }
+
+const inAnHour = new Date(now + 3_600_000).toISOString();
+const silenced = { startsAt: new Date(now).toISOString(), endsAt: inAnHour, createdBy: "me", comment: "upgrade" };
+/** A good body for every route that takes one. */
+export const bodies: Readonly<Record<string, unknown>> = {
+  "/api/v1/changes": { kind: "deploy", target: "replica:a", summary: "s" },
+  "/api/v1/alerts/intake": { version: "4", status: "firing", alerts: [{ labels: { alertname: "A" } }] },
+  "/api/v2/alerts": [{ labels: { alertname: "A" } }],
+  "/api/v1/silences": { matchers: [{ name: "a", op: "=", value: "b" }], duration: "1h", comment: "upgrade" },
+  "/api/v2/silences": { ...silenced, matchers: [{ name: "a", value: "b", isRegex: false }] },
+};
