@@ -1,7 +1,7 @@
 // Routes of alerting: other systems' alerts in, silences, both also as Alertmanager's clients expect them.
 import { z } from "zod";
 import { takeApiAlerts, takeWebhook } from "./intake.ts";
-import { noParameters } from "./query.ts";
+import { noParameters, parseParameters } from "./query.ts";
 import { type Call, type Route, sendJson } from "./route.ts";
 import { addSilence, addSilenceV2, endSilence, findSilence, shownV2 } from "./silencing.ts";
 
@@ -87,7 +87,8 @@ export const alertingRoutes: readonly Route[] = [
     summary: "Silences as Alertmanager lists them, for amtool and its like.",
     parameters: filterParameters,
     answers: [{ status: 200, says: "They.", contentType: json, schema: { ref: "SilencesV2" } }],
-    handle({ response, deps }) {
+    handle({ request, response, deps }) {
+      parseParameters(filterParameters, request.url);
       const now = deps.now();
       sendJson(
         response,

@@ -59,12 +59,10 @@ export interface Dispatcher {
 /** Plain JSON. */
 export interface DispatchSnapshot {
   readonly alerts: readonly FeedAlert[];
-  readonly groups: readonly {
-    readonly key: string;
-    readonly nextAt: Instant;
-    readonly flushed: boolean;
+  readonly groups: readonly (Omit<Group, "route" | "alerts"> & {
+    readonly route: string;
     readonly alerts: readonly string[];
-  }[];
+  })[];
   readonly told: readonly (readonly [string, Told])[];
 }
 
@@ -97,7 +95,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const told = new Map<string, Told>();
   let sources: { at: Instant; byRule: readonly ReadonlyMap<string, Sources>[] } | undefined;
 
-  function place(alert: FeedAlert, now: Instant): void {
+  function place(alert: FeedAlert, now: Instant, onlyMissing = false): void {
     for (const route of routing.match(alert.labels)) {
       const labels = groupLabels(route, alert.labels);
       const key = `${route.receiver}:${route.key}:{${labelLine(labels)}}`;
@@ -111,6 +109,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         group = { key, route, labels, alerts: new Map(), nextAt: now + route.groupWaitMs, flushed: false };
         groups.set(key, group);
       }
+      if (onlyMissing && group.alerts.has(alert.key)) continue;
       group.alerts.set(alert.key, alert);
       delete group.emptyAt;
       // Fires for longer than a group waits already: nothing is gained by waiting again.
@@ -227,30 +226,24 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     alerts: () => [...alerts.values()],
     snapshot: () => ({
       alerts: [...alerts.values()],
-      groups: [...groups.values()].map(({ key, nextAt, flushed, alerts }) => ({
-        key,
-        nextAt,
-        flushed,
-        alerts: [...alerts.keys()],
+      groups: [...groups.values()].map((group) => ({
+        ...group,
+        route: group.route.key,
+        alerts: [...group.alerts.keys()],
       })),
       told: [...told],
     }),
     restore(snapshot, now) {
-      for (const alert of snapshot.alerts.slice(0, alertsMax)) {
-        alerts.set(alert.key, alert);
-        place(alert, now);
-      }
-      // Routes may be others now: groups are made anew from the alerts, and keep their pace where they are the same.
-      for (const { key, nextAt, flushed, alerts: inside } of snapshot.groups.slice(0, groupsMax)) {
-        const group = groups.get(key);
-        if (group !== undefined) Object.assign(group, { nextAt, flushed });
-        for (const one of inside) {
-          const alert = alerts.get(one);
-          if (group !== undefined && alert !== undefined) group.alerts.set(one, alert);
-        }
+      for (const alert of snapshot.alerts.slice(0, alertsMax)) alerts.set(alert.key, alert);
+      for (const { route: routeKey, alerts: inside, ...kept } of snapshot.groups.slice(0, groupsMax)) {
+        const route = routing.byKey(routeKey);
+        if (route === undefined || !kept.key.startsWith(`${route.receiver}:`)) continue;
+        const found = inside.flatMap((key) => alerts.get(key) ?? []);
+        groups.set(kept.key, { ...kept, route, alerts: new Map(found.map((alert) => [alert.key, alert])) });
       }
       for (const [key, entry] of snapshot.told.slice(0, groupsMax)) told.set(key, entry);
-      for (const group of groups.values()) if (group.alerts.size === 0) group.emptyAt = now;
+      // Routes may be others now: what fires and is in no group of theirs is placed anew.
+      for (const alert of alerts.values()) if (!isResolved(alert, now)) place(alert, now, true);
     },
   };
 }

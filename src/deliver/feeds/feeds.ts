@@ -109,7 +109,7 @@ export function createFeeds(options: FeedsOptions, deps: FeedsDeps): Feeds {
     .filter(({ format, classes }) => format === "alertmanager" && classes.length > 0)
     .map((receiver) => ({ takes: takesOf(receiver), pusher: createPusher(receiver.name, options.resendMs) }));
   const dispatcher = createDispatcher({
-    routing: options.routing ?? { match: () => [], inhibitions: [] },
+    routing: options.routing ?? { match: () => [], byKey: () => undefined, inhibitions: [] },
     receivers: [...routed.values()].map(({ receiver }) => ({ ...receiver, takes: takesOf(receiver) })),
     silenced: (labels, now) => silences.mutes(labels, now) !== undefined,
     dropped,

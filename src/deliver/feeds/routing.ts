@@ -89,6 +89,8 @@ export interface Inhibition {
 export interface Routing {
   /** Every route that takes an alert with these labels; at least one. */
   match(labels: Labels): readonly Route[];
+  /** The route with this key, to find again what a restart interrupted. */
+  byKey(key: string): Route | undefined;
   readonly inhibitions: readonly Inhibition[];
 }
 
@@ -119,8 +121,10 @@ export function compileRouting(input: RoutingInput, receivers: readonly string[]
     activeIn: [],
   };
   const root = compileNode(input.route, outermost, "", { intervals, receivers });
+  const routes = new Map(flat(root).map((route) => [route.key, route]));
   return {
     match: (labels) => descend(root, labels),
+    byKey: (key) => routes.get(key),
     inhibitions: input.inhibitRules.map((rule) => ({
       source: compileMatchers(matchersOf(rule.source_matchers, rule.source_match, rule.source_match_re)),
       target: compileMatchers(matchersOf(rule.target_matchers, rule.target_match, rule.target_match_re)),
@@ -176,6 +180,10 @@ function compileNode(input: RouteInput, above: Route, place: string, known: Know
     goesOn: input.continue ?? false,
     below: (input.routes ?? []).map((one, index) => compileNode(one, route, `#${index}`, known)),
   };
+}
+
+function flat(node: Node): readonly Node[] {
+  return [node, ...node.below.flatMap(flat)];
 }
 
 /** Depth first: the routes below go before the one above, and the first that takes an alert ends it unless it goes on. */
