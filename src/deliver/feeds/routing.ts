@@ -133,13 +133,13 @@ export function compileRouting(input: RoutingInput, receivers: readonly string[]
   };
 }
 
-/** Without a tree of one's own: every receiver is told of the classes it takes, in groups by alert name. */
+/** Without a tree of one's own: every receiver is told of the classes it takes, in groups by alert name, an incident alone. */
 export function defaultRoute(
   receivers: readonly { readonly name: string; readonly classes: readonly string[] }[],
 ): RouteInput {
   return {
     receiver: receivers[0]?.name ?? "",
-    group_by: ["alertname"],
+    group_by: ["alertname", "incident"],
     routes: receivers.map(({ name, classes }) => ({
       receiver: name,
       matchers: [`${CLASS_LABEL}=~"${classes.join("|")}"`],

@@ -25,16 +25,29 @@ export function oneLine(text: string, max: number): string {
  * and no link is left, and an invisible word joiner after the characters that format, so that text reads as it was written.
  */
 export function slackText(text: string, max: number): string {
-  const escaped = oneLine(text, max).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  // `@channel` typed as plain text pings only where a client links names; a joiner keeps it from being one anywhere.
-  return escaped.replace(/[*_~`@]/g, (mark) => `${mark}\u2060`);
+  return escapedWithin(text, max, (flat) =>
+    flat
+      .replaceAll("&", "&amp;")
+      .replaceAll("<", "&lt;")
+      .replaceAll(">", "&gt;")
+      // `@channel` typed as plain text pings only where a client links names; a joiner keeps it from being one anywhere.
+      .replace(/[*_~`@]/g, (mark) => `${mark}\u2060`),
+  );
 }
 
 /** Markdown of Teams' adaptive cards: everything that formats, links or mentions is escaped. */
 export function cardText(text: string, max: number): string {
-  return oneLine(text, max)
-    .replace(/[\\`*_{}[\]()#+!|~>-]/g, (mark) => `\\${mark}`)
-    .replaceAll("<", "&lt;");
+  return escapedWithin(text, max, (flat) =>
+    flat.replace(/[\\`*_{}[\]()#+!|~>-]/g, (mark) => `\\${mark}`).replaceAll("<", "&lt;"),
+  );
+}
+
+/** Escaped text of at most `max`: services refuse what is longer, and labels of nothing but `&` must not stop a page. */
+function escapedWithin(text: string, max: number, escaping: (flat: string) => string): string {
+  for (let limit = max; ; limit = Math.floor(limit * 0.7)) {
+    const escaped = escaping(oneLine(text, limit));
+    if (escaped.length <= max || limit < 16) return escaped.slice(0, max);
+  }
 }
 
 /** `alertname="X", pod="p-1"`, as people know it from Prometheus. */
