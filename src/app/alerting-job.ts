@@ -31,17 +31,18 @@ export function startAlertingJob(parts: Parts, stuckMs: DurationMs): () => void 
     if (action.incident !== undefined)
       alerting.feeds.mitigating(action.incident, `${action.kind} of ${action.target}: ${action.why}`);
   });
+  const lookedAt = () => ({
+    alerts: rules.all(),
+    incidents: diagnose.snapshot().open.map(({ incident, diagnosis }) => ({ incident, diagnosis })),
+  });
   let observedThrough: Instant | undefined;
   const job = clock.every("* * * * * *", "alerting", async (now) => {
     const judged = pipeline.judgedThrough();
     // Before the first look nothing is known of what fires: alerts of an earlier run stay as they were.
     const fresh = judged !== undefined && judged !== observedThrough;
     observedThrough = judged;
-    const situation = {
-      alerts: rules.all(),
-      incidents: diagnose.snapshot().open.map(({ incident, diagnosis }) => ({ incident, diagnosis })),
-    };
-    await alerting.step(now, Date.now() - readiness.healthyAt() < stuckMs, fresh ? situation : undefined);
+    const healthy = Date.now() - readiness.healthyAt() < stuckMs;
+    await alerting.step(now, healthy, fresh ? lookedAt() : undefined);
   });
   return () => {
     job.stop();

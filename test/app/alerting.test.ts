@@ -175,7 +175,8 @@ describe("by default only what users feel pages", () => {
     await alerting.step(seconds(31), true, undefined);
     const one = expected === "page" ? "/pager" : "/desk";
     await until(async () => hook.seen.length >= 2);
-    expect(hook.seen.map(({ path }) => path).sort()).toEqual([one, "/all"].sort());
+    expect(hook.seen).toHaveLength(2);
+    expect(new Set(hook.seen.map(({ path }) => path))).toEqual(new Set([one, "/all"]));
   });
 
   test("an operator may let more page, by matchers", async () => {

@@ -205,7 +205,8 @@ test("a restart at any moment changes nothing of what is told and when", () => {
   fc.assert(
     fc.property(fc.array(command, { maxLength: 30 }), (commands) => {
       const all = [...commands, { kind: "wait", seconds: 700 } as const];
-      const says = ({ told }: ReturnType<typeof play>): string[] => told.map((one) => `${one.at} ${line(one)}`).sort(byText);
+      const says = ({ told }: ReturnType<typeof play>): string[] =>
+        told.map((one) => `${one.at} ${line(one)}`).sort(byText);
       expect(says(play(all, true))).toEqual(says(play(all, false)));
     }),
     { numRuns: 200 },
