@@ -4,7 +4,6 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { createAct } from "../act/act.ts";
 import { remedyFor } from "../act/remedy.ts";
-import { createDeliver } from "../deliver/deliver.ts";
 import { createDetection } from "../detect/detection.ts";
 import { createRules } from "../detect/rules/engine.ts";
 import { createDiagnosis } from "../diagnose/diagnose.ts";
@@ -20,6 +19,8 @@ import { startShow } from "../show/show.ts";
 import { createForeignPrometheus } from "../store/foreign/prometheus.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createTune } from "../tune/tune.ts";
+import { openAlerting } from "./alerting.ts";
+import { startAlertingJob } from "./alerting-job.ts";
 import { userError } from "./command.ts";
 import { formatMistakes } from "./config.ts";
 import type { Config } from "./config-schema.ts";
@@ -95,12 +96,9 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const openIncidents = text(incidents);
     if (openIncidents !== undefined) diagnose.restore(parseJson(openIncidents));
 
-    const deliver = createDeliver(
-      { receivers: config.deliver.receivers, allow: config.deliver.allow },
-      { records: store.records, telemetry, now: Date.now, random: Math.random },
-    );
-    undo.push("deliver", () => deliver[Symbol.asyncDispose]());
-    await deliver.resume();
+    const alerting = await openAlerting(config.deliver, { records: store.records, telemetry, state, now: clock.now });
+    const { deliver, intake, silences } = alerting;
+    undo.push("alerting", () => alerting[Symbol.asyncDispose]());
     const act = createAct(
       { policies: config.act.policies, connectors: knowledge.connectors },
       { notifier: deliver, records: store.records, source: head, telemetry },
@@ -119,6 +117,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       remedyFor,
       feed,
       telemetry,
+      foreign: intake,
       modes: knowledge.modes,
       records: store.records,
     });
@@ -128,12 +127,13 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     );
     const upkeep = startUpkeep({ store, clock, feed, telemetry }, config.observe.lateness);
     undo.push("upkeep", () => upkeep.stop());
-    const readiness = createReadiness({ store, upkeep, pipeline });
+    const readiness = createReadiness({ store, upkeep, pipeline, now: Date.now });
     const show = await startShow(
       { host: config.show.host, port: config.show.port, tokens: config.show.tokens, version },
       {
         records: store.records,
         changes: announced(store, feed),
+        alerting: { intake, silences, save: alerting.save, resolveTimeoutMs: config.deliver.resolveTimeout },
         feed,
         prometheus: prometheusDeps({
           whole: createWhole(head, past, { windowMs, readers: "anytime" }),
@@ -170,6 +170,11 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     undo.push("saving", () => saving.stop());
     const tick = clock.every(config.observe.tick, "tick", (now) => readiness.watch(() => pipeline.tick(now)));
     undo.push("tick", () => tick.stop());
+    const telling = startAlertingJob(
+      { alerting, clock, feed, rules, diagnose, pipeline, readiness },
+      config.deliver.watchdog.stuckAfter,
+    );
+    undo.push("telling", telling);
 
     const otlpUrl = `http://${shownHost(config.receive.host)}:${receive.httpPort}`;
     const summary = `OTLP on ${otlpUrl} and gRPC ${receive.grpcPort}, API on ${show.url}, ${describeStore(store, directory)}, learned detection on ${detection.learnedBackend()}`;

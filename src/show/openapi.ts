@@ -65,7 +65,7 @@ function operation(route: Route): Json {
     security: route.needs === "public" ? [] : [{ token: [] }],
     ...(route.needs === "public" ? {} : { "x-role": route.needs }),
     parameters: parametersOf(route),
-    ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body) }),
+    ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body, route.bodyIs) }),
     responses,
   };
 }
@@ -89,8 +89,10 @@ function parametersOf(route: Route): Json[] {
   ];
 }
 
-function bodyOf(name: SchemaName): Json {
-  const schema = { oneOf: [ref(name), { type: "array", items: ref(name), minItems: 1, maxItems: 100 }] };
+function bodyOf(name: SchemaName, is: Route["bodyIs"]): Json {
+  const list = { type: "array", items: ref(name) };
+  const either = { oneOf: [ref(name), { ...list, minItems: 1, maxItems: 100 }] };
+  const schema = is === "one" ? ref(name) : is === "list" ? list : either;
   return { required: true, content: { "application/json": { schema } } };
 }
 
@@ -124,6 +126,7 @@ function components(): Json {
 }
 
 function operationId(route: Route): string {
+  // Alertmanager's API is told apart by its version.
   const words = route.path.split(/[^\w]+/).filter((word) => word !== "" && word !== "api" && word !== "v1");
   const name = words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join("");
   return `${route.method}${name === "" ? "Page" : name}`;

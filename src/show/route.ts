@@ -2,6 +2,7 @@
 import type { Request, Response } from "express";
 import type { z } from "zod";
 import type { Labels } from "../model/labels.ts";
+import type { AlertIntake, Silences } from "../model/ports/alerting.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
 import type { Records } from "../model/ports/records.ts";
@@ -21,6 +22,14 @@ export interface ShowDeps {
   readonly records: Records;
   readonly changes: ChangeLog;
   readonly prometheus: PrometheusDeps;
+  readonly alerting: {
+    readonly intake: AlertIntake;
+    readonly silences: Silences;
+    /** Makes silences last over a restart. */
+    readonly save: () => Promise<void>;
+    /** A pushed alert without an end is over when nobody repeats it for so long. */
+    readonly resolveTimeoutMs: number;
+  };
   readonly feed: EventFeed;
   /** The newest value of every canonical signal of every entity. */
   readonly signals: () => readonly SignalView[];
@@ -73,7 +82,7 @@ export interface Answer {
 }
 
 export interface Route {
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "delete";
   /** As Express writes it; `:id` is the only path parameter there is. */
   readonly path: string;
   readonly needs: Needs;
@@ -84,6 +93,8 @@ export interface Route {
   readonly body?: SchemaName;
   /** The body is a form; the handler gets its text. */
   readonly form?: true;
+  /** Whether the body is one of it or a list. Default: either. */
+  readonly bodyIs?: "one" | "list";
   readonly answers: readonly Answer[];
   handle(call: Call): Promise<void> | void;
 }

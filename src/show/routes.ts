@@ -1,5 +1,6 @@
 // The list of routes: everything the server answers, in one place.
 import { readFileSync } from "node:fs";
+import { alertingRoutes } from "./alerting-routes.ts";
 import { takeChanges } from "./changes.ts";
 import type { Check } from "./contract.ts";
 import { openApi } from "./openapi.ts";
@@ -135,6 +136,8 @@ export const routes: readonly Route[] = [
     },
   },
   ...prometheusRoutes,
+  // Before the collections, whose `:id` would take what stands behind their path.
+  ...alertingRoutes,
   ...(Object.keys(collections) as StoredCollection[]).flatMap(collectionRoutes),
   {
     method: "post",

@@ -8,6 +8,7 @@ import type { CheckSpec } from "../model/failure-mode.ts";
 import type { Diagnosis, Incident, RankedCause } from "../model/incident.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { catalogue, type SignalId, signals } from "../model/signal.ts";
+import { alertingSchemas } from "./alerting-schemas.ts";
 import type { Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
 
 /** An object schema that has exactly the keys of `T`: the compiler notices when the model grows or shrinks. */
@@ -289,6 +290,7 @@ export const schemas = {
   Problem: problem,
   PrometheusAnswer: prometheusAnswer,
   PrometheusError: prometheusError,
+  ...alertingSchemas,
 } as const;
 
 export type SchemaName = keyof typeof schemas;

@@ -146,14 +146,14 @@ function createApp(
   });
 
   for (const [path, here] of byPath(routes)) {
-    const allow = [...here.flatMap((route) => (route.method === "get" ? ["GET", "HEAD"] : ["POST"])), "OPTIONS"].join(
-      ", ",
-    );
+    const methods = here.map(({ method }) => (method === "get" ? "GET, HEAD" : method.toUpperCase()));
+    const allow = [...methods, "OPTIONS"].join(", ");
     for (const route of here) {
       const guard = (request: Request, _response: Response, next: NextFunction): void => {
         const principal = principals.get(request);
         const refusal: Refusal | undefined =
-          forbids(principal, route.needs) ?? (route.method === "get" ? undefined : crossSite(request, route.form));
+          forbids(principal, route.needs) ??
+          (route.method === "get" ? undefined : crossSite(request, route.body !== undefined));
         const checked = route.parameters === noParameters && route.foreign !== true;
         if (refusal === undefined && checked) parseParameters(noParameters, request.url);
         next(refusal);

@@ -63,7 +63,7 @@ export async function metadata({ response, deps }: Call, given: Parameters): Pro
   for (const { name, type, help, unit } of await deps.prometheus.metadata()) {
     if (wanted !== "" && name !== wanted) continue;
     if (!(name in found) && Object.keys(found).length >= limit) break;
-    (found[name] ??= []).push({ type, help, unit });
+    found[name] = [...(found[name] ?? []), { type, help, unit }];
   }
   sendSuccess(response, found);
 }
