@@ -67,6 +67,36 @@ test("a source keeps its targets quiet only where all equal labels are equal, an
   ]);
 });
 
+test("alerts that are source and target at once do not silence one another, yet silence others and are silenced", () => {
+  const yaml = `
+route: { receiver: ops, group_by: ['...'], group_wait: 30s }
+inhibit_rules:
+  - { source_matchers: ['level=~"2|3"'], target_matchers: ['level=~"1|2"'] }
+`;
+  const tell = (...levels: readonly string[]): string[] => {
+    const dispatcher = dispatcherOf(routingFrom(yaml, ["ops"]), ["ops"]);
+    for (const level of levels) dispatcher.put(alertOf({ alertname: `L${level}`, level }, start), start);
+    return dispatcher.step(seconds(30)).map(({ alerts }) => alerts[0]!.labels["level"]!);
+  };
+  expect(tell("1", "2")).toEqual(["2"]);
+  expect(tell("1", "2", "3")).toEqual(["3"]);
+});
+
+test("a receiver that wants no ends gets none, and hears of the next beginning", () => {
+  const receivers = [{ name: "ops", sendResolved: false, takes: () => true }];
+  const dispatcher = dispatcherOf(routing, ["ops"], { receivers });
+  const told: string[] = [];
+  for (const [at, over] of [
+    [0, false],
+    [400, true],
+    [1000, false],
+  ] as const) {
+    dispatcher.put(alertOf({ alertname: "A" }, seconds(at), over ? { endsAt: seconds(at) } : {}), seconds(at));
+    for (let now = at; now < at + 600 && now < 2000; now++) told.push(...dispatcher.step(seconds(now)).map(line));
+  }
+  expect(told).toEqual(["ops {alertname=A} firing: A", "ops {alertname=A} firing: A"]);
+});
+
 test("a notification that failed for good is told again at the group's next look, ends too", () => {
   const dispatcher = dispatcherOf(routing, ["ops"]);
   dispatcher.put(alertOf({ alertname: "A" }, seconds(0)), seconds(0));
