@@ -1,6 +1,7 @@
 // The one configuration schema: types, checks, defaults, help texts and JSON Schema from one declaration.
 import { z } from "zod";
 import { parseDuration } from "../model/time.ts";
+import { Deliver } from "./config-deliver.ts";
 
 const duration = (fallback: string) =>
   z
@@ -18,19 +19,6 @@ const port = (fallback: number, what: string) =>
     .describe(`${what} 0 picks a free port and prints it, -1 switches it off.`);
 const days = z.number().positive().optional().describe("Days to keep; leave out to keep for ever.");
 const secret = z.string().min(8, "is shorter than 8 characters; use a longer secret");
-
-const Receiver = z.strictObject({
-  name: z.string().min(1),
-  url: z.url({ protocol: /^https?$/, error: "is not an http(s) URL" }),
-  secret: z
-    .string()
-    .startsWith("whsec_", "must start with whsec_ (Standard Webhooks)")
-    .describe("Standard Webhooks secret."),
-  events: z
-    .array(z.enum(["incident", "diagnosed", "recovered", "resolved", "self"]))
-    .default([])
-    .describe("What this receiver is told of. None: only actions that a policy lets through."),
-});
 
 const Policy = z.strictObject({
   action: z.string().default("*").describe("Action kind this policy is for, or *."),
@@ -141,6 +129,18 @@ export const Config = z.strictObject({
     .prefault({}),
   privacy: Privacy.prefault({}).describe("What of texts is stored; applied before anything is written."),
   scrape: z.array(ScrapeJob).default([]).describe("Prometheus pages to scrape: engines, DCGM, node exporters."),
+  sources: z
+    .array(
+      z.strictObject({
+        prometheus: z
+          .url({ protocol: /^https?$/, error: "is not an http(s) URL" })
+          .describe("Address of a Prometheus."),
+        authorization: z.string().optional().describe("Value of the Authorization header."),
+        requestsPerSecond: z.number().positive().default(5),
+      }),
+    )
+    .default([])
+    .describe("Where there is telemetry already: read, never written, by queries that reach back beyond the Head."),
   show: z
     .strictObject({
       host: z.string().default("127.0.0.1"),
@@ -175,16 +175,11 @@ export const Config = z.strictObject({
     .prefault({}),
   rules: z
     .strictObject({
-      files: z.array(z.string()).default([]).describe("Prometheus rule files of your own, beside the packs that ship."),
+      files: z.array(z.string()).default([]).describe("Prometheus rule files of your own, or folders of them."),
       packs: z.array(z.string()).default(["vllm"]).describe("Packs of rules/packs to load."),
     })
     .prefault({}),
-  deliver: z
-    .strictObject({
-      receivers: z.array(Receiver).default([]),
-      allow: z.array(z.string()).default([]).describe("Private or loopback addresses (CIDR) that webhooks may go to."),
-    })
-    .prefault({}),
+  deliver: Deliver.prefault({}),
   act: z
     .strictObject({
       policies: z.array(Policy).default([]).describe("What may run. None: everything is only observed."),

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import { type Body, type BodyLimits, readBody, startKey } from "./body.ts";
+import { refuseBrokenHttp } from "./broken-http.ts";
 import type { Authenticate } from "./credentials.ts";
 import type { Encoding, Signal } from "./decoder.ts";
 import type { Intake } from "./intake.ts";
@@ -11,6 +12,15 @@ import { codes, exportResponse, statusBody } from "./status.ts";
 
 export interface Door extends AsyncDisposable {
   readonly port: number;
+}
+
+/** How long a client may take, ms. */
+export interface Patience {
+  readonly headersMs: number;
+  /** Headers and body. */
+  readonly requestMs: number;
+  /** How often it is looked at. */
+  readonly checkMs: number;
 }
 
 export interface DoorDeps {
@@ -47,7 +57,7 @@ const codeOf: Readonly<Record<number, number>> = {
 };
 
 export async function openHttpDoor(
-  options: { host: string; port: number; body: BodyLimits },
+  options: { host: string; port: number; body: BodyLimits; patience: Patience },
   deps: DoorDeps,
 ): Promise<Door> {
   const { intake, authenticate, telemetry } = deps;
@@ -143,12 +153,16 @@ export async function openHttpDoor(
     response.end(body);
   }
 
-  const server = createServer({ connectionsCheckingInterval: 5000, maxHeaderSize: 16 * 1024 }, (request, response) => {
+  const { patience } = options;
+  const timeouts = { connectionsCheckingInterval: patience.checkMs, maxHeaderSize: 16 * 1024 };
+  const server = createServer(timeouts, (request, response) => {
     serve(request, response).catch((error: unknown) => {
       telemetry.log.error("the OTLP/HTTP door failed: a bug", { why: String(error) });
       if (!response.headersSent) fail(request, response, "json", 500, "internal error");
     });
   });
+  server.headersTimeout = patience.headersMs;
+  server.requestTimeout = patience.requestMs;
   limit(server, telemetry);
   const port = await listen(server, options.host, options.port, "httpPort");
   return {
@@ -167,8 +181,6 @@ function limit(server: Server, telemetry: Telemetry): void {
   const perAddress = new Map<string, number>();
   server.maxConnections = limits.connections;
   server.maxHeadersCount = 100;
-  server.headersTimeout = limits.headerTimeoutMs;
-  server.requestTimeout = limits.requestTimeoutMs;
   // Longer than clients keep theirs, so that it is they who close.
   server.keepAliveTimeout = 75_000;
   server.on("connection", (socket) => {
@@ -187,8 +199,5 @@ function limit(server: Server, telemetry: Telemetry): void {
     });
   });
   server.on("drop", () => telemetry.count("homeostat.receive.dropped_connections", 1, { reason: "total" }));
-  server.on("clientError", (_error, socket) => {
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
-    else socket.destroy();
-  });
+  refuseBrokenHttp(server, telemetry);
 }

@@ -141,7 +141,10 @@ export function readFixed32(wire: Wire, end: number): number {
   return wire.view.getUint32(at, true);
 }
 
-/** Steps over the value of a field that is not known or not wanted. Groups, long deprecated and never in OTLP, are refused. */
+/** Groups that may lie in each other; other protobuf readers go as deep. */
+const GROUP_DEPTH = 100;
+
+/** Steps over the value of a field that is not known or not wanted. */
 export function skip(wire: Wire, tag: number, end: number): void {
   switch (tag & 7) {
     case 0:
@@ -156,7 +159,24 @@ export function skip(wire: Wire, tag: number, end: number): void {
     case 5:
       readFixed32(wire, end);
       return;
+    case 3:
+      skipGroup(wire, tag, end);
+      return;
     default:
-      throw malformed(`wire type ${tag & 7} at byte ${wire.pos} is not used by OTLP`);
+      throw malformed(`wire type ${tag & 7} at byte ${wire.pos} does not start a field`);
+  }
+}
+
+/** Long deprecated and never in OTLP, but an unknown field may be one: fields up to the end tag of the same number. */
+function skipGroup(wire: Wire, tag: number, end: number): void {
+  const open = [tag];
+  while (open.length > 0) {
+    if (wire.pos >= end) throw malformed(`a group at byte ${wire.pos} is cut off`);
+    const inner = readTag(wire, end);
+    if ((inner & 7) === 3) {
+      open.push(inner);
+      if (open.length > GROUP_DEPTH) throw malformed(`groups nested deeper than ${GROUP_DEPTH} at byte ${wire.pos}`);
+    } else if ((inner & 7) !== 4) skip(wire, inner, end);
+    else if (open.pop() !== inner - 1) throw malformed(`a group at byte ${wire.pos} ends another than it began`);
   }
 }

@@ -5,24 +5,32 @@ import type { ChangeLog } from "../model/ports/change-log.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
 import type { Records } from "../model/ports/records.ts";
+import type { SpanReader } from "../model/ports/span-reader.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { TelemetryHistory } from "../model/ports/telemetry-history.ts";
 import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
 import type { Instant } from "../model/time.ts";
 import { type BudgetBytes, type DroppedDay, enforceBudgets } from "./budget.ts";
 import { type CostReport, readCost } from "./cost.ts";
-import { openDatabase } from "./database.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { createDefinitions } from "./engine/definitions.ts";
 import { inspect } from "./engine/sql-text.ts";
 import { startEngine } from "./engine/supervisor.ts";
 import { type EraseReport, type EraseTarget, erase } from "./erase.ts";
 import { storeError } from "./errors.ts";
+import { refuseForeign } from "./foreign/ownership.ts";
 import { openJournal } from "./journal/journal.ts";
 import { migrate } from "./migrate.ts";
+import { createTelemetryHistory } from "./read/history.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
+import { createSpanReader } from "./read/span-reader.ts";
 import { createTelemetryReader } from "./read/telemetry-reader.ts";
 import { applyRetention, type RetentionDays } from "./retention.ts";
 import { createRollups, type RollUpReport } from "./rollup.ts";
-import { createEngineWatch, type StoreAlarm } from "./watch.ts";
+import type { Finding, StoreAlarm } from "./watch/alarms.ts";
+import { remakeTables, rememberTables } from "./watch/remake.ts";
+import { createEngineWatch } from "./watch/watch.ts";
 
 export interface StoreOptions {
   /** A ClickHouse server; absent = the embedded engine. */
@@ -62,6 +70,8 @@ export interface StoreInfo {
 export interface Store extends AsyncDisposable {
   readonly journal: Journal;
   readonly reader: TelemetryReader;
+  readonly history: TelemetryHistory;
+  readonly spans: SpanReader;
   readonly logs: LogSource;
   readonly changes: ChangeLog;
   readonly records: Records;
@@ -93,7 +103,7 @@ const closeGraceMs = 5000;
 
 /**
  * Opens the engine or reaches the server, brings the schema up to date and takes up what the log still holds.
- * Throws a StoreError: directory-in-use, engine-unsupported, unavailable, schema-too-new.
+ * Throws a StoreError: directory-in-use, engine-unsupported, unavailable, schema-too-new, foreign-tables.
  */
 export async function openStore(options: StoreOptions, telemetry: Telemetry): Promise<Store> {
   const { url, username, password, cluster, directory } = options;
@@ -108,21 +118,36 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const memoryBytes = options.engineMemoryBytes ?? Math.round(1.2 * gib);
-    const engine =
-      url === undefined ? await startEngine({ path: join(directory, "data"), memoryBytes }, telemetry) : undefined;
+    const path = join(directory, "data");
+    const definitions = url === undefined ? createDefinitions(path, join(directory, "set-aside")) : undefined;
+    const engine = definitions && (await startEngine({ path, memoryBytes, repair: definitions.setAside }, telemetry));
     if (engine !== undefined) undo.push(() => engine.close());
-    const database = openDatabase({
-      database: options.database ?? "homeostat",
-      ...(url === undefined ? {} : { url }),
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      ...(cluster === undefined ? {} : { cluster }),
-      ...(engine === undefined ? {} : { agent: engine.agent }),
-    });
+    const openOne = (name: string): Database =>
+      openDatabase({
+        database: name,
+        ...(url === undefined ? {} : { url }),
+        ...(username === undefined ? {} : { username }),
+        ...(password === undefined ? {} : { password }),
+        ...(cluster === undefined ? {} : { cluster }),
+        ...(engine === undefined ? {} : { agent: engine.agent }),
+      });
+    const database = openOne(options.database ?? "homeostat");
     undo.push(() => database.close());
-    await migrate(database, telemetry.log);
     const retention = options.retentionDays ?? {};
-    await applyRetention(database, retention);
+    const remakeTablesNow = async (): Promise<readonly Finding[]> => {
+      if (definitions === undefined) return [];
+      const makeSchema = (one: Database): Promise<void> => migrate(one, telemetry.log, true);
+      return await remakeTables({ database, definitions, other: openOne, makeSchema }, telemetry);
+    };
+    const prepare = async (): Promise<void> => {
+      await migrate(database, telemetry.log);
+      await applyRetention(database, retention);
+      if (definitions !== undefined) await rememberTables(database, definitions);
+    };
+    if (url !== undefined) await refuseForeign(database);
+    // Before the migrations, which would put an empty table in the place of one with rows.
+    await remakeTablesNow();
+    await prepare();
     const [[serverVersion] = [""]] = await database.select<[string]>("SELECT version()");
     const spool = await openJournal(
       {
@@ -145,7 +170,11 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       },
       telemetry,
     );
-    const watch = createEngineWatch({ database, directory, now: options.now }, telemetry);
+    const deadDirectory = join(directory, "spool", "dead");
+    const watch = createEngineWatch(
+      { database, directory, deadDirectory, definitions: remakeTablesNow, now: options.now },
+      telemetry,
+    );
     // Opening is when the engine sets parts aside. Not to be able to tell must not keep telemetry out.
     await watch.watch().catch((error: unknown) => {
       telemetry.log.warn("store: the engine cannot be asked for parts set aside", { error: String(error) });
@@ -153,6 +182,8 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
     return {
       journal: spool.journal,
       reader: createTelemetryReader({ database, storedThrough: spool.storedThrough }),
+      history: createTelemetryHistory(database),
+      spans: createSpanReader({ database, storedThrough: spool.storedThrough }),
       logs: createLogSource(database),
       changes: createChangeLog(database, records),
       records,
@@ -183,12 +214,8 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
         }),
       rollUp: rollups.rollUp,
       async erase(target, { dryRun = false } = {}) {
-        const remake = async (): Promise<void> => {
-          await migrate(database, telemetry.log);
-          await applyRetention(database, retention);
-        };
-        const deadDirectory = join(directory, "spool", "dead");
-        return await erase({ database, settled: spool.settled, deadDirectory, remake }, target, dryRun, telemetry);
+        const context = { database, settled: spool.settled, deadDirectory, remake: prepare };
+        return await erase(context, target, dryRun, telemetry);
       },
       [Symbol.asyncDispose]: close,
     };

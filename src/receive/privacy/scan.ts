@@ -1,9 +1,10 @@
 // Finds personal data and secrets in UTF-8 text in one pass over its bytes: e-mail and IP addresses, payment cards, IBANs,
-// US social security numbers, phone numbers, access keys and tokens. No regular expressions, nothing backtracks: most bytes
-// cost one table look-up, and what a trigger starts is bounded in length.
+// US social security numbers, phone numbers, access keys and tokens, by their own marks or by the name before them. No
+// regular expressions, nothing backtracks: most bytes cost one table look-up, and what a trigger starts is bounded in length.
 // Blind to names, postal addresses and numbers without any structure; those need "drop" instead of "mask".
 
 import { isDigit, isHex, isLetter, isLocal, isToken, isWord } from "./characters.ts";
+import { bearerAt, mayEndName, named, namedSecretAt, privateKeyAt, userInfoAt } from "./named-secrets.ts";
 import { found, numberAt } from "./scan-number.ts";
 import { secretPrefixes } from "./secrets.ts";
 import { ibanValid, type Span, spanLengthMax } from "./spans.ts";
@@ -16,6 +17,9 @@ const colon = 4;
 /** "+41 …" and "(99) …" begin a phone number. */
 const opener = 5;
 const backslash = 6;
+const equals = 7;
+/** Five of them begin a PEM key. */
+const dash = 8;
 
 /** Class of each byte. Bytes >= 0x80 count as letters, so that words in other alphabets hold together. */
 const classes = new Uint8Array(256);
@@ -27,6 +31,8 @@ classes[64] = at;
 classes[58] = colon;
 classes[40] = classes[43] = opener;
 classes[92] = backslash;
+classes[61] = equals;
+classes[45] = dash;
 
 /** Prefixes of secrets by their first byte, in their order. */
 const secretsFrom = Array.from({ length: 256 }, (_, byte) => secretPrefixes.filter(({ prefix }) => prefix[0] === byte));
@@ -55,18 +61,26 @@ export function scanText(bytes: Uint8Array, from: number, to: number): Span[] {
     let start = i;
     let end = 0;
     found.ruledOutTo = 0;
+    named.start = -1;
     if (kind === at) {
       [start, end] = emailAround(bytes, i, done, to);
       found.kind = "email";
     } else if (kind === opener) {
       if (i + 1 < to && classes[bytes[i + 1]!] === digit) end = numberAt(bytes, i, to);
     } else if (kind === colon) {
-      if (fresh && bytes[i + 1] === 58) end = ipv6At(bytes, i, to);
+      end = namedAt(bytes, i, from, to);
+      if (end === 0 && fresh && bytes[i + 1] === 58) end = ipv6At(bytes, i, to);
+    } else if (kind === equals) {
+      end = namedAt(bytes, i, from, to);
+    } else if (kind === dash) {
+      end = pemAt(bytes, i, to);
     } else if (kind === digit) {
       end = startsIpv6(bytes, i) ? ipv6At(bytes, i, to) : 0;
       if (end === 0) end = numberAt(bytes, i, to);
     } else if (kind === letter) end = wordAt(bytes, i, to);
     if (end > 0) {
+      // A secret that is known by what stands before it begins later.
+      if (named.start >= 0 && found.kind === "secret") start = named.start;
       // A span may begin in what was passed over already (an address before its @): the later, longer one wins.
       while (spans.length > 0 && spans.at(-1)!.end > start) spans.pop();
       spans.push({ start, end, kind: found.kind });
@@ -97,6 +111,11 @@ function wordAt(bytes: Uint8Array, i: number, to: number): number {
       return end;
     }
   }
+  if ((bytes[i]! | 32) === 98 && bearerAt(bytes, i, to)) {
+    found.kind = "secret";
+    return named.end;
+  }
+  named.start = -1;
   if (
     i + 3 < to &&
     isDigit(bytes[i + 2]!) &&
@@ -111,6 +130,22 @@ function wordAt(bytes: Uint8Array, i: number, to: number): number {
     }
   }
   return isHex(bytes[i]!) && startsIpv6(bytes, i) ? ipv6At(bytes, i, to) : 0;
+}
+
+/** The value after the name of a secret, or user and password in an address; returns its end, or 0. */
+function namedAt(bytes: Uint8Array, i: number, from: number, to: number): number {
+  if (!(mayEndName(bytes, i, from) && namedSecretAt(bytes, i, from, to)) && !userInfoAt(bytes, i, to)) {
+    named.start = -1;
+    return 0;
+  }
+  found.kind = "secret";
+  return named.end;
+}
+
+function pemAt(bytes: Uint8Array, i: number, to: number): number {
+  if (bytes[i + 4] !== 45 || bytes[i + 5] !== 66) return 0;
+  found.kind = "secret";
+  return privateKeyAt(bytes, i, to);
 }
 
 /** Whether the hex digit here is one of at most four before a colon. */

@@ -5,6 +5,7 @@ import { engineCode, messageOf } from "../errors.ts";
 import type { Inserter, RowRange } from "./inserter.ts";
 import type { Frame } from "./log.ts";
 import { type Attempt, isAboutData, settle, writeDead } from "./settle.ts";
+import { createTurns } from "./turns.ts";
 
 export interface DrainerOptions {
   readonly database: Database;
@@ -25,6 +26,7 @@ export interface Drainer {
   hurry(through: bigint): void;
   /** Lowest id that is not stored; undefined when all is. */
   oldest(): bigint | undefined;
+  /** With an allowance for what each frame costs in memory, so that a limit on it bounds that too. */
   backlogBytes(): number;
   /** Stops after the inserts that run; those that hang are given up after `graceMs`. */
   close(graceMs: number): Promise<void>;
@@ -41,6 +43,8 @@ interface Lane {
 
 const groupRows = 100_000;
 const groupBytes = 32 * 1024 * 1024;
+/** A waiting frame takes some 400 bytes of memory: a backlog of 2 GiB of the smallest then takes 350 MB. */
+const frameAllowanceBytes = 2048;
 const gatherMs = 100;
 const cooldownMs = 1000;
 const backoffMs = { min: 100, max: 5000 };
@@ -54,6 +58,7 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
   let backlog = 0;
   let statements = 0;
   const free = semaphore(2);
+  const turn = createTurns();
 
   const pause = async (lane: Lane | undefined, ms: number): Promise<void> => {
     if (stopped.signal.aborted) return;
@@ -70,13 +75,24 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
   };
 
   /** Tries until stored or refused. Stops with an error when the drainer is closed. */
-  const attempt = async (frames: readonly Frame[], known: boolean, range?: RowRange): Promise<Attempt> => {
+  const attempt = async (
+    frames: readonly Frame[],
+    known: boolean,
+    range?: RowRange,
+    deathsMax = patience,
+  ): Promise<Attempt> => {
     let suspect = known;
     let failures = 0;
-    const lostBefore = options.enginesLost();
+    let deaths = 0;
     for (let delayMs = backoffMs.min; ; delayMs = Math.min(delayMs * 2, backoffMs.max)) {
-      if (stopped.signal.aborted) throw new Error("closed");
       const marker = `homeostat-insert:${options.spoolId}:${++statements};`;
+      // Once the engine died during it, nothing else is inserted beside it: that must not be blamed as well.
+      const leave = await turn(deaths > 0);
+      if (stopped.signal.aborted) {
+        leave();
+        throw new Error("closed");
+      }
+      const lostBefore = options.enginesLost();
       try {
         if (suspect) await options.inserter.insertMissing(frames, marker, range);
         else await options.inserter.insertNew(frames, marker);
@@ -89,9 +105,11 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
         if (isAboutData(error)) return { kind: "refused", reason: messageOf(error), fatal: false };
         const unknown = engineCode(error) !== undefined && !isPassing(error);
         if (unknown && ++failures >= patience) return { kind: "refused", reason: messageOf(error), fatal: false };
-        if (options.enginesLost() - lostBefore >= patience)
-          return { kind: "refused", reason: `the engine died ${patience} times: ${messageOf(error)}`, fatal: true };
+        if (options.enginesLost() > lostBefore && ++deaths >= deathsMax)
+          return { kind: "refused", reason: `the engine died of it: ${messageOf(error)}`, fatal: true };
         await pause(undefined, delayMs);
+      } finally {
+        leave();
       }
     }
   };
@@ -114,7 +132,10 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
     const { frames, suspect } = nextGroup(lane);
     const started = performance.now();
     const result = await attempt(frames, suspect);
-    if (result.kind === "refused") await settle(frames, (some, range) => attempt(some, true, range), setAside);
+    // Of several frames one death is enough to look closer; nothing is set aside for less than `patience`.
+    const probe = (some: readonly Frame[], range?: RowRange): Promise<Attempt> =>
+      attempt(some, true, range, some.length > 1 ? 1 : patience);
+    if (result.kind === "refused") await settle(frames, probe, setAside);
     telemetry.record("homeostat.store.insert_seconds", (performance.now() - started) / 1000);
     telemetry.count(
       "homeostat.store.rows",
@@ -123,7 +144,7 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
     );
     lane.queue.splice(0, frames.length);
     for (const frame of frames) {
-      backlog -= frame.bytes;
+      backlog -= weightOf(frame);
       frame.done();
     }
     options.onStored(lane.table, frames.at(-1)!.id);
@@ -168,7 +189,7 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
           lanes.set(frame.table, lane);
         }
         lane.queue.push({ frame, suspect });
-        backlog += frame.bytes;
+        backlog += weightOf(frame);
         start(lane);
       }
       for (const lane of lanes.values()) if (isFull(lane)) lane.wake();
@@ -197,18 +218,25 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
 
 function nextGroup(lane: Lane): { frames: readonly Frame[]; suspect: boolean } {
   const first = lane.queue[0]!;
-  const columns = JSON.stringify(first.frame.columns);
   const frames: Frame[] = [];
   let rows = 0;
   let bytes = 0;
   for (const { frame, suspect } of lane.queue) {
-    if (suspect !== first.suspect || (frames.length > 0 && JSON.stringify(frame.columns) !== columns)) break;
+    if (suspect !== first.suspect || !sameColumns(frame, first.frame)) break;
     if (frames.length > 0 && (rows + frame.rows > groupRows || bytes + frame.bytes > groupBytes)) break;
     frames.push(frame);
     rows += frame.rows;
     bytes += frame.bytes;
   }
   return { frames, suspect: first.suspect };
+}
+
+function weightOf(frame: Frame): number {
+  return frame.bytes + frameAllowanceBytes;
+}
+
+function sameColumns(one: Frame, other: Frame): boolean {
+  return one.columns === other.columns || JSON.stringify(one.columns) === JSON.stringify(other.columns);
 }
 
 function isFull(lane: Lane): boolean {

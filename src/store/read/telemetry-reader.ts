@@ -14,8 +14,9 @@ export interface ReaderOptions {
   readonly seriesMax?: number;
 }
 
-type PointRow = readonly [
-  batch: string,
+/** Begins with the point's place in the order it was read in. */
+export type PointRow = readonly [
+  place: string,
   hash: string,
   at: number,
   start: number,
@@ -24,7 +25,7 @@ type PointRow = readonly [
   buckets: readonly number[],
   flags: number,
 ];
-type SeriesRow = readonly [
+export type SeriesRow = readonly [
   hash: string,
   metric: string,
   kind: PointKind,
@@ -96,11 +97,11 @@ export function createTelemetryReader(options: ReaderOptions): TelemetryReader {
   };
 }
 
-function pointOf([, hash, at, start, value, count, buckets, flags]: PointRow): RawPoint {
+export function pointOf([, hash, at, start, value, count, buckets, flags]: PointRow): RawPoint {
   return { hash, at, start, value: numberOf(value), count, buckets, flags };
 }
 
-function seriesOf(row: SeriesRow): RawSeries {
+export function seriesOf(row: SeriesRow): RawSeries {
   const [hash, metric, kind, unit, temporality, monotonic, service, resource, attributes, bounds] = row;
   return {
     hash,
@@ -117,7 +118,7 @@ function seriesOf(row: SeriesRow): RawSeries {
 }
 
 /** The engine writes what JSON cannot as "nan", "inf" and "-inf". */
-function numberOf(value: number | string): number {
+export function numberOf(value: number | string): number {
   if (typeof value === "number") return value;
   if (value === "inf" || value === "+inf") return Number.POSITIVE_INFINITY;
   return value === "-inf" ? Number.NEGATIVE_INFINITY : Number(value);
