@@ -121,6 +121,7 @@ function finish(): void {
       both_refuse: count("both-refuse"),
       oracle_refuses: count("oracle-refuses"),
       unmerged: count("unmerged"),
+      long_varints: count("long-varint"),
       too_large: count("too-large"),
       bodies_per_s: Math.round(done / seconds),
       bytes_per_body: Math.round(results.reduce((sum, { bytes }) => sum + bytes, 0) / Math.max(1, done)),

@@ -19,6 +19,8 @@ export type Verdict =
   | "oracle-refuses"
   /** JSON: a member that must come once comes twice: we keep the last, the oracle merges both. */
   | "unmerged"
+  /** The oracle skips an unknown varint of any length; by the rules it has ten bytes at most, and we refuse it. */
+  | "long-varint"
   | "too-large"
   | "crash"
   | "mismatch";
@@ -81,7 +83,10 @@ export function createJudge(signal: Signal, encoding: Encoding): (body: Uint8Arr
     const rows = theirs(true);
     if (answer.kind === "too-large") return ["too-large", ""];
     if (answer.kind === "malformed") {
-      return rows === undefined ? ["both-refuse", ""] : ["mismatch", `refused: ${answer.says}`];
+      if (rows === undefined) return ["both-refuse", ""];
+      return answer.says.endsWith("is longer than ten bytes")
+        ? ["long-varint", ""]
+        : ["mismatch", `refused: ${answer.says}`];
     }
     if (answer.kind !== "decoded") return ["crash", answer.says];
     if (Object.values(ours).flat().length !== answer.accepted) return ["mismatch", "rows are not the items accepted"];
