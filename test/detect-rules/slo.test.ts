@@ -172,6 +172,8 @@ tests:
       writeFileSync(join(folder, "chat.rules.yaml"), generated(availability));
       const done = spawnSync("promtool", ["check", "rules", "chat.rules.yaml"], { cwd: folder, encoding: "utf8" });
       expect(done.status, done.stdout + done.stderr).toBe(0);
+      // A lint finding leaves the exit code at 0.
+      expect(done.stdout + done.stderr).not.toContain("FAILED");
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
