@@ -1,5 +1,6 @@
 // The one configuration schema: types, checks, defaults, help texts and JSON Schema from one declaration.
 import { z } from "zod";
+import { defaultTenant, tenantPattern } from "../model/tenant.ts";
 import { parseDuration } from "../model/time.ts";
 
 const duration = (fallback: string) =>
@@ -17,6 +18,10 @@ const port = (fallback: number, what: string) =>
     .default(fallback)
     .describe(`${what} 0 picks a free port and prints it, -1 switches it off.`);
 const days = z.number().positive().optional().describe("Days to keep; leave out to keep for ever.");
+const tenant = z
+  .string()
+  .regex(tenantPattern, "must be a lower-case letter and up to 31 letters, digits or _")
+  .describe("Whose telemetry it is; each tenant has a database of its own, <store.database>_<tenant>.");
 const secret = z.string().min(8, "is shorter than 8 characters; use a longer secret");
 
 const Receiver = z.strictObject({
@@ -108,7 +113,7 @@ export const Config = z.strictObject({
           metrics: z.number().positive().optional(),
         })
         .prefault({})
-        .describe("Disk each signal may take; beyond it its oldest days are dropped, never today."),
+        .describe("Disk each signal of each tenant may take; beyond it its oldest days are dropped, never today."),
       engineMemoryMib: z.int().min(256).default(1200),
       retentionDays: z
         .strictObject({
@@ -135,7 +140,7 @@ export const Config = z.strictObject({
         .describe("Distinct series of one metric in a day; points of further ones are rejected."),
       anyTime: z.boolean().default(false).describe("Accept any timestamp (replay, tests)."),
       credentials: z
-        .array(z.strictObject({ kind: z.enum(["bearer", "basic"]), secret, tenant: z.string().default("default") }))
+        .array(z.strictObject({ kind: z.enum(["bearer", "basic"]), secret, tenant: tenant.default(defaultTenant) }))
         .default([]),
     })
     .prefault({}),

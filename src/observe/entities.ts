@@ -2,6 +2,7 @@
 import { type Entity, type EntityId, entityId } from "../model/entity.ts";
 import type { Labels } from "../model/labels.ts";
 import type { RawSeries } from "../model/ports/telemetry-reader.ts";
+import { nameWithin } from "../model/tenant.ts";
 
 export interface Identity {
   readonly id: EntityId;
@@ -24,9 +25,10 @@ export function createEntityBook(): EntityBook {
   const parentOf = new Map<EntityId, EntityId>();
   return {
     identify(series) {
-      const parentName = series.resource["k8s.deployment.name"] || series.service || "unknown";
+      const { tenant } = series;
+      const parentName = nameWithin(tenant, series.resource["k8s.deployment.name"] || series.service || "unknown");
       const parent = entityId("deployment", parentName);
-      const name = instanceName(series);
+      const name = nameWithin(tenant, instanceName(series));
       const id = entityId("replica", name);
       const owner = parentOf.get(id);
       if (owner === undefined) parentOf.set(id, parent);
@@ -51,6 +53,7 @@ export function entityLabels(
   if (model !== undefined) labels["model"] = model;
   if (version !== undefined) labels["version"] = version;
   if (namespace !== undefined && namespace !== "") labels["namespace"] = namespace;
+  if (series.tenant !== undefined) labels["tenant"] = series.tenant;
   return labels;
 }
 

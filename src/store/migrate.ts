@@ -12,12 +12,13 @@ const durable =
 
 /**
  * Safe when several processes start together: every statement of a migration can be run twice.
- * Throws a StoreError `schema-too-new` on a database of a later version.
+ * Throws a StoreError `schema-too-new` on a database of a later version. `comment` is set where the database is made.
  */
-export async function migrate(database: Database, log: Logger): Promise<void> {
+export async function migrate(database: Database, log: Logger, comment = ""): Promise<void> {
   const { cluster, name } = database;
   const on = cluster === undefined ? "" : ` ON CLUSTER ${backquote(cluster)}`;
-  await tolerant(() => database.command(`CREATE DATABASE IF NOT EXISTS ${backquote(name)}${on}`));
+  const marked = comment === "" ? "" : ` COMMENT ${quote(comment)}`;
+  await tolerant(() => database.command(`CREATE DATABASE IF NOT EXISTS ${backquote(name)}${on}${marked}`));
   const record = database.table("homeostat_migrations");
   const engine = cluster === undefined ? "ReplacingMergeTree" : "ReplicatedReplacingMergeTree";
   await tolerant(() =>

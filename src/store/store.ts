@@ -7,10 +7,11 @@ import type { LogSource } from "../model/ports/log-source.ts";
 import type { Records } from "../model/ports/records.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
+import { defaultTenant } from "../model/tenant.ts";
 import type { Instant } from "../model/time.ts";
-import { type BudgetBytes, type DroppedDay, enforceBudgets } from "./budget.ts";
+import type { BudgetBytes, DroppedDay } from "./budget.ts";
 import { type CostReport, readCost } from "./cost.ts";
-import { openDatabase } from "./database.ts";
+import { type Database, openDatabase } from "./database.ts";
 import { inspect } from "./engine/sql-text.ts";
 import { startEngine } from "./engine/supervisor.ts";
 import { type EraseReport, type EraseTarget, erase } from "./erase.ts";
@@ -19,9 +20,11 @@ import { openJournal } from "./journal/journal.ts";
 import { migrate } from "./migrate.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
-import { createTelemetryReader } from "./read/telemetry-reader.ts";
+import { createTenantReader } from "./read/tenant-reader.ts";
 import { applyRetention, type RetentionDays } from "./retention.ts";
-import { createRollups, type RollUpReport } from "./rollup.ts";
+import type { RollUpReport } from "./rollup.ts";
+import { createTenants, refuseTenantDatabase, storedTenants, unknownTenant } from "./tenants.ts";
+import { createUpkeep } from "./upkeep.ts";
 import { createEngineWatch, type StoreAlarm } from "./watch.ts";
 
 export interface StoreOptions {
@@ -31,8 +34,10 @@ export interface StoreOptions {
   readonly password?: string;
   /** Makes tables replicated and distributed over this cluster. */
   readonly cluster?: string;
-  /** Default `homeostat`. */
+  /** The default tenant's, default `homeostat`; tenant T has `<database>_<T>`. */
   readonly database?: string;
+  /** Tenants whose databases are there from the start; others' are made with their first rows. */
+  readonly tenants?: readonly string[];
   /** Embedded data and the log of received telemetry live under it. */
   readonly directory: string;
   /** Received and not yet stored beyond which intake is refused; default 2 GiB. */
@@ -74,14 +79,16 @@ export interface Store extends AsyncDisposable {
   watch(): Promise<readonly StoreAlarm[]>;
   /** Reads everything and compares checksums, then tells as `watch` does. Long; meant for the night. */
   checkTables(): Promise<readonly StoreAlarm[]>;
-  /** What the data take, a table and a signal, and what they will take. Reads no rows. */
-  cost(): Promise<CostReport>;
-  /** Drops the oldest days of signals that take more than their budget, never today's. Roll up before. */
+  /** Tenants with a database, the default one first. */
+  tenants(): readonly string[];
+  /** What a tenant's data take, a table and a signal, and what they will take. Reads no rows. Throws a StoreError `refused` for an unknown one. */
+  cost(tenant?: string): Promise<CostReport>;
+  /** Drops the oldest days of signals of which a tenant has more than the budget, never today's. Roll up before. */
   enforceBudgets(): Promise<readonly DroppedDay[]>;
-  /** Brings the rollups up to date with all stored points before `upTo` (whole minutes of event time). */
+  /** Brings every tenant's rollups up to date with all stored points before `upTo` (whole minutes of event time). */
   rollUp(upTo: Instant): Promise<RollUpReport>;
   /**
-   * Removes what is stored about the target, and counts that it is gone; `dryRun` only counts. Long on large tables.
+   * Removes what is stored about the target, of whichever tenant, and counts that it is gone; `dryRun` only counts. Long on large tables.
    * Throws a StoreError: refused, unavailable.
    */
   erase(target: EraseTarget, options?: { readonly dryRun?: boolean }): Promise<EraseReport>;
@@ -93,7 +100,7 @@ const closeGraceMs = 5000;
 
 /**
  * Opens the engine or reaches the server, brings the schema up to date and takes up what the log still holds.
- * Throws a StoreError: directory-in-use, engine-unsupported, unavailable, schema-too-new.
+ * Throws a StoreError: directory-in-use, engine-unsupported, unavailable, schema-too-new, refused (a database is not ours).
  */
 export async function openStore(options: StoreOptions, telemetry: Telemetry): Promise<Store> {
   const { url, username, password, cluster, directory } = options;
@@ -120,14 +127,22 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       ...(engine === undefined ? {} : { agent: engine.agent }),
     });
     undo.push(() => database.close());
-    await migrate(database, telemetry.log);
+    await refuseTenantDatabase(database);
     const retention = options.retentionDays ?? {};
-    await applyRetention(database, retention);
+    const prepare = async (own: Database, comment = ""): Promise<void> => {
+      await migrate(own, telemetry.log, comment);
+      await applyRetention(own, retention);
+    };
+    await prepare(database);
+    const tenants = createTenants({ database, prepare });
+    for (const tenant of new Set([...(await storedTenants(database)), ...(options.tenants ?? [])]))
+      await tenants.open(tenant);
     const [[serverVersion] = [""]] = await database.select<[string]>("SELECT version()");
     const spool = await openJournal(
       {
         directory: join(directory, "spool"),
         database,
+        tenants,
         backlogLimitBytes: options.backlogLimitBytes ?? 2 * gib,
         diskFloorBytes: options.diskFloorBytes ?? gib / 4,
         now: options.now,
@@ -137,23 +152,20 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
     );
     undo.push(() => spool.close(closeGraceMs));
     const records = createRecords(database, spool);
-    const rollups = createRollups(
-      {
-        database,
-        storedThrough: spool.storedThrough,
-        ...(retention.metrics === undefined ? {} : { rawDays: retention.metrics }),
-      },
+    const upkeep = createUpkeep(
+      { tenants, spool, retention, budget: options.budgetBytes ?? {}, now: options.now },
       telemetry,
     );
-    const watch = createEngineWatch({ database, directory, now: options.now }, telemetry);
+    const databases = (): readonly Database[] => tenants.all().map((one) => one.database);
+    const watch = createEngineWatch({ database, databases, directory, now: options.now }, telemetry);
     // Opening is when the engine sets parts aside. Not to be able to tell must not keep telemetry out.
     await watch.watch().catch((error: unknown) => {
       telemetry.log.warn("store: the engine cannot be asked for parts set aside", { error: String(error) });
     });
     return {
       journal: spool.journal,
-      reader: createTelemetryReader({ database, storedThrough: spool.storedThrough }),
-      logs: createLogSource(database),
+      reader: createTenantReader({ tenants, storedThrough: spool.storedThrough }, telemetry),
+      logs: createLogSource(tenants),
       changes: createChangeLog(database, records),
       records,
       flushed: spool.flushed,
@@ -176,19 +188,18 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       },
       watch: watch.watch,
       checkTables: watch.checkTables,
-      cost: () => readCost(database, retention, options.now()),
-      enforceBudgets: () =>
-        enforceBudgets(database, options.budgetBytes ?? {}, options.now(), telemetry, async (signal, dayEnd) => {
-          if (signal === "metrics") await rollups.freeze(dayEnd);
-        }),
-      rollUp: rollups.rollUp,
+      tenants: () => tenants.all().map(({ tenant }) => tenant),
+      async cost(tenant = defaultTenant) {
+        const found = tenants.all().find((one) => one.tenant === tenant);
+        if (found === undefined) throw unknownTenant(tenant, tenants);
+        return await readCost(found.database, retention, options.now());
+      },
+      enforceBudgets: upkeep.enforceBudgets,
+      rollUp: upkeep.rollUp,
       async erase(target, { dryRun = false } = {}) {
-        const remake = async (): Promise<void> => {
-          await migrate(database, telemetry.log);
-          await applyRetention(database, retention);
-        };
+        const remake = (): Promise<void> => prepare(database);
         const deadDirectory = join(directory, "spool", "dead");
-        return await erase({ database, settled: spool.settled, deadDirectory, remake }, target, dryRun, telemetry);
+        return await erase({ tenants, settled: spool.settled, deadDirectory, remake }, target, dryRun, telemetry);
       },
       [Symbol.asyncDispose]: close,
     };

@@ -35,11 +35,15 @@ export interface EngineWatch {
 
 export interface WatchOptions {
   readonly database: Database;
+  /** Those watched, `database` among them; absent: only that. Tables of the others are told with their database before them. */
+  readonly databases?: () => readonly Database[];
   /** Remembers in `watch.json` what was seen. */
   readonly directory: string;
   /** Wall time, Unix ms. */
   readonly now: () => number;
 }
+
+type Finding = Omit<StoreAlarm, "since">;
 
 /** Longest check of one partition, below the client's timeout. */
 const checkLimitSeconds = 100;
@@ -48,11 +52,14 @@ const harmless = ["ignored", "covered-by-broken", "attaching", "deleting", "tmp-
 
 /** On a cluster, `watch` sees all its nodes; `checkTables` only the one it is connected to. */
 export function createEngineWatch(options: WatchOptions, telemetry: Telemetry): EngineWatch {
-  const { database } = options;
+  const all = (): readonly Database[] => options.databases?.() ?? [options.database];
+  /** A table as alarms name it. */
+  const named = (database: Database, table: string): string =>
+    database.name === options.database.name ? table : `${database.name}.${table}`;
   const file = join(options.directory, "watch.json");
   const alarms = new Map(readAlarms(file).map((alarm) => [keyOf(alarm), alarm]));
 
-  const set = async (kinds: readonly StoreAlarm["kind"][], found: readonly Omit<StoreAlarm, "since">[]) => {
+  const set = async (kinds: readonly StoreAlarm["kind"][], found: readonly Finding[]) => {
     const before = JSON.stringify([...alarms.values()]);
     const keep = new Set(found.map(keyOf));
     for (const [key, alarm] of alarms) if (kinds.includes(alarm.kind) && !keep.has(key)) alarms.delete(key);
@@ -74,31 +81,44 @@ export function createEngineWatch(options: WatchOptions, telemetry: Telemetry): 
   const stillBroken = async (): Promise<StoreAlarm[]> => {
     const broken = [...alarms.values()].filter((alarm) => alarm.kind === "broken-part");
     if (broken.length === 0) return [];
-    const rows = await database.select<[string, string]>(
-      `SELECT table, name FROM ${systemTable(database, "parts")} WHERE database = {database:String} AND active`,
-      { database: database.name },
-    );
-    const active = new Set(rows.map(([table, name]) => `${table}/${name}`));
+    const active = new Set<string>();
+    for (const database of all()) {
+      const rows = await database.select<[string, string]>(
+        `SELECT table, name FROM ${systemTable(database, "parts")} WHERE database = {database:String} AND active`,
+        { database: database.name },
+      );
+      for (const [table, name] of rows) active.add(`${named(database, table)}/${name}`);
+    }
     return broken.filter(({ table, part }) => active.has(`${table}/${part}`));
+  };
+
+  const detachedEverywhere = async (): Promise<Finding[]> => {
+    const found: Finding[] = [];
+    for (const database of all())
+      for (const one of await detachedParts(database)) found.push({ ...one, table: named(database, one.table) });
+    return found;
   };
 
   return {
     async watch() {
-      const detached = await detachedParts(database);
+      const detached = await detachedEverywhere();
       return await set(["detached-part", "broken-part"], [...detached, ...(await stillBroken())]);
     },
     async checkTables() {
-      const found: Omit<StoreAlarm, "since">[] = [];
-      for (const [table, partition] of await partitions(database)) {
-        found.push(...(await checkPartition(database, table, partition)));
+      const found: Finding[] = [];
+      for (const database of all()) {
+        for (const [table, partition] of await partitions(database)) {
+          const alarms = await checkPartition(database, table, partition);
+          found.push(...alarms.map((alarm) => ({ ...alarm, table: named(database, table) })));
+        }
       }
       telemetry.count("homeostat.store.table_checks");
-      return await set(["detached-part", "broken-part", "unchecked"], [...found, ...(await detachedParts(database))]);
+      return await set(["detached-part", "broken-part", "unchecked"], [...found, ...(await detachedEverywhere())]);
     },
   };
 }
 
-async function detachedParts(database: Database): Promise<readonly Omit<StoreAlarm, "since">[]> {
+async function detachedParts(database: Database): Promise<readonly Finding[]> {
   const rows = await database.select<[string, string, string, string, string]>(
     `SELECT table, name, ifNull(reason, ''), toString(bytes_on_disk), path
       FROM ${systemTable(database, "detached_parts")} WHERE database = {database:String} ORDER BY table, name`,
@@ -125,11 +145,7 @@ async function partitions(database: Database): Promise<readonly (readonly [strin
   );
 }
 
-async function checkPartition(
-  database: Database,
-  table: string,
-  partition: string,
-): Promise<readonly Omit<StoreAlarm, "since">[]> {
+async function checkPartition(database: Database, table: string, partition: string): Promise<readonly Finding[]> {
   const sql = `CHECK TABLE ${database.table(table)} PARTITION ID ${quote(partition)}`;
   try {
     const rows = await database.select<[string, number, string]>(sql, undefined, {

@@ -46,6 +46,7 @@ async function insert(rows: ColumnBatch, cut?: number): Promise<void> {
   const read = async (): Promise<Buffer> => block;
   const frame: Frame = {
     id,
+    tenant: "default",
     table: rows.table,
     rows: rows.rows,
     columns,
