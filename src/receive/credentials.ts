@@ -1,5 +1,6 @@
 // Who may send, and as which tenant.
 import { createHash, timingSafeEqual } from "node:crypto";
+import { defaultTenant } from "../model/tenant.ts";
 
 export interface Credential {
   readonly kind: "bearer" | "basic";
@@ -11,14 +12,11 @@ export interface Credential {
 /** Tenant of the request with this Authorization header; undefined if it may not send. */
 export type Authenticate = (authorization: string | undefined) => string | undefined;
 
-/** The tenant of everybody where no credentials are configured. */
-const DEFAULT_TENANT = "default";
-
 /** Secrets are compared by hash, every one of them, in constant time: an answer's delay tells nothing. */
 export function createAuthenticate(credentials: readonly Credential[]): Authenticate {
   const known = credentials.map(({ kind, secret, tenant }) => ({ hash: digest(kind, secret), tenant }));
   return (authorization) => {
-    if (known.length === 0) return DEFAULT_TENANT;
+    if (known.length === 0) return defaultTenant;
     const [, scheme = "", value = ""] = /^(\S+) +(\S+) *$/.exec(authorization ?? "") ?? [];
     const kind = scheme.toLowerCase();
     const given = digest(kind, kind === "basic" ? Buffer.from(value, "base64").toString("utf8") : value);

@@ -47,7 +47,13 @@ export async function openGrpcDoor(
     try {
       const key = await keyOf(tenant, signal, "protobuf", message);
       // A copy: the body is handed to another thread, and grpc-js keeps its messages in shared memory.
-      const answer = await intake.submit({ signal, encoding: "protobuf", body: Uint8Array.from(message), key });
+      const answer = await intake.submit({
+        tenant,
+        signal,
+        encoding: "protobuf",
+        body: Uint8Array.from(message),
+        key,
+      });
       switch (answer.kind) {
         case "accepted":
           return Buffer.from(exportResponse(signal, "protobuf", answer.rejected, answer.says));

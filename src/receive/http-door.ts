@@ -99,7 +99,7 @@ export async function openHttpDoor(
         claim,
       );
       if (body.kind !== "read") return refuseBody(body, signal, refuse);
-      const answer = await intake.submit({ signal, encoding, body: body.bytes, key: body.key });
+      const answer = await intake.submit({ tenant, signal, encoding, body: body.bytes, key: body.key });
       if (answer.kind === "accepted") {
         return send(
           response,

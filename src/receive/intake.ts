@@ -1,9 +1,9 @@
 // Between doors and journal: admission, decoding, group commit, resends. A request is acknowledged when the journal has it.
 import type { Journal } from "../model/ports/journal.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import type { FromDecoder } from "./decode-messages.ts";
+import type { FromDecoder, TenantSealed } from "./decode-messages.ts";
 import { startDecodeThread } from "./decode-thread.ts";
-import type { DecodeAnswer, Encoding, Sealed, Signal } from "./decoder.ts";
+import type { DecodeAnswer, Encoding, Signal } from "./decoder.ts";
 import { type DecodeOptions, limits } from "./limits.ts";
 
 export type IntakeAnswer =
@@ -22,6 +22,7 @@ export interface Intake extends AsyncDisposable {
   release(bytes: number): void;
   /** `body` is handed over. `key` is the content hash of tenant, signal and body. */
   submit(request: {
+    readonly tenant: string;
     readonly signal: Signal;
     readonly encoding: Encoding;
     readonly body: Uint8Array;
@@ -32,6 +33,7 @@ export interface Intake extends AsyncDisposable {
 }
 
 interface Pending {
+  readonly tenant: string;
   readonly key: string;
   readonly signal: Signal;
   readonly answer: Promise<IntakeAnswer>;
@@ -101,29 +103,37 @@ export function openIntake(
     if (thread.say({ type: "seal" })) committing = "sealing";
   }
 
-  async function commit(sealed: Sealed, requests: readonly Pending[]): Promise<void> {
+  /** The log syncs the tenants' appends together; each keeps or breaks the promise to its own requests only. */
+  async function commit(sealed: readonly TenantSealed[], requests: readonly Pending[]): Promise<void> {
+    await Promise.all(
+      sealed.map((one) =>
+        append(
+          one,
+          requests.filter((request) => request.tenant === one.tenant),
+        ),
+      ),
+    );
+    committing = "no";
+    telemetry.record("homeostat.receive.group_requests", requests.length);
+    startCommit();
+  }
+
+  async function append({ tenant, batches, series }: TenantSealed, requests: readonly Pending[]): Promise<void> {
     let outcome: IntakeAnswer | undefined;
     try {
-      await journal.append(
-        sealed.batches,
-        requests.map((request) => request.key),
-      );
-      thread.say({ type: "promised", series: sealed.series });
+      const keys = requests.map((request) => request.key);
+      await journal.append(batches, keys, tenant);
+      thread.say({ type: "promised", tenant, series });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      telemetry.log.error("the journal did not take a batch; its requests were not acknowledged", {
-        why,
-        requests: requests.length,
-      });
+      const fields = { why, tenant, requests: requests.length };
+      telemetry.log.error("the journal did not take a batch; its requests were not acknowledged", fields);
       outcome = { kind: "busy", says: `could not be stored (${why}); send again` };
     }
-    committing = "no";
     for (const request of requests) {
       if (outcome !== undefined) drop(request.signal, "journal-failed");
       settle(request, outcome ?? accepted(request.decoded!));
     }
-    telemetry.record("homeostat.receive.group_requests", requests.length);
-    startCommit();
   }
 
   function refuse(pending: Pending, answer: Exclude<DecodeAnswer, { kind: "decoded" }>): void {
@@ -178,7 +188,7 @@ export function openIntake(
     release(bytes) {
       claimed -= bytes;
     },
-    submit({ signal, encoding, body, key }) {
+    submit({ tenant, signal, encoding, body, key }) {
       const same = byKey.get(key);
       if (same !== undefined || journal.seen(key)) {
         telemetry.count("homeostat.receive.resends", 1, { signal });
@@ -188,11 +198,11 @@ export function openIntake(
       const answer = new Promise<IntakeAnswer>((settled) => {
         resolve = settled;
       });
-      const pending: Pending = { key, signal, answer, settle: resolve };
+      const pending: Pending = { tenant, key, signal, answer, settle: resolve };
       byKey.set(key, pending);
       const id = ++ids;
       decoding.set(id, pending);
-      if (!thread.say({ type: "decode", id, signal, encoding, body, nowMs: now() })) {
+      if (!thread.say({ type: "decode", id, tenant, signal, encoding, body, nowMs: now() })) {
         decoding.delete(id);
         drop(signal, "decoder-died");
         settle(pending, { kind: "busy", says: "the decoder is starting; send again" });

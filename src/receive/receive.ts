@@ -2,6 +2,7 @@
 
 import type { Journal } from "../model/ports/journal.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
+import { defaultTenant } from "../model/tenant.ts";
 import { keyOf } from "./body.ts";
 import { type Credential, createAuthenticate } from "./credentials.ts";
 import { openGrpcDoor } from "./grpc-door.ts";
@@ -105,7 +106,7 @@ async function submitPage(intake: Intake, body: Uint8Array): Promise<void> {
   const { length } = body;
   try {
     const key = await keyOf("scrape", "metrics", "protobuf", body);
-    const answer = await intake.submit({ signal: "metrics", encoding: "protobuf", body, key });
+    const answer = await intake.submit({ tenant: defaultTenant, signal: "metrics", encoding: "protobuf", body, key });
     if (answer.kind !== "accepted") throw new Error(answer.says);
   } finally {
     intake.release(length);

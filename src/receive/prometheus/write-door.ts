@@ -28,12 +28,19 @@ const sweepMs = 3_600_000;
 
 export function createWriteDoor(options: { body: BodyLimits }, deps: WriteDoorDeps): Handler {
   const { intake, telemetry } = deps;
-  const starts = createStartTimes(seriesMax);
-  const ha = createHaTracker(failoverMs);
-  const state: RemoteWriteState = {
-    types: new Map(),
-    starts,
-    accepts: (cluster, replica) => ha.accept(cluster, replica, deps.now()),
+  /** Types, start times and replicas of one tenant say nothing of another's. Tenants are configured, so few. */
+  const states = new Map<string, RemoteWriteState>();
+  const stateOf = (tenant: string): RemoteWriteState => {
+    const known = states.get(tenant);
+    if (known !== undefined) return known;
+    const ha = createHaTracker(failoverMs);
+    const made: RemoteWriteState = {
+      types: new Map(),
+      starts: createStartTimes(seriesMax),
+      accepts: (cluster, replica) => ha.accept(cluster, replica, deps.now()),
+    };
+    states.set(tenant, made);
+    return made;
   };
   let sweptAt = deps.now();
 
@@ -72,16 +79,21 @@ export function createWriteDoor(options: { body: BodyLimits }, deps: WriteDoorDe
       const plain = snappyDecompress(body.bytes, options.body.inflatedBytes);
       if (!plain.ok) return answer(plain.tooLarge ? 413 : 400, plain.why);
       if (!claim(plain.bytes.length)) return answer(503, "too much is in flight; send again later");
-      await take(plain.bytes, body.key, answer);
+      await take(tenant, plain.bytes, body.key, answer);
     } finally {
       intake.release(claimed);
     }
   };
 
-  async function take(bytes: Uint8Array, key: string, answer: (status: number, says: string) => void): Promise<void> {
+  async function take(
+    tenant: string,
+    bytes: Uint8Array,
+    key: string,
+    answer: (status: number, says: string) => void,
+  ): Promise<void> {
     let translated: ReturnType<typeof remoteWriteToOtlp>;
     try {
-      translated = remoteWriteToOtlp(bytes, state);
+      translated = remoteWriteToOtlp(bytes, stateOf(tenant));
     } catch (error) {
       if (!isRefusal(error)) throw error;
       return answer(error.name === "TooLarge" ? 413 : 400, error.message);
@@ -91,14 +103,14 @@ export function createWriteDoor(options: { body: BodyLimits }, deps: WriteDoorDe
     if (translated.duplicates > 0)
       telemetry.count("homeostat.receive.dropped", translated.duplicates, { reason: "ha-duplicate" });
     const parts = translated.requests.map((body, i) =>
-      intake.submit({ signal: "metrics", encoding: "protobuf", body, key: `${key}-${i}` }),
+      intake.submit({ tenant, signal: "metrics", encoding: "protobuf", body, key: `${key}-${i}` }),
     );
     const worst = worstOf(await Promise.all(parts));
     if (worst.kind === "accepted") answer(204, worst.says);
     else answer({ malformed: 400, "too-large": 413, failed: 500, busy: 503 }[worst.kind], worst.says);
     if (deps.now() - sweptAt > sweepMs) {
       sweptAt = deps.now();
-      starts.sweep(sweptAt - sweepMs);
+      for (const { starts } of states.values()) starts.sweep(sweptAt - sweepMs);
     }
   }
 }

@@ -1,4 +1,5 @@
 // Moves frames from the log into the tenants' databases: a lane for each tenant and table, in order, in large inserts.
+import { setMaxListeners } from "node:events";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import { defaultTenant } from "../../model/tenant.ts";
 import type { Database } from "../database.ts";
@@ -55,6 +56,8 @@ const patience = 3;
 export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Drainer {
   const lanes = new Map<string, Lane>();
   const stopped = new AbortController();
+  // Every lane may be pausing: as many listeners as there are tenants and tables.
+  setMaxListeners(0, stopped.signal);
   let hurriedThrough = 0n;
   let backlog = 0;
   let statements = 0;
