@@ -24,6 +24,11 @@ const tenant = z
   .describe("Whose telemetry it is; each tenant has a database of its own, <store.database>_<tenant>.");
 const secret = z.string().min(8, "is shorter than 8 characters; use a longer secret");
 
+const rate = {
+  requestsPerSecond: z.number().positive().optional().describe("Requests a second; beyond it clients are told 429."),
+  mibPerSecond: z.number().positive().optional().describe("MiB of bodies a second, once inflated; beyond it 429."),
+};
+
 const Receiver = z.strictObject({
   name: z.string().min(1),
   url: z.url({ protocol: /^https?$/, error: "is not an http(s) URL" }),
@@ -139,6 +144,11 @@ export const Config = z.strictObject({
         .default(10_000)
         .describe("Distinct series of one metric in a day; points of further ones are rejected."),
       anyTime: z.boolean().default(false).describe("Accept any timestamp (replay, tests)."),
+      tenantDefaults: z.strictObject(rate).prefault({}).describe("For each tenant that tenants does not name."),
+      tenants: z
+        .array(z.strictObject({ name: tenant, ...rate }))
+        .default([])
+        .describe("How fast each tenant may send."),
       credentials: z
         .array(z.strictObject({ kind: z.enum(["bearer", "basic"]), secret, tenant: tenant.default(defaultTenant) }))
         .default([]),

@@ -192,6 +192,11 @@ function headOptions(config: Config) {
 
 function receiveOptions(config: Config) {
   const { host, httpPort, grpcPort, past, future, anyTime, credentials, seriesPerMetric } = config.receive;
+  const { tenants, tenantDefaults } = config.receive;
+  const rates = {
+    otherwise: inBytes(tenantDefaults),
+    tenants: Object.fromEntries(tenants.map(({ name, ...rate }) => [name, inBytes(rate)])),
+  };
   const { salt, ...texts } = config.privacy;
   const privacy = { ...texts, ...(salt === undefined ? {} : { salt }) };
   const scrape = config.scrape.map(({ interval, timeout, ...job }) => ({
@@ -200,7 +205,14 @@ function receiveOptions(config: Config) {
     timeoutMs: timeout,
   }));
   const window = anyTime ? null : { pastMs: past, futureMs: future };
-  return { host, httpPort, grpcPort, credentials, scrape, window, seriesPerMetric, privacy };
+  return { host, httpPort, grpcPort, credentials, scrape, window, seriesPerMetric, privacy, rates };
+}
+
+function inBytes({ requestsPerSecond, mibPerSecond }: Config["receive"]["tenantDefaults"]) {
+  return {
+    ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
+    ...(mibPerSecond === undefined ? {} : { bytesPerSecond: mibPerSecond * 1024 * 1024 }),
+  };
 }
 
 /** The change log, with every accepted change told to those who follow. */

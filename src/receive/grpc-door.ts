@@ -37,9 +37,13 @@ export async function openGrpcDoor(
     const tenant = authenticate(metadata.get("authorization")[0]?.toString());
     if (tenant === undefined)
       return refusal(codes.unauthenticated, "credentials are missing or wrong; send authorization metadata");
-    const wait = intake.refusal(signal);
-    if (wait !== undefined) return refusal(codes.unavailable, wait);
-    if (!intake.claim(message.length)) {
+    const no = intake.refusal(tenant, signal);
+    if (no !== undefined) {
+      // With RetryInfo RESOURCE_EXHAUSTED may be sent again, without (too large) it may not.
+      const code = no.kind === "limited" ? codes.resourceExhausted : codes.unavailable;
+      return refusal(code, no.says, no.retryAfterSeconds);
+    }
+    if (!intake.claim(tenant, message.length)) {
       telemetry.count("homeostat.receive.dropped_requests", 1, { signal, reason: "body-busy" });
       return refusal(codes.unavailable, "too much is being received at once; send again later");
     }
@@ -67,7 +71,7 @@ export async function openGrpcDoor(
           return refusal(codes.unavailable, answer.says);
       }
     } finally {
-      intake.release(length);
+      intake.release(tenant, length);
     }
   }
 
@@ -105,10 +109,10 @@ export async function openGrpcDoor(
   };
 }
 
-/** UNAVAILABLE carries RetryInfo: without it some clients would not try again. */
-function refusal(code: number, details: string): Refusal {
+/** UNAVAILABLE always carries RetryInfo: without it some clients would not try again. */
+function refusal(code: number, details: string, retryAfterSeconds?: number): Refusal {
   const metadata = new Metadata();
-  const retry = code === codes.unavailable ? limits.retryAfterSeconds : undefined;
+  const retry = retryAfterSeconds ?? (code === codes.unavailable ? limits.retryAfterSeconds : undefined);
   metadata.set("grpc-status-details-bin", Buffer.from(statusBody("protobuf", code, details, retry)));
   return { code, details, metadata };
 }

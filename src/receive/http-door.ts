@@ -4,7 +4,7 @@ import type { Telemetry } from "../model/ports/telemetry.ts";
 import { type Body, type BodyLimits, readBody, startKey } from "./body.ts";
 import type { Authenticate } from "./credentials.ts";
 import type { Encoding, Signal } from "./decoder.ts";
-import type { Intake } from "./intake.ts";
+import type { Intake, Refusal } from "./intake.ts";
 import { limits } from "./limits.ts";
 import { listen } from "./listen.ts";
 import { codes, exportResponse, statusBody } from "./status.ts";
@@ -42,6 +42,7 @@ const codeOf: Readonly<Record<number, number>> = {
   405: codes.unimplemented,
   413: codes.resourceExhausted,
   415: codes.invalidArgument,
+  429: codes.resourceExhausted,
   500: codes.internal,
   503: codes.unavailable,
 };
@@ -56,7 +57,8 @@ export async function openHttpDoor(
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const contentType = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
     const encoding: Encoding = contentType === contentTypes.protobuf ? "protobuf" : "json";
-    const refuse = (status: number, says: string): void => fail(request, response, encoding, status, says);
+    const refuse = (status: number, says: string, retryAfterSeconds?: number): void =>
+      fail(request, response, encoding, status, says, retryAfterSeconds);
     const path = (request.url ?? "").split("?")[0]!;
     const other = deps.others !== undefined && Object.hasOwn(deps.others, path) ? deps.others[path] : undefined;
     if (other !== undefined) {
@@ -82,11 +84,12 @@ export async function openHttpDoor(
     if (Number(request.headers["content-length"] ?? 0) > options.body.wireBytes) {
       return refuse(413, `the body is larger than ${options.body.wireBytes} bytes; send smaller batches`);
     }
-    const wait = closing ? "shutting down; send again later" : intake.refusal(signal);
-    if (wait !== undefined) return refuse(503, wait);
+    if (closing) return refuse(503, "shutting down; send again later");
+    const refusal = intake.refusal(tenant, signal);
+    if (refusal !== undefined) return refuse(statusOf(refusal), refusal.says, refusal.retryAfterSeconds);
     let claimed = 0;
     const claim = (bytes: number): boolean => {
-      if (!intake.claim(bytes)) return false;
+      if (!intake.claim(tenant, bytes)) return false;
       claimed += bytes;
       return true;
     };
@@ -111,7 +114,7 @@ export async function openHttpDoor(
       const status = { malformed: 400, "too-large": 413, failed: 500, busy: 503 }[answer.kind];
       refuse(status, answer.says);
     } finally {
-      intake.release(claimed);
+      intake.release(tenant, claimed);
     }
   }
 
@@ -130,8 +133,9 @@ export async function openHttpDoor(
     encoding: Encoding,
     status: number,
     says: string,
+    retryAfterSeconds: number = limits.retryAfterSeconds,
   ): void {
-    if (status === 503) response.setHeader("Retry-After", String(limits.retryAfterSeconds));
+    if (status === 503 || status === 429) response.setHeader("Retry-After", String(retryAfterSeconds));
     // What is left of the body will not be read, so the connection cannot carry another request.
     if (!request.complete) response.setHeader("Connection", "close");
     send(response, status, contentTypes[encoding], statusBody(encoding, codeOf[status] ?? codes.internal, says));
@@ -161,6 +165,11 @@ export async function openHttpDoor(
       clearTimeout(timer);
     },
   };
+}
+
+/** 429 says that the client should send less, 503 that we cannot take it now; both that it may be sent again. */
+export function statusOf({ kind }: Refusal): 429 | 503 {
+  return kind === "limited" ? 429 : 503;
 }
 
 function limit(server: Server, telemetry: Telemetry): void {

@@ -13,6 +13,7 @@ import { keyActions, type PrivacyPolicy } from "./privacy/policy.ts";
 import { type Scraper, startScraper } from "./prometheus/scraper.ts";
 import type { ScrapeJob } from "./prometheus/targets.ts";
 import { createWriteDoor } from "./prometheus/write-door.ts";
+import type { TenantRates } from "./rates.ts";
 
 export interface ReceiveOptions {
   /** Address both doors listen on. Anything but loopback should come with credentials. */
@@ -32,6 +33,8 @@ export interface ReceiveOptions {
   readonly privacy?: PrivacyPolicy;
   /** Prometheus pages to scrape. */
   readonly scrape?: readonly ScrapeJob[];
+  /** How fast tenants may send; absent: as fast as there is room. */
+  readonly rates?: TenantRates;
   /** Without any, everybody may send. */
   readonly credentials?: readonly Credential[];
 }
@@ -68,7 +71,8 @@ export async function openReceive(
   }
   const { window, seriesPerMetric = limits.seriesPerMetric, privacy = {} } = options;
   keyActions(privacy);
-  const intake = openIntake({ window, seriesPerMetric, privacy }, deps);
+  const { rates } = options;
+  const intake = openIntake({ window, seriesPerMetric, privacy, ...(rates === undefined ? {} : { rates }) }, deps);
   const doorDeps = { intake, authenticate: createAuthenticate(credentials), telemetry: deps.telemetry };
   let http = noDoor;
   let grpc = noDoor;
@@ -101,15 +105,17 @@ export async function openReceive(
 }
 
 async function submitPage(intake: Intake, body: Uint8Array): Promise<void> {
-  const busy = intake.refusal("metrics");
-  if (busy !== undefined || !intake.claim(body.length)) throw new Error(busy ?? "too much is in flight");
+  const refusal = intake.refusal(defaultTenant, "metrics");
+  // Rates are for those who send to us; what we fetch ourselves is as fast as it was told to be.
+  if (refusal?.kind === "busy") throw new Error(refusal.says);
+  if (!intake.claim(defaultTenant, body.length)) throw new Error("too much is in flight");
   const { length } = body;
   try {
     const key = await keyOf("scrape", "metrics", "protobuf", body);
     const answer = await intake.submit({ tenant: defaultTenant, signal: "metrics", encoding: "protobuf", body, key });
     if (answer.kind !== "accepted") throw new Error(answer.says);
   } finally {
-    intake.release(length);
+    intake.release(defaultTenant, length);
   }
 }
 

@@ -189,7 +189,7 @@ describe("admission", () => {
   it("turns traces and logs away before metrics when the journal fills up", () => {
     const at = (backlogBytes: number): boolean[] => {
       journal.state = { backlogBytes, backlogLimitBytes: 100, writable: true };
-      return (["traces", "logs", "metrics"] as const).map((signal) => intake.refusal(signal) === undefined);
+      return (["traces", "logs", "metrics"] as const).map((signal) => intake.refusal("default", signal) === undefined);
     };
     expect(at(79)).toEqual([true, true, true]);
     expect(at(80)).toEqual([false, false, true]);
@@ -198,13 +198,13 @@ describe("admission", () => {
 
   it("says why when the journal cannot be written", () => {
     journal.state = { ...journal.state, writable: false, reason: "disk full" };
-    expect(intake.refusal("metrics")).toContain("disk full");
+    expect(intake.refusal("default", "metrics")?.says).toContain("disk full");
   });
 
   it("hands out only so much memory for bodies", () => {
-    expect(intake.claim(60 * 1024 * 1024)).toBe(true);
-    expect(intake.claim(10 * 1024 * 1024)).toBe(false);
-    intake.release(60 * 1024 * 1024);
-    expect(intake.claim(10 * 1024 * 1024)).toBe(true);
+    expect(intake.claim("default", 60 * 1024 * 1024)).toBe(true);
+    expect(intake.claim("default", 10 * 1024 * 1024)).toBe(false);
+    intake.release("default", 60 * 1024 * 1024);
+    expect(intake.claim("default", 10 * 1024 * 1024)).toBe(true);
   });
 });

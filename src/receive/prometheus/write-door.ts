@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import { type BodyLimits, readBody } from "../body.ts";
 import type { Authenticate } from "../credentials.ts";
+import { statusOf } from "../http-door.ts";
 import type { Intake, IntakeAnswer } from "../intake.ts";
 import { limits } from "../limits.ts";
 import { isRefusal } from "../wire.ts";
@@ -58,11 +59,12 @@ export function createWriteDoor(options: { body: BodyLimits }, deps: WriteDoorDe
     }
     if ((request.headers["content-encoding"] ?? "snappy") !== "snappy")
       return answer(415, "Content-Encoding must be snappy");
-    const wait = intake.refusal("metrics");
-    if (wait !== undefined) return answer(503, wait);
+    const refusal = intake.refusal(tenant, "metrics");
+    if (refusal !== undefined)
+      return reply(request, response, statusOf(refusal), refusal.says, refusal.retryAfterSeconds);
     let claimed = 0;
     const claim = (bytes: number): boolean => {
-      const got = intake.claim(bytes);
+      const got = intake.claim(tenant, bytes);
       if (got) claimed += bytes;
       return got;
     };
@@ -81,7 +83,7 @@ export function createWriteDoor(options: { body: BodyLimits }, deps: WriteDoorDe
       if (!claim(plain.bytes.length)) return answer(503, "too much is in flight; send again later");
       await take(tenant, plain.bytes, body.key, answer);
     } finally {
-      intake.release(claimed);
+      intake.release(tenant, claimed);
     }
   };
 
@@ -122,8 +124,14 @@ function worstOf(answers: readonly IntakeAnswer[]): IntakeAnswer {
   return answers.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))[0] ?? accepted;
 }
 
-function reply(request: IncomingMessage, response: ServerResponse, status: number, says: string): void {
-  if (status === 503) response.setHeader("Retry-After", String(limits.retryAfterSeconds));
+function reply(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  says: string,
+  retryAfterSeconds: number = limits.retryAfterSeconds,
+): void {
+  if (status === 503 || status === 429) response.setHeader("Retry-After", String(retryAfterSeconds));
   if (status === 405) response.setHeader("Allow", "POST");
   if (status === 401) response.setHeader("WWW-Authenticate", "Bearer");
   if (!request.complete) response.setHeader("Connection", "close");
