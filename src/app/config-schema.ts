@@ -29,6 +29,46 @@ const rate = {
   mibPerSecond: z.number().positive().optional().describe("MiB of bodies a second, once inflated; beyond it 429."),
 };
 
+const Credential = z
+  .strictObject({
+    kind: z.enum(["bearer", "basic"]),
+    secret: secret.optional().describe("The token, or user:password."),
+    secretFile: z.string().min(1).optional().describe("File that holds the secret instead."),
+    tenant: tenant.default(defaultTenant),
+  })
+  .refine(({ secret, secretFile }) => (secret === undefined) !== (secretFile === undefined), {
+    path: ["secret"],
+    error: "needs either secret or secretFile",
+  });
+
+const Tls = z
+  .strictObject({
+    certFile: z.string().min(1).describe("PEM file: certificate of the doors, with what leads to its root."),
+    keyFile: z.string().min(1).describe("PEM file: its private key."),
+    clientCaFile: z.string().min(1).optional().describe("PEM file: only clients with a certificate of these get in."),
+    clients: z
+      .array(
+        z
+          .strictObject({
+            subject: z.string().min(1).optional().describe("Common name of the certificate's subject."),
+            fingerprint256: z
+              .string()
+              .regex(/^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$/, "must be 32 bytes in hexadecimal")
+              .optional(),
+            tenant,
+          })
+          .refine(({ subject, fingerprint256 }) => subject !== undefined || fingerprint256 !== undefined, {
+            error: "needs a subject or a fingerprint256",
+          }),
+      )
+      .default([])
+      .describe("Tenants by client certificate; others of the authority then need a credential."),
+  })
+  .refine(({ clients, clientCaFile }) => clients.length === 0 || clientCaFile !== undefined, {
+    path: ["clientCaFile"],
+    error: "is missing, but clients names certificates; without it none is asked for",
+  });
+
 const Receiver = z.strictObject({
   name: z.string().min(1),
   url: z.url({ protocol: /^https?$/, error: "is not an http(s) URL" }),
@@ -142,16 +182,20 @@ export const Config = z.strictObject({
         .int()
         .min(1)
         .default(10_000)
-        .describe("Distinct series of one metric in a day; points of further ones are rejected."),
+        .describe("Distinct series of one metric of a tenant in a day; points of further ones are rejected."),
+      attributeKeys: z
+        .int()
+        .min(1)
+        .default(2000)
+        .describe("Distinct attribute keys of one tenant in a day; further ones are dropped from what carries them."),
       anyTime: z.boolean().default(false).describe("Accept any timestamp (replay, tests)."),
       tenantDefaults: z.strictObject(rate).prefault({}).describe("For each tenant that tenants does not name."),
       tenants: z
         .array(z.strictObject({ name: tenant, ...rate }))
         .default([])
         .describe("How fast each tenant may send."),
-      credentials: z
-        .array(z.strictObject({ kind: z.enum(["bearer", "basic"]), secret, tenant: tenant.default(defaultTenant) }))
-        .default([]),
+      credentials: z.array(Credential).default([]),
+      tls: Tls.optional().describe("TLS on both doors. Unset: plain HTTP and gRPC."),
     })
     .prefault({}),
   privacy: Privacy.prefault({}).describe("What of texts is stored; applied before anything is written."),

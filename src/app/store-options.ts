@@ -41,9 +41,10 @@ export function storeOptions(config: Config, directory: string): StoreOptions {
   };
 }
 
-/** Tenants that credentials lead to. */
+/** Tenants that credentials and certificates lead to. */
 function namedTenants(config: Config): readonly string[] {
-  return [...new Set(config.receive.credentials.map(({ tenant }) => tenant))];
+  const { credentials, tls } = config.receive;
+  return [...new Set([...credentials, ...(tls?.clients ?? [])].map(({ tenant }) => tenant))];
 }
 
 function inBytes(budget: Config["store"]["budgetMib"]): NonNullable<StoreOptions["budgetBytes"]> {

@@ -1,5 +1,7 @@
 // OTLP over HTTP: POST /v1/traces, /v1/metrics, /v1/logs as protobuf or JSON.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
+import { TLSSocket } from "node:tls";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import { type Body, type BodyLimits, readBody, startKey } from "./body.ts";
 import type { Authenticate } from "./credentials.ts";
@@ -8,6 +10,7 @@ import type { Intake, Refusal } from "./intake.ts";
 import { limits } from "./limits.ts";
 import { listen } from "./listen.ts";
 import { codes, exportResponse, statusBody } from "./status.ts";
+import type { Peer, TlsOptions } from "./tls.ts";
 
 export interface Door extends AsyncDisposable {
   readonly port: number;
@@ -33,6 +36,7 @@ const contentTypes: Readonly<Record<Encoding, string>> = {
 /** Connections of one address: one client must not take them all. */
 const CONNECTIONS_PER_ADDRESS = 100;
 const CLOSE_MS = 5000;
+const serverOptions = { connectionsCheckingInterval: 5000, maxHeaderSize: 16 * 1024 };
 
 /** google.rpc.Code of each HTTP status the door answers with. */
 const codeOf: Readonly<Record<number, number>> = {
@@ -48,7 +52,7 @@ const codeOf: Readonly<Record<number, number>> = {
 };
 
 export async function openHttpDoor(
-  options: { host: string; port: number; body: BodyLimits },
+  options: { host: string; port: number; body: BodyLimits; tls?: TlsOptions },
   deps: DoorDeps,
 ): Promise<Door> {
   const { intake, authenticate, telemetry } = deps;
@@ -71,7 +75,7 @@ export async function openHttpDoor(
       response.setHeader("Allow", "POST");
       return refuse(405, "use POST");
     }
-    const tenant = authenticate(request.headers.authorization);
+    const tenant = authenticate(request.headers.authorization, peerOf(request));
     if (tenant === undefined) {
       response.setHeader("WWW-Authenticate", "Bearer");
       return refuse(401, "credentials are missing or wrong; send an Authorization header");
@@ -147,12 +151,13 @@ export async function openHttpDoor(
     response.end(body);
   }
 
-  const server = createServer({ connectionsCheckingInterval: 5000, maxHeaderSize: 16 * 1024 }, (request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     serve(request, response).catch((error: unknown) => {
       telemetry.log.error("the OTLP/HTTP door failed: a bug", { why: String(error) });
       if (!response.headersSent) fail(request, response, "json", 500, "internal error");
     });
-  });
+  };
+  const server = options.tls === undefined ? createServer(serverOptions, answer) : secureServer(options.tls, answer);
   limit(server, telemetry);
   const port = await listen(server, options.host, options.port, "httpPort");
   return {
@@ -172,7 +177,20 @@ export function statusOf({ kind }: Refusal): 429 | 503 {
   return kind === "limited" ? 429 : 503;
 }
 
-function limit(server: Server, telemetry: Telemetry): void {
+function secureServer({ certificate, key, clientCa }: TlsOptions, answer: RequestListener): SecureServer {
+  const clients = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
+  const handshake = { cert: certificate, key, handshakeTimeout: limits.headerTimeoutMs };
+  return createSecureServer({ ...serverOptions, ...handshake, ...clients }, answer);
+}
+
+/** The verified certificate of the client; undefined where none was asked for. */
+export function peerOf({ socket }: IncomingMessage): Peer | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const peer = socket.getPeerCertificate();
+  return peer.fingerprint256 === undefined ? undefined : peer;
+}
+
+function limit(server: Server | SecureServer, telemetry: Telemetry): void {
   const perAddress = new Map<string, number>();
   server.maxConnections = limits.connections;
   server.maxHeadersCount = 100;

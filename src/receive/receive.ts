@@ -14,6 +14,7 @@ import { type Scraper, startScraper } from "./prometheus/scraper.ts";
 import type { ScrapeJob } from "./prometheus/targets.ts";
 import { createWriteDoor } from "./prometheus/write-door.ts";
 import type { TenantRates } from "./rates.ts";
+import type { TlsOptions } from "./tls.ts";
 
 export interface ReceiveOptions {
   /** Address both doors listen on. Anything but loopback should come with credentials. */
@@ -29,10 +30,14 @@ export interface ReceiveOptions {
   readonly maxInflatedBytes?: number;
   /** Distinct series of one metric taken in a day, default 10,000; points of further ones are rejected. */
   readonly seriesPerMetric?: number;
+  /** Distinct attribute keys of one tenant taken in a day, default 2,000; further ones are dropped. */
+  readonly attributeKeys?: number;
   /** Which texts are let in; without one, prompts and completions are dropped and log bodies masked. */
   readonly privacy?: PrivacyPolicy;
   /** Prometheus pages to scrape. */
   readonly scrape?: readonly ScrapeJob[];
+  /** Absent: plain HTTP and gRPC. */
+  readonly tls?: TlsOptions;
   /** How fast tenants may send; absent: as fast as there is room. */
   readonly rates?: TenantRates;
   /** Without any, everybody may send. */
@@ -66,14 +71,17 @@ export async function openReceive(
   const inflatedBytes = options.maxInflatedBytes ?? limits.inflatedBytes;
   const body = { wireBytes: options.maxBodyBytes ?? limits.wireBytes, inflatedBytes };
   const credentials = options.credentials ?? [];
-  if (credentials.length === 0 && !isLoopback(host)) {
-    deps.telemetry.log.warn("OTLP is open to everybody who can reach it; set receive.credentials", { host });
+  const { tls } = options;
+  if (credentials.length === 0 && tls?.clientCa === undefined && !isLoopback(host)) {
+    const says = "OTLP is open to everybody who can reach it; set receive.credentials or receive.tls.clientCaFile";
+    deps.telemetry.log.warn(says, { host });
   }
   const { window, seriesPerMetric = limits.seriesPerMetric, privacy = {} } = options;
   keyActions(privacy);
   const { rates } = options;
   const intake = openIntake({ window, seriesPerMetric, privacy, ...(rates === undefined ? {} : { rates }) }, deps);
-  const doorDeps = { intake, authenticate: createAuthenticate(credentials), telemetry: deps.telemetry };
+  const doorDeps = { intake, authenticate: createAuthenticate(credentials, tls?.clients), telemetry: deps.telemetry };
+  const secure = tls === undefined ? {} : { tls };
   let http = noDoor;
   let grpc = noDoor;
   let scraper: Scraper | undefined;
@@ -84,8 +92,8 @@ export async function openReceive(
   };
   try {
     const others = { "/api/v1/write": createWriteDoor({ body }, { ...doorDeps, now: deps.now }) };
-    if (httpPort >= 0) http = await openHttpDoor({ host, port: httpPort, body }, { ...doorDeps, others });
-    if (grpcPort >= 0) grpc = await openGrpcDoor({ host, port: grpcPort, inflatedBytes }, doorDeps);
+    if (httpPort >= 0) http = await openHttpDoor({ host, port: httpPort, body, ...secure }, { ...doorDeps, others });
+    if (grpcPort >= 0) grpc = await openGrpcDoor({ host, port: grpcPort, inflatedBytes, ...secure }, doorDeps);
     if (options.scrape !== undefined && options.scrape.length > 0) {
       scraper = await startScraper(
         { ...scrapeLimits, jobs: options.scrape },

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import { type BodyLimits, readBody } from "../body.ts";
 import type { Authenticate } from "../credentials.ts";
-import { statusOf } from "../http-door.ts";
+import { peerOf, statusOf } from "../http-door.ts";
 import type { Intake, IntakeAnswer } from "../intake.ts";
 import { limits } from "../limits.ts";
 import { isRefusal } from "../wire.ts";
@@ -48,7 +48,7 @@ export function createWriteDoor(options: { body: BodyLimits }, deps: WriteDoorDe
   return async (request, response) => {
     const answer = (status: number, says: string): void => reply(request, response, status, says);
     if (request.method !== "POST") return answer(405, "use POST");
-    const tenant = deps.authenticate(request.headers.authorization);
+    const tenant = deps.authenticate(request.headers.authorization, peerOf(request));
     if (tenant === undefined) return answer(401, "credentials are missing or wrong; send an Authorization header");
     const type = request.headers["content-type"] ?? "application/x-protobuf";
     if (!type.startsWith("application/x-protobuf") || type.includes("io.prometheus.write.v2")) {
