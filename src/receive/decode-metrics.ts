@@ -4,6 +4,7 @@ import { endArray } from "../model/columns/column.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
 import { keysFit } from "./attributes.ts";
 import { appendWordAt } from "./fields.ts";
+import type { KeyGuard } from "./key-guard.ts";
 import { limits } from "./limits.ts";
 import {
   appendQuantiles,
@@ -40,7 +41,12 @@ const dataTags = [0x2a, 0x3a, 0x4a, 0x52, 0x5a];
 const HISTOGRAM = 2;
 let serials = 0;
 
-export function createMetricDecoder(memory: SeriesMemory, redactor: Redactor, seriesGuard: SeriesGuard): MetricDecoder {
+export function createMetricDecoder(
+  memory: SeriesMemory,
+  redactor: Redactor,
+  seriesGuard: SeriesGuard,
+  keyGuard: KeyGuard,
+): MetricDecoder {
   const series = createSeriesRows(redactor);
   const point = createPoint();
   const rowsOf = (name: Parameters<typeof createTable>[0]): MetricRows =>
@@ -95,7 +101,8 @@ export function createMetricDecoder(memory: SeriesMemory, redactor: Redactor, se
     const { resource } = request.origin;
     if (metric.name.start === metric.name.end) return "metric-name";
     if (resource.count > limits.attributes) return "attributes";
-    return keysFit(request.wire, resource) ? undefined : "key-length";
+    if (!keysFit(request.wire, resource)) return "key-length";
+    return keyGuard.admitsAll(request.wire, resource, request.tally) ? undefined : "key-limit";
   }
 
   function append(request: Request): void {
@@ -109,6 +116,10 @@ export function createMetricDecoder(memory: SeriesMemory, redactor: Redactor, se
     }
     if (!keysFit(wire, point.attributes)) {
       reject(tally, "key-length");
+      return;
+    }
+    if (!keyGuard.admitsAll(wire, point.attributes, tally)) {
+      reject(tally, "key-limit");
       return;
     }
     if (metric.type === HISTOGRAM && !bucketsFit(point)) {

@@ -77,9 +77,13 @@ export async function openReceive(
     deps.telemetry.log.warn(says, { host });
   }
   const { window, seriesPerMetric = limits.seriesPerMetric, privacy = {} } = options;
+  const { attributeKeys = limits.attributeKeys } = options;
   keyActions(privacy);
   const { rates } = options;
-  const intake = openIntake({ window, seriesPerMetric, privacy, ...(rates === undefined ? {} : { rates }) }, deps);
+  const intake = openIntake(
+    { window, seriesPerMetric, attributeKeys, privacy, ...(rates === undefined ? {} : { rates }) },
+    deps,
+  );
   const doorDeps = { intake, authenticate: createAuthenticate(credentials, tls?.clients), telemetry: deps.telemetry };
   const secure = tls === undefined ? {} : { tls };
   let http = noDoor;
