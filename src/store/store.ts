@@ -16,8 +16,10 @@ import { inspect } from "./engine/sql-text.ts";
 import { startEngine } from "./engine/supervisor.ts";
 import { type EraseReport, type EraseTarget, erase } from "./erase.ts";
 import { storeError } from "./errors.ts";
+import { spoolIdOf } from "./journal/checkpoint.ts";
 import { openJournal } from "./journal/journal.ts";
 import { migrate } from "./migrate.ts";
+import { claimDatabase } from "./owner.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
 import { createTenantReader } from "./read/tenant-reader.ts";
@@ -100,7 +102,7 @@ const closeGraceMs = 5000;
 
 /**
  * Opens the engine or reaches the server, brings the schema up to date and takes up what the log still holds.
- * Throws a StoreError: directory-in-use, engine-unsupported, unavailable, schema-too-new, refused (a database is not ours).
+ * Throws a StoreError: directory-in-use, database-in-use, engine-unsupported, unavailable, schema-too-new, refused (a database is not ours).
  */
 export async function openStore(options: StoreOptions, telemetry: Telemetry): Promise<Store> {
   const { url, username, password, cluster, directory } = options;
@@ -134,6 +136,11 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       await applyRetention(own, retention);
     };
     await prepare(database);
+    if (url !== undefined) {
+      const spool = join(directory, "spool");
+      mkdirSync(spool, { recursive: true, mode: 0o700 });
+      undo.push(await claimDatabase({ database, spoolId: spoolIdOf(spool), now: options.now }, telemetry));
+    }
     const tenants = createTenants({ database, prepare });
     for (const tenant of new Set([...(await storedTenants(database)), ...(options.tenants ?? [])]))
       await tenants.open(tenant);
