@@ -21,6 +21,7 @@ import { forEachField, noteRange, type Request, range, spendParts, timeFits, wal
 import type { SeriesGuard } from "./series-guard.ts";
 import { mixWord } from "./series-hash.ts";
 import type { SeriesMemory } from "./series-memory.ts";
+import type { Spans } from "./spans.ts";
 import { type RejectReason, reject } from "./tally.ts";
 import { readBool, readEnd, readInt32, readSint32, readTag, readVarint64, skip, type Wire } from "./wire.ts";
 
@@ -101,8 +102,12 @@ export function createMetricDecoder(
     const { resource } = request.origin;
     if (metric.name.start === metric.name.end) return "metric-name";
     if (resource.count > limits.attributes) return "attributes";
-    if (!keysFit(request.wire, resource)) return "key-length";
-    return keyGuard.admitsAll(request.wire, resource, request.tally) ? undefined : "key-limit";
+    return keyFlaw(request, resource);
+  }
+
+  function keyFlaw({ wire, tally }: Request, attributes: Spans): RejectReason | undefined {
+    if (!keysFit(wire, attributes)) return "key-length";
+    return keyGuard.admitsAll(wire, attributes, tally) ? undefined : "key-limit";
   }
 
   function append(request: Request): void {
@@ -110,18 +115,9 @@ export function createMetricDecoder(
     const { view } = wire;
     const low = point.time < 0 ? 0 : view.getInt32(point.time, true);
     const high = point.time < 0 ? 0 : view.getInt32(point.time + 4, true);
-    if (point.attributes.count > limits.attributes) {
-      reject(tally, "attributes");
-      return;
-    }
-    if (!keysFit(wire, point.attributes)) {
-      reject(tally, "key-length");
-      return;
-    }
-    if (!keyGuard.admitsAll(wire, point.attributes, tally)) {
-      reject(tally, "key-limit");
-      return;
-    }
+    if (point.attributes.count > limits.attributes) return reject(tally, "attributes");
+    const reason = keyFlaw(request, point.attributes);
+    if (reason !== undefined) return reject(tally, reason);
     if (metric.type === HISTOGRAM && !bucketsFit(point)) {
       reject(tally, "buckets");
       return;

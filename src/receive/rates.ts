@@ -1,9 +1,9 @@
 // How fast each tenant may send: token buckets for requests and for bytes, pure functions of the clock they are passed.
 
 export interface Rate {
-  /** Absent: any number. */
+  /** Absent: as many as come. */
   readonly requestsPerSecond?: number;
-  /** Bytes of bodies once inflated; absent: any number. */
+  /** Bytes of bodies once inflated; absent: as many as come. */
   readonly bytesPerSecond?: number;
 }
 
