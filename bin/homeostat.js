@@ -10,5 +10,7 @@ if (!existsSync(join(root, "dist", "app", "main.js")) && existsSync(join(root, "
   const done = spawnSync(process.execPath, [join(root, "scripts", "setup.mjs")], { stdio: ["ignore", 2, 2] });
   if (done.status !== 0) process.exit(done.status ?? 1);
 }
+// Who reads only the first lines (`| head`) has seen enough: no failure.
+process.stdout.on("error", (error) => process.exit(error.code === "EPIPE" ? 0 : 1));
 const { main } = await import("../dist/app/main.js");
 process.exitCode = await main(process.argv.slice(2));

@@ -1,5 +1,5 @@
 // OTLP/JSON read a second way, for comparison: a plain parser that keeps every member and digit, and the message by reflection.
-import type { Field, Type } from "protobufjs";
+import type { Field, Message, Type } from "protobufjs";
 
 /** Members in the order of the text, with those that come twice. Numbers as they are written. */
 type Value =
@@ -13,7 +13,7 @@ export type JsonReading =
   | { readonly kind: "not-json" }
   /** JSON, but not this message. */
   | { readonly kind: "not-otlp"; readonly why: string }
-  | { readonly kind: "message"; readonly body: Uint8Array };
+  | { readonly kind: "message"; readonly message: Message };
 
 const limits: Readonly<Record<string, readonly [bigint, bigint]>> = {
   int32: [-(2n ** 31n), 2n ** 31n - 1n],
@@ -27,7 +27,7 @@ const limits: Readonly<Record<string, readonly [bigint, bigint]>> = {
 };
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** The protobuf twin of an OTLP/JSON body. */
+/** The message an OTLP/JSON body stands for. */
 export function readJson(type: Type, json: Uint8Array): JsonReading {
   const text = utf8.decode(json);
   try {
@@ -36,8 +36,7 @@ export function readJson(type: Type, json: Uint8Array): JsonReading {
     return { kind: "not-json" };
   }
   try {
-    const message = type.fromObject(messageOf(type, parse(text)));
-    return { kind: "message", body: new Uint8Array(type.encode(message).finish()) };
+    return { kind: "message", message: type.fromObject(messageOf(type, parse(text))) };
   } catch (error) {
     return { kind: "not-otlp", why: String(error) };
   }

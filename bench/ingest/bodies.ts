@@ -165,7 +165,8 @@ function lines(random: Random, nowMs: number): Uint8Array {
   );
 }
 
-function line(random: Random, warning: boolean): string {
+/** A log line of an engine: mostly numbers. */
+export function line(random: Random, warning: boolean): string {
   const some = (top: number): string => (random() * top).toFixed(1);
   if (warning)
     return `Sequence group chatcmpl-${hex(random, 16)} is preempted because there is not enough KV cache space.`;

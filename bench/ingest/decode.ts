@@ -40,10 +40,13 @@ export async function decodeRates(signal: Signal, bodies: readonly Uint8Array[])
   };
   const rates = { ours: [] as number[], theirs: [] as number[] };
   for (let round = 0; round < warmUpRounds + rounds; round++) {
-    const pair = { ours: rate(ours, 3), theirs: rate(theirs, 1) };
+    // Who goes first changes each round: neither side always has the machine as the other left it.
+    const oursFirst = round % 2 === 0 ? rate(ours, 3) : undefined;
+    const theirRate = rate(theirs, 1);
+    const ourRate = oursFirst ?? rate(ours, 3);
     if (round < warmUpRounds) continue;
-    rates.ours.push(pair.ours);
-    rates.theirs.push(pair.theirs);
+    rates.ours.push(ourRate);
+    rates.theirs.push(theirRate);
   }
   return {
     ours: median(rates.ours),

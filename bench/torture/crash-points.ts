@@ -18,6 +18,8 @@ export interface CrashPointOptions {
   readonly limit?: number;
   readonly draw: () => number;
   readonly note?: (text: string) => void;
+  /** Ends it after the step that is running; what was done by then is judged. */
+  readonly stop?: AbortSignal;
 }
 
 export interface CrashPointOutcome extends Verdict {
@@ -82,9 +84,10 @@ export async function crashPoints(options: CrashPointOptions): Promise<CrashPoin
       const { count } = await oneWay(signal, 0);
       const targets = chosen(count, options.limit === undefined ? count : Math.ceil(options.limit / signals.length));
       options.note?.(`${signal}: ${count} points on the way of a request, ${targets.length} of them tried`);
-      for (const target of targets) {
+      for (const [i, target] of targets.entries()) {
+        if (options.stop?.aborted === true) break;
         const { died } = await oneWay(signal, target);
-        if (died !== undefined) options.note?.(`${signal} ${target}: ${died}`);
+        if (died !== undefined) options.note?.(`${signal} ${i + 1} of ${targets.length}, point ${target}: ${died}`);
       }
     }
     await untilStored(serve);

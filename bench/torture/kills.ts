@@ -11,6 +11,10 @@ export interface KillOptions {
   readonly draw: () => number;
   /** Told before each kill. */
   readonly note?: (text: string) => void;
+  /** Ends it after the step that is running; what was done by then is judged. */
+  readonly stop?: AbortSignal;
+  /** Kills of earlier rounds, for the notes. */
+  readonly before?: number;
 }
 
 export interface KillOutcome extends Verdict {
@@ -35,6 +39,8 @@ export async function killLoop(options: KillOptions): Promise<KillOutcome> {
   const senders = createSenders(draw, Date.now);
   const kills = { main: 0, starting: 0, engine: 0, both: 0 };
   const done = (): number => kills.main + kills.starting + kills.engine + kills.both;
+  const next = (): string => `kill ${(options.before ?? 0) + done() + 1}`;
+  const over = (): boolean => done() >= options.kills || options.stop?.aborted === true;
   let slowestStartMs = 0;
   let turn = 0;
   let serve: Serve;
@@ -43,8 +49,8 @@ export async function killLoop(options: KillOptions): Promise<KillOutcome> {
     for (;;) {
       const began = performance.now();
       serve = startServe({ directory });
-      if (done() > 0 && done() < options.kills && draw() < 0.25) {
-        options.note?.(`kill ${done() + 1}: main, while it starts`);
+      if (done() > 0 && !over() && draw() < 0.25) {
+        options.note?.(`${next()}: main, while it starts`);
         await Promise.race([wait(draw() * startMs), serve.ready]);
         await killed(serve);
         kills.starting++;
@@ -71,10 +77,10 @@ export async function killLoop(options: KillOptions): Promise<KillOutcome> {
   try {
     await startAgain();
     senders.start(lanes);
-    while (done() < options.kills) {
+    while (!over()) {
       await underLoad();
       const what = victims[turn++ % victims.length]!;
-      options.note?.(`kill ${done() + 1}: ${what}, ${senders.ledger.acknowledged.size} requests acknowledged`);
+      options.note?.(`${next()}: ${what}, ${senders.ledger.acknowledged.size} requests acknowledged`);
       const engine = serve!.enginePid();
       if (what !== "main" && engine !== undefined) process.kill(engine, "SIGKILL");
       kills[what]++;

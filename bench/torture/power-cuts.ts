@@ -13,6 +13,8 @@ export interface PowerCutOptions {
   readonly cuts: number;
   readonly draw: () => number;
   readonly note?: (text: string) => void;
+  /** Ends it after the step that is running; what was done by then is judged. */
+  readonly stop?: AbortSignal;
 }
 
 export interface PowerCutOutcome extends Verdict {
@@ -40,7 +42,9 @@ export async function powerCuts(options: PowerCutOptions): Promise<PowerCutOutco
     // The first start makes everything; a disk that loses power in that second is set up again.
     execFileSync("sync");
     senders.start(lanes);
-    for (let cut = 1; cut <= options.cuts; cut++) {
+    let cut = 0;
+    while (cut < options.cuts && options.stop?.aborted !== true) {
+      cut++;
       const enough = senders.ledger.acknowledged.size + load.requests;
       while (senders.ledger.acknowledged.size < enough) {
         senders.check();
@@ -55,7 +59,7 @@ export async function powerCuts(options: PowerCutOptions): Promise<PowerCutOutco
     await senders.finish();
     await untilStored(serve);
     await stopServe(serve);
-    return { ...(await judge(directory, senders.ledger)), cuts: options.cuts };
+    return { ...(await judge(directory, senders.ledger)), cuts: cut };
   } finally {
     senders.close();
     serve.child.kill("SIGKILL");

@@ -12,6 +12,9 @@ export interface Ledger {
   readonly resentUnanswered: Set<number>;
   /** Requests sent again although they had been acknowledged. */
   resentAcknowledged: number;
+  /** Answers 503, and those of them that do not say when to come again. */
+  refused: number;
+  refusedWithoutRetryAfter: number;
 }
 
 export interface Senders {
@@ -43,6 +46,8 @@ export function createSenders(draw: () => number, now: () => number): Senders {
     acknowledged: new Set(),
     resentUnanswered: new Set(),
     resentAcknowledged: 0,
+    refused: 0,
+    refusedWithoutRetryAfter: 0,
   };
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   let target: string | undefined;
@@ -55,8 +60,10 @@ export function createSenders(draw: () => number, now: () => number): Senders {
   const deliver = async (request: NumberedRequest): Promise<void> => {
     for (;;) {
       const url = target;
-      const status = url === undefined ? undefined : await post(agent, url, request);
+      const { status, retryAfter } = url === undefined ? nothing : await post(agent, url, request);
       if (status === 200) return;
+      if (status === 503) ledger.refused++;
+      if (status === 503 && retryAfter === undefined) ledger.refusedWithoutRetryAfter++;
       if (status !== undefined && status !== 503) throw new Error(`request ${request.number} was answered ${status}`);
       if (url !== undefined) ledger.resentUnanswered.add(request.number);
       await wait(retryMs);
@@ -107,12 +114,15 @@ export function createSenders(draw: () => number, now: () => number): Senders {
   };
 }
 
-/** The answer's status; undefined if the connection died or nothing came. */
-async function post(
-  agent: Agent,
-  url: string,
-  { signal, contentType, bytes }: NumberedRequest,
-): Promise<number | undefined> {
+interface Answer {
+  /** Undefined if the connection died or nothing came. */
+  readonly status?: number | undefined;
+  readonly retryAfter?: string | undefined;
+}
+
+const nothing: Answer = {};
+
+async function post(agent: Agent, url: string, { signal, contentType, bytes }: NumberedRequest): Promise<Answer> {
   return await new Promise((resolve) => {
     const headers = { "content-type": contentType, "content-length": bytes.length };
     const ask = httpRequest(`${url}/v1/${signal}`, { method: "POST", agent, headers, timeout: answerMs });
@@ -121,12 +131,16 @@ async function post(
         // An acknowledgement counts when all of it has come.
         answer
           .resume()
-          .once("end", () => resolve(answer.complete ? answer.statusCode : undefined))
-          .once("close", () => resolve(undefined));
+          .once("end", () =>
+            resolve(
+              answer.complete ? { status: answer.statusCode, retryAfter: answer.headers["retry-after"] } : nothing,
+            ),
+          )
+          .once("close", () => resolve(nothing));
       })
       .once("timeout", () => ask.destroy())
-      .once("error", () => resolve(undefined))
-      .once("close", () => resolve(undefined))
+      .once("error", () => resolve(nothing))
+      .once("close", () => resolve(nothing))
       .end(bytes);
   });
 }

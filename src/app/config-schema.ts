@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { defaultTenant, tenantPattern } from "../model/tenant.ts";
 import { parseDuration } from "../model/time.ts";
+import { Deliver } from "./config-deliver.ts";
 
 const duration = (fallback: string) =>
   z
@@ -68,19 +69,6 @@ const Tls = z
     path: ["clientCaFile"],
     error: "is missing, but clients names certificates; without it none is asked for",
   });
-
-const Receiver = z.strictObject({
-  name: z.string().min(1),
-  url: z.url({ protocol: /^https?$/, error: "is not an http(s) URL" }),
-  secret: z
-    .string()
-    .startsWith("whsec_", "must start with whsec_ (Standard Webhooks)")
-    .describe("Standard Webhooks secret."),
-  events: z
-    .array(z.enum(["incident", "diagnosed", "recovered", "resolved", "self"]))
-    .default([])
-    .describe("What this receiver is told of. None: only actions that a policy lets through."),
-});
 
 const Policy = z.strictObject({
   action: z.string().default("*").describe("Action kind this policy is for, or *."),
@@ -200,6 +188,18 @@ export const Config = z.strictObject({
     .prefault({}),
   privacy: Privacy.prefault({}).describe("What of texts is stored; applied before anything is written."),
   scrape: z.array(ScrapeJob).default([]).describe("Prometheus pages to scrape: engines, DCGM, node exporters."),
+  sources: z
+    .array(
+      z.strictObject({
+        prometheus: z
+          .url({ protocol: /^https?$/, error: "is not an http(s) URL" })
+          .describe("Address of a Prometheus."),
+        authorization: z.string().optional().describe("Value of the Authorization header."),
+        requestsPerSecond: z.number().positive().default(5),
+      }),
+    )
+    .default([])
+    .describe("Where there is telemetry already: read, never written, by queries that reach back beyond the Head."),
   show: z
     .strictObject({
       host: z.string().default("127.0.0.1"),
@@ -234,16 +234,11 @@ export const Config = z.strictObject({
     .prefault({}),
   rules: z
     .strictObject({
-      files: z.array(z.string()).default([]).describe("Prometheus rule files of your own, beside the packs that ship."),
+      files: z.array(z.string()).default([]).describe("Prometheus rule files of your own, or folders of them."),
       packs: z.array(z.string()).default(["vllm"]).describe("Packs of rules/packs to load."),
     })
     .prefault({}),
-  deliver: z
-    .strictObject({
-      receivers: z.array(Receiver).default([]),
-      allow: z.array(z.string()).default([]).describe("Private or loopback addresses (CIDR) that webhooks may go to."),
-    })
-    .prefault({}),
+  deliver: Deliver.prefault({}),
   act: z
     .strictObject({
       policies: z.array(Policy).default([]).describe("What may run. None: everything is only observed."),

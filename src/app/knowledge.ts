@@ -8,7 +8,7 @@ import type { FailureMode } from "../model/failure-mode.ts";
 import type { Mistake } from "../model/yaml.ts";
 import { parseMappings, type SignalMapping } from "../observe/mapping.ts";
 import type { Config } from "./config-schema.ts";
-import { readFolder, readOne, shipped } from "./paths.ts";
+import { readFolder, readOne, ruleFilesAt, shipped } from "./paths.ts";
 
 export interface Knowledge {
   readonly ruleFiles: readonly RuleFile[];
@@ -44,7 +44,7 @@ function rulePaths(config: Config, mistakes: Mistake[]): readonly string[] {
     path: isAbsolute(file) ? file : resolve(file),
   }));
   return [...packs, ...own].flatMap(({ from, path }) => {
-    if (existsSync(path)) return [path];
+    if (existsSync(path)) return ruleFilesAt(path);
     mistakes.push({ file: from, line: 0, column: 0, says: `there is no file ${path}; correct the name` });
     return [];
   });

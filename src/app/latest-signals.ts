@@ -2,12 +2,12 @@
 import type { EntityId } from "../model/entity.ts";
 import { METRIC_NAME } from "../model/labels.ts";
 import type { SeriesSource } from "../model/ports/series-source.ts";
-import { type SignalId, signals } from "../model/signal.ts";
+import { catalogue } from "../model/signal.ts";
 import type { Instant } from "../model/time.ts";
 
 export interface LatestSignal {
   readonly entity: EntityId;
-  readonly signal: SignalId;
+  readonly signal: string;
   readonly at: Instant;
   readonly value: number;
   readonly quality: number;
@@ -17,7 +17,7 @@ const lookBackMs = 10 * 60_000;
 
 /** One a signal and entity, as far as there was a point within ten minutes before `now`. `source` must answer at once. */
 export function latestSignals(source: SeriesSource, now: Instant): readonly LatestSignal[] {
-  return signals.flatMap(({ id, metric }) => {
+  return catalogue.flatMap(({ id, metric }) => {
     const views = source.select([{ name: METRIC_NAME, op: "=", value: metric }], {
       from: now - lookBackMs,
       to: now + lookBackMs,

@@ -1,5 +1,5 @@
 // Where the files that ship with Homeostat are, from source and compiled alike.
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -28,6 +28,18 @@ export function readFolder(folder: string, ending: string): readonly TextFile[] 
     .filter((name) => name.endsWith(ending))
     .toSorted((a, b) => (a < b ? -1 : 1))
     .map((name) => readOne(join(folder, name)));
+}
+
+/** Names of rule files in a folder: Prometheus rule files and objectives. */
+const ruleFileName = /[.](rules|slo)[.]ya?ml$/;
+
+/** `path` itself, or the rule files in it if it is a folder, by name. Throws what the file system throws. */
+export function ruleFilesAt(path: string): readonly string[] {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path)
+    .filter((name) => ruleFileName.test(name))
+    .toSorted((a, b) => (a < b ? -1 : 1))
+    .map((name) => join(path, name));
 }
 
 export function readOne(path: string): TextFile {

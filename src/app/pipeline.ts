@@ -46,6 +46,11 @@ export interface Rooms {
       readonly entities: readonly Entity[];
     }): Promise<readonly Recommendation[]>;
   };
+  /** Alerts of other systems: what fires is evidence like our own. */
+  readonly foreign: {
+    firing(at: Instant, entities: readonly Entity[]): readonly Alert[];
+    changed(at: Instant, entities: readonly Entity[]): readonly Alert[];
+  };
   readonly records: Records;
   readonly feed: EventFeed;
   readonly telemetry: Telemetry;
@@ -75,16 +80,18 @@ export function createPipeline(rooms: Rooms): Pipeline {
   async function judge(frame: Frame, now: Instant): Promise<void> {
     const at = frame.at;
     const anomalies = await telemetry.span("detect.step", () => detection.step(frame));
-    const alerts = await telemetry.span("detect.rules", () => rules.evaluate(at));
+    const entities = head.entities();
+    const own = await telemetry.span("detect.rules", () => rules.evaluate(at));
+    const alerts = [...own, ...rooms.foreign.changed(now, entities)];
     tellBaseline(at, now);
     await Promise.all([keep("anomalies", anomalies), keep("alerts", alerts)]);
     for (const anomaly of anomalies) tellAnomaly(anomaly);
     for (const alert of alerts) {
       if (alert.state === "firing") publish("alert", at, alertText(alert), alert);
     }
-    const firing = rules.all().filter((alert) => alert.state === "firing");
+    const firing = [...rules.all(), ...rooms.foreign.firing(now, entities)].filter((alert) => alert.state === "firing");
     const { incidents, diagnoses } = await telemetry.span("diagnose.step", () =>
-      diagnose.step({ at, anomalies, alerts: firing, entities: head.entities() }),
+      diagnose.step({ at, anomalies, alerts: firing, entities }),
     );
     await Promise.all([keep("incidents", incidents), keep("diagnoses", diagnoses)]);
     for (const incident of incidents) tellIncident(incident);

@@ -13,10 +13,18 @@ export interface Readiness {
   checks(): Promise<readonly Check[]>;
   /** Runs a tick and remembers how it went. */
   watch(tick: () => Promise<void>): Promise<void>;
+  /** Wall time when a tick ended well last; start-up counts as one. */
+  healthyAt(): number;
 }
 
-export function createReadiness(parts: { store: Store; upkeep: Upkeep; pipeline: Pipeline }): Readiness {
+export function createReadiness(parts: {
+  store: Store;
+  upkeep: Upkeep;
+  pipeline: Pipeline;
+  now: () => number;
+}): Readiness {
   let lastError: string | undefined;
+  let healthyAt = parts.now();
   let ticks = 0;
 
   return {
@@ -25,11 +33,13 @@ export function createReadiness(parts: { store: Store; upkeep: Upkeep; pipeline:
         await tick();
         ticks += 1;
         lastError = undefined;
+        healthyAt = parts.now();
       } catch (error) {
         lastError = error instanceof Error ? error.message : String(error);
         throw error;
       }
     },
+    healthyAt: () => healthyAt,
     async checks() {
       const pressure = parts.store.journal.pressure();
       return [

@@ -4,18 +4,23 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { createAct } from "../act/act.ts";
 import { remedyFor } from "../act/remedy.ts";
-import { createDeliver } from "../deliver/deliver.ts";
 import { createDetection } from "../detect/detection.ts";
 import { createRules } from "../detect/rules/engine.ts";
 import { createDiagnosis } from "../diagnose/diagnose.ts";
 import type { Clock } from "../model/clock.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
 import { createHead } from "../observe/head.ts";
+import { createHistory } from "../observe/history.ts";
+import { createUnited } from "../observe/united.ts";
+import { createWhole } from "../observe/whole.ts";
 import { openReceive } from "../receive/receive.ts";
 import { createEventFeed } from "../show/event-feed.ts";
 import { startShow } from "../show/show.ts";
+import { createForeignPrometheus } from "../store/foreign/prometheus.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createTune } from "../tune/tune.ts";
+import { openAlerting } from "./alerting.ts";
+import { startAlertingJob } from "./alerting-job.ts";
 import { userError } from "./command.ts";
 import { formatMistakes } from "./config.ts";
 import type { Config } from "./config-schema.ts";
@@ -24,6 +29,7 @@ import { latestSignals } from "./latest-signals.ts";
 import { startNotifications } from "./notifications.ts";
 import { shipped, version } from "./paths.ts";
 import { createPipeline } from "./pipeline.ts";
+import { prometheusDeps } from "./prometheus-deps.ts";
 import { createReadiness } from "./readiness.ts";
 import { receiveOptions } from "./receive-options.ts";
 import { openState } from "./state.ts";
@@ -57,8 +63,15 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
 
     const head = createHead(
       { ...headOptions(config), mappings: knowledge.mappings },
-      { reader: store.reader, telemetry },
+      { reader: store.reader, spans: store.spans, telemetry },
     );
+    const history = createHistory(
+      { ...headOptions(config), mappings: knowledge.mappings },
+      { stored: store.history, telemetry },
+    );
+    const { window: windowMs } = config.observe;
+    const past = createUnited([history, ...config.sources.map((source) => foreignPrometheus(source, telemetry))]);
+    const live = createWhole(head, past, { windowMs, readers: "live" });
     const state = await openState(join(directory, "state"), telemetry);
     const [baselines, alerts, incidents] = await Promise.all(
       ["baselines", "alerts", "incidents"].map((name) => state.load(name)),
@@ -73,7 +86,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { exclusions, telemetry, modelsDirectory: config.detect.learned ? shipped.models : "" },
     );
     undo.push("detection", () => detection[Symbol.asyncDispose]());
-    const rules = createRules(knowledge.ruleFiles, { source: head, telemetry }, text(alerts));
+    const rules = createRules(knowledge.ruleFiles, { source: live, telemetry }, text(alerts));
     const diagnose = createDiagnosis(knowledge.modes, {
       source: head,
       changes: store.changes,
@@ -84,12 +97,9 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const openIncidents = text(incidents);
     if (openIncidents !== undefined) diagnose.restore(parseJson(openIncidents));
 
-    const deliver = createDeliver(
-      { receivers: config.deliver.receivers, allow: config.deliver.allow },
-      { records: store.records, telemetry, now: Date.now, random: Math.random },
-    );
-    undo.push("deliver", () => deliver[Symbol.asyncDispose]());
-    await deliver.resume();
+    const alerting = await openAlerting(config.deliver, { records: store.records, telemetry, state, now: clock.now });
+    const { deliver, intake, silences } = alerting;
+    undo.push("alerting", () => alerting[Symbol.asyncDispose]());
     const act = createAct(
       { policies: config.act.policies, connectors: knowledge.connectors },
       { notifier: deliver, records: store.records, source: head, telemetry },
@@ -108,6 +118,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       remedyFor,
       feed,
       telemetry,
+      foreign: intake,
       modes: knowledge.modes,
       records: store.records,
     });
@@ -117,14 +128,22 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     );
     const upkeep = startUpkeep({ store, clock, feed, telemetry }, config.observe.lateness);
     undo.push("upkeep", () => upkeep.stop());
-    const readiness = createReadiness({ store, upkeep, pipeline });
+    const readiness = createReadiness({ store, upkeep, pipeline, now: Date.now });
     const show = await startShow(
       { host: config.show.host, port: config.show.port, tokens: config.show.tokens, version },
       {
         records: store.records,
         changes: announced(store, feed),
+        alerting: { intake, silences, save: alerting.save, resolveTimeoutMs: config.deliver.resolveTimeout },
         feed,
+        prometheus: prometheusDeps({
+          whole: createWhole(head, past, { windowMs, readers: "anytime" }),
+          history,
+          rules,
+          clock,
+        }),
         signals: () => latestSignals(head, clock.now()),
+        coverage: () => head.coverage(),
         status: () => ({
           version,
           store: store.info(),
@@ -152,6 +171,11 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     undo.push("saving", () => saving.stop());
     const tick = clock.every(config.observe.tick, "tick", (now) => readiness.watch(() => pipeline.tick(now)));
     undo.push("tick", () => tick.stop());
+    const telling = startAlertingJob(
+      { alerting, clock, feed, rules, diagnose, pipeline, readiness },
+      config.deliver.watchdog.stuckAfter,
+    );
+    undo.push("telling", telling);
 
     const scheme = config.receive.tls === undefined ? "http" : "https";
     const otlpUrl = `${scheme}://${shownHost(config.receive.host)}:${receive.httpPort}`;
@@ -190,6 +214,14 @@ function parseJson(json: string): unknown {
 function headOptions(config: Config) {
   const { window, step, rateWindow, lateness, idle, maxSeries } = config.observe;
   return { windowMs: window, stepMs: step, rateWindowMs: rateWindow, latenessMs: lateness, idleMs: idle, maxSeries };
+}
+
+function foreignPrometheus(
+  { prometheus, authorization, requestsPerSecond }: Config["sources"][number],
+  telemetry: AppTelemetry,
+) {
+  const more = authorization === undefined ? {} : { authorization };
+  return createForeignPrometheus({ url: prometheus, requestsPerSecond, ...more }, telemetry);
 }
 
 /** The change log, with every accepted change told to those who follow. */

@@ -52,14 +52,22 @@ function inBytes(budget: Config["store"]["budgetMib"]): NonNullable<StoreOptions
   return Object.fromEntries(set);
 }
 
-/** Opens the store a configuration names, for a command. Throws a user's error while a service has it, or if there is none. */
-export async function openConfiguredStore(
-  sources: { readonly file: string | undefined; readonly sets: readonly string[] },
-  telemetry: AppTelemetry,
-): Promise<Store> {
+export interface ConfigSources {
+  readonly file: string | undefined;
+  readonly sets: readonly string[];
+}
+
+/** The configuration a command works with. Throws a user's error with every mistake in it. */
+export function configured(sources: ConfigSources): Config {
   const loaded = loadConfig(sources);
   if (!loaded.ok) throw userError(`the configuration has mistakes:\n${formatMistakes(loaded.mistakes)}`);
-  const options = storeOptions(loaded.config, resolve(loaded.config.dataDirectory));
+  return loaded.config;
+}
+
+/** Opens the store a configuration names, for a command. Throws a user's error while a service has it, or if there is none. */
+export async function openConfiguredStore(sources: ConfigSources, telemetry: AppTelemetry): Promise<Store> {
+  const config = configured(sources);
+  const options = storeOptions(config, resolve(config.dataDirectory));
   if (options.url === undefined && !existsSync(join(options.directory, "data")))
     throw userError(
       `there is no store in ${options.directory}; name the service's --config, or start the service once`,

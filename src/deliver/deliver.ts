@@ -3,20 +3,13 @@ import type { DeliveryOutcome, Notifier, OutgoingMessage } from "../model/ports/
 import type { Delivery, Records } from "../model/ports/records.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import { type Backoff, backoffMs } from "./backoff.ts";
-import { type Breaker, createBreaker } from "./breaker.ts";
 import { createGuard, type Guard, type Lookup } from "./guard.ts";
-import { type Attempt, type PostLimits, post } from "./post.ts";
-import { keyOf, signatureHeaders } from "./sign.ts";
-import { createSlots, type Slots, wait } from "./slots.ts";
+import { type Attempt, post } from "./post.ts";
+import { prepareReceiver, type Receiver, type ReceiverOptions } from "./receiver.ts";
+import { signatureHeaders } from "./sign.ts";
+import { wait } from "./slots.ts";
 
-export interface ReceiverOptions {
-  readonly name: string;
-  readonly url: string;
-  /** `whsec_…`; several while a secret is being rotated: each message carries a signature for every one. */
-  readonly secret: string | readonly string[];
-  /** Time for a whole attempt. Default 15 s. */
-  readonly timeoutMs?: number;
-}
+export type { ReceiverOptions } from "./receiver.ts";
 
 export interface DeliverOptions {
   readonly receivers: readonly ReceiverOptions[];
@@ -44,6 +37,8 @@ export interface DeliverDeps {
   readonly lookup?: Lookup;
   /** Uniform in [0, 1), for jitter. Without it jitter comes from the message's id, which spreads messages as well. */
   readonly random?: () => number;
+  /** Told how every message ended, those of an earlier run too. Not told of what stays in the outbox. */
+  readonly ended?: (message: Pick<Delivery, "id" | "receiver" | "lane">, outcome: DeliveryOutcome) => void;
 }
 
 export interface Deliver extends Notifier, AsyncDisposable {
@@ -51,26 +46,17 @@ export interface Deliver extends Notifier, AsyncDisposable {
   resume(): Promise<number>;
 }
 
-interface Receiver {
-  readonly name: string;
-  readonly url: string;
-  readonly keys: readonly Uint8Array[];
-  readonly limits: PostLimits;
-  readonly breaker: Breaker;
-  readonly slots: Slots;
-}
-
-const connectTimeoutMs = 5000;
-
 /** Throws on a receiver or allow-list entry that makes no sense: that is a configuration mistake. */
 export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliver {
   const { records, telemetry, now } = deps;
   const guard: Guard = createGuard(options, deps.lookup);
-  const receivers = new Map(options.receivers.map((receiver) => [receiver.name, prepare(receiver, options)]));
+  const receivers = new Map(options.receivers.map((receiver) => [receiver.name, prepareReceiver(receiver, options)]));
   const maxAttempts = options.maxAttempts ?? 12;
   const maxPending = options.maxPending ?? 1000;
   const maxBodyBytes = options.maxBodyBytes ?? 256 * 1024;
   const underWay = new Map<string, Promise<DeliveryOutcome>>();
+  /** The last message of each lane that is under way. */
+  const lanes = new Map<string, Promise<unknown>>();
   const stop = new AbortController();
 
   function send(message: OutgoingMessage): Promise<DeliveryOutcome> {
@@ -87,36 +73,57 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
     if (!/^[\w.:-]{1,200}$/.test(message.id)) return refuse("the message id is not a plain identifier", "bad-id");
     if (underWay.size >= maxPending) return refuse(`${maxPending} messages are waiting already`, "queue-full");
     const createdAt = now();
-    const body = JSON.stringify({
-      type: message.type,
-      timestamp: new Date(createdAt).toISOString(),
-      data: message.data,
-    });
+    const { type, data, lane, transient = false } = message;
+    const body = message.body ?? JSON.stringify({ type, timestamp: new Date(createdAt).toISOString(), data });
     if (Buffer.byteLength(body) > maxBodyBytes) return refuse(`the body is over ${maxBodyBytes} bytes`, "too-large");
     const delivery: Delivery = {
       id: message.id,
       receiver: receiver.name,
-      url: receiver.url,
+      url: receiver.shownUrl,
       body,
       state: "pending",
       attempts: 0,
       nextAttemptAt: createdAt,
       createdAt,
+      ...(lane === undefined ? {} : { lane }),
     };
-    return start(delivery, () => enqueue(delivery, receiver));
+    return start(delivery, (turn) => (transient ? once(delivery, receiver) : enqueue(delivery, receiver, turn)));
   }
 
-  function start(delivery: Delivery, run: () => Promise<DeliveryOutcome>): Promise<DeliveryOutcome> {
-    const outcome = run().finally(() => {
+  /** `run` is told when the messages before it in its lane are through. */
+  function start(
+    delivery: Delivery,
+    run: (turn: Promise<unknown>) => Promise<DeliveryOutcome>,
+  ): Promise<DeliveryOutcome> {
+    const lane = delivery.lane === undefined ? undefined : `${delivery.receiver} ${delivery.lane}`;
+    const turn = (lane === undefined ? undefined : lanes.get(lane)) ?? Promise.resolve();
+    const outcome = run(turn).then((end) => {
       underWay.delete(delivery.id);
+      if (lane !== undefined && lanes.get(lane) === outcome) lanes.delete(lane);
       telemetry.gauge("homeostat.deliver.pending", underWay.size);
+      if (!stop.signal.aborted || end.kind === "delivered") tellEnd(delivery, end);
+      return end;
     });
+    if (lane !== undefined) lanes.set(lane, outcome);
     underWay.set(delivery.id, outcome);
     telemetry.gauge("homeostat.deliver.pending", underWay.size);
     return outcome;
   }
 
-  async function enqueue(delivery: Delivery, receiver: Receiver): Promise<DeliveryOutcome> {
+  function tellEnd({ id, receiver, lane }: Delivery, outcome: DeliveryOutcome): void {
+    deps.ended?.({ id, receiver, ...(lane === undefined ? {} : { lane }) }, outcome);
+  }
+
+  /** One try, kept nowhere, and only while the receiver is thought to be there. */
+  async function once(delivery: Delivery, receiver: Receiver): Promise<DeliveryOutcome> {
+    const admitted = receiver.breaker.admit(now()) <= now();
+    const attempt = admitted ? await tryOnce(delivery, receiver) : undefined;
+    telemetry.count("homeostat.deliver.attempts", 1, { outcome: attempt?.kind ?? "not-admitted" });
+    if (attempt?.kind === "delivered") return { ...attempt, attempts: 1 };
+    return { kind: "failed", reason: attempt?.reason ?? "the receiver is down", attempts: admitted ? 1 : 0 };
+  }
+
+  async function enqueue(delivery: Delivery, receiver: Receiver, turn: Promise<unknown>): Promise<DeliveryOutcome> {
     try {
       const earlier = (await records.list("deliveries", { id: delivery.id, limit: 1 }))[0];
       if (earlier?.state === "delivered") {
@@ -125,6 +132,7 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
       // A message left pending by an earlier run goes out as it was written then: same id, same bytes.
       const first = earlier?.state === "pending" ? earlier : delivery;
       await records.put("deliveries", [first]);
+      await turn;
       return await deliver(first, receiver);
     } catch (error) {
       telemetry.count("homeostat.deliver.dropped", 1, { reason: "outbox" });
@@ -144,7 +152,7 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
       telemetry.count("homeostat.deliver.attempts", 1, { outcome: attempt.kind });
       if (attempt.kind === "delivered") {
         await keep({ ...delivery, state: "delivered", attempts, status: attempt.status });
-        return { kind: "delivered", status: attempt.status, attempts };
+        return { ...attempt, attempts };
       }
       const status = attempt.status === undefined ? {} : { status: attempt.status };
       if (attempt.kind === "final" || attempts >= maxAttempts) {
@@ -181,9 +189,11 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
     const target = await guard.check(receiver.url);
     let attempt: Attempt;
     if (target.kind === "ok") {
-      const headers = signatureHeaders(delivery, receiver.keys, now());
+      const body = receiver.complete(delivery.body, delivery.lane);
+      const headers = { ...receiver.headers, ...signatureHeaders({ id: delivery.id, body }, receiver.keys, now()) };
       const { url, addresses } = target;
-      attempt = await post(url, addresses, headers, delivery.body, receiver.limits, now(), stop.signal);
+      attempt = await post(url, addresses, headers, body, receiver.limits, now(), stop.signal);
+      if (attempt.kind === "delivered") attempt = receiver.judge(attempt.answer) ?? attempt;
     } else {
       attempt = { kind: target.kind === "refused" ? "final" : "retry", reason: `${receiver.name}: ${target.reason}` };
     }
@@ -209,7 +219,8 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
     async resume() {
       const left = await records.list("deliveries", { limit: 1000 });
       let resumed = 0;
-      for (const delivery of left) {
+      // Oldest first: lanes keep the order in which messages were sent.
+      for (const delivery of left.toReversed()) {
         if (delivery.state !== "pending" || underWay.has(delivery.id)) continue;
         const receiver = receivers.get(delivery.receiver);
         if (receiver === undefined) {
@@ -219,7 +230,7 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
           continue;
         }
         resumed++;
-        void start(delivery, () => deliver(delivery, receiver));
+        void start(delivery, (turn) => turn.then(() => deliver(delivery, receiver)));
       }
       return resumed;
     },
@@ -227,19 +238,5 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
       stop.abort();
       await Promise.allSettled(underWay.values());
     },
-  };
-}
-
-function prepare(receiver: ReceiverOptions, options: DeliverOptions): Receiver {
-  const { failures, openMs, openMsMax } = options.breaker ?? { failures: 5, openMs: 30_000, openMsMax: 600_000 };
-  const secrets = typeof receiver.secret === "string" ? [receiver.secret] : receiver.secret;
-  if (secrets.length === 0) throw new Error(`receiver ${receiver.name}: needs a secret`);
-  return {
-    name: receiver.name,
-    url: receiver.url,
-    keys: secrets.map((secret) => keyOf(secret, receiver.name)),
-    limits: { connectTimeoutMs, totalTimeoutMs: receiver.timeoutMs ?? 15_000, answerBytesMax: 64 * 1024 },
-    breaker: createBreaker(failures, openMs, openMsMax),
-    slots: createSlots(options.concurrency ?? 4),
   };
 }

@@ -7,12 +7,12 @@ import type { Address } from "./guard.ts";
 export interface PostLimits {
   readonly connectTimeoutMs: number;
   readonly totalTimeoutMs: number;
-  /** How much of an answer is read; the rest is cut off. Answers are never shown to anybody. */
+  /** How much of an answer is read; the rest is cut off. Answers are read by programs only, never shown to anybody. */
   readonly answerBytesMax: number;
 }
 
 export type Attempt =
-  | { readonly kind: "delivered"; readonly status: number }
+  | { readonly kind: "delivered"; readonly status: number; readonly answer: string }
   /** Trying again may help. */
   | { readonly kind: "retry"; readonly reason: string; readonly status?: number; readonly retryAfterMs?: number }
   /** Trying again will not help. */
@@ -30,18 +30,19 @@ export function post(
   limits: PostLimits,
   nowMs: number,
   signal: AbortSignal,
+  method: "POST" | "GET" = "POST",
 ): Promise<Attempt> {
   return new Promise((resolve) => {
     const bytes = Buffer.from(body);
+    const typed = { "content-type": "application/json", "content-length": String(bytes.length) };
     const request = (url.protocol === "https:" ? https : http).request(url, {
-      method: "POST",
+      method,
       agent: false,
       lookup: pinned(addresses),
       signal,
       headers: {
+        ...(method === "POST" ? typed : {}),
         ...headers,
-        "content-type": "application/json",
-        "content-length": String(bytes.length),
         "user-agent": "homeostat",
         connection: "close",
       },
@@ -63,22 +64,28 @@ export function post(
     request.on("response", (response) => {
       clearTimeout(connect);
       const attempt = meaningOf(response.statusCode ?? 0, response.headers["retry-after"], nowMs);
+      const chunks: Buffer[] = [];
       let read = 0;
+      const answered = (): void => {
+        const answer = Buffer.concat(chunks).subarray(0, limits.answerBytesMax).toString("utf8");
+        done(attempt.kind === "delivered" ? { ...attempt, answer } : attempt);
+      };
       response.on("data", (chunk: Buffer) => {
+        chunks.push(chunk);
         read += chunk.length;
-        if (read > limits.answerBytesMax) done(attempt);
+        if (read > limits.answerBytesMax) answered();
       });
-      response.on("end", () => done(attempt));
+      response.on("end", answered);
       // The status line is the answer; a body cut short changes nothing about it.
-      response.on("error", () => done(attempt));
+      response.on("error", answered);
     });
-    request.end(bytes);
+    request.end(method === "POST" ? bytes : undefined);
   });
 }
 
 /** What a status means for a webhook: 2xx taken, 408/425/429/5xx later, everything else never. */
 export function meaningOf(status: number, retryAfter: string | undefined, nowMs: number): Attempt {
-  if (status >= 200 && status < 300) return { kind: "delivered", status };
+  if (status >= 200 && status < 300) return { kind: "delivered", status, answer: "" };
   if (status >= 300 && status < 400) return { kind: "final", status, reason: `redirect (${status}) is not followed` };
   const passing = status >= 500 || status === 408 || status === 425 || status === 429;
   if (!passing) {

@@ -5,7 +5,7 @@ const prefix = "whsec_";
 
 /**
  * Headers that prove a message's origin and time. Several secrets give several signatures, so that a receiver can be
- * moved from one secret to the next without a gap. `atMs` is wall time: receivers refuse what is minutes old.
+ * moved from one secret to the next without a gap; none give none. `atMs` is wall time: receivers refuse what is minutes old.
  */
 export function signatureHeaders(
   message: { readonly id: string; readonly body: string },
@@ -14,9 +14,10 @@ export function signatureHeaders(
 ): Record<string, string> {
   const timestamp = Math.floor(atMs / 1000);
   const signed = `${message.id}.${timestamp}.${message.body}`;
+  const named = { "webhook-id": message.id, "webhook-timestamp": String(timestamp) };
+  if (keys.length === 0) return named;
   return {
-    "webhook-id": message.id,
-    "webhook-timestamp": String(timestamp),
+    ...named,
     "webhook-signature": keys.map((key) => `v1,${createHmac("sha256", key).update(signed).digest("base64")}`).join(" "),
   };
 }

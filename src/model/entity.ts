@@ -1,7 +1,8 @@
-// What telemetry is about: a replica of an engine, a deployment, a node, a GPU.
+// What telemetry is about: a replica of an engine, a deployment, a node, a GPU, a container, an application.
 import type { Labels } from "./labels.ts";
 
-export type EntityKind = "replica" | "deployment" | "node" | "gpu" | "service";
+/** A `container` is one of a pod; a `service` is an application that calls models, or a gateway before them. */
+export type EntityKind = "replica" | "deployment" | "node" | "gpu" | "container" | "service";
 
 /** `<kind>:<name>`, for example `replica:vllm-2`. Stable across restarts of the thing it names. */
 export type EntityId = string;

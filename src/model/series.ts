@@ -17,10 +17,12 @@ export const quality = {
   FROZEN: 32,
   /** Too few observations behind a quantile to judge by it. */
   THIN: 64,
+  /** Measured in a unit nobody can convert, or from a part of the series only (their labels exploded): not to be trusted. */
+  SUSPECT: 128,
 } as const;
 
 /** Points that must enter no baseline and no training set. */
-export const UNUSABLE = quality.STALE | quality.MISSING | quality.OUT_OF_RANGE | quality.FROZEN;
+export const UNUSABLE = quality.STALE | quality.MISSING | quality.OUT_OF_RANGE | quality.FROZEN | quality.SUSPECT;
 
 /**
  * One series, oldest point first. The arrays may be longer than `length` and belong to their owner:

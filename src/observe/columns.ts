@@ -8,6 +8,20 @@ export interface Columns {
   values: Float64Array[];
   /** Bits of `quality`. */
   flags: Uint8Array;
+  /** The stretch last asked for, until a point comes or goes: rules ask for the same one again and again. */
+  window: ColumnWindow | undefined;
+}
+
+/** Points `lo` to `hi` (exclusive) of the arrays, which hold the times from `from` to `to` (exclusive). */
+export interface ColumnWindow {
+  readonly from: number;
+  readonly to: number;
+  readonly lo: number;
+  readonly hi: number;
+  readonly times: Float64Array;
+  readonly flags: Uint8Array;
+  /** One a column, made when first asked for. */
+  readonly values: (Float64Array | undefined)[];
 }
 
 const capacityFirst = 32;
@@ -20,7 +34,20 @@ export function createColumns(width: number): Columns {
     times: new Float64Array(capacityFirst),
     values: Array.from({ length: width }, () => new Float64Array(capacityFirst)),
     flags: new Uint8Array(capacityFirst),
+    window: undefined,
   };
+}
+
+/** The points in the range, without copying; undefined if there are none. The same object while nothing changed. */
+export function windowOf(columns: Columns, from: number, to: number): ColumnWindow | undefined {
+  const known = columns.window;
+  if (known !== undefined && known.from === from && known.to === to) return known;
+  const lo = firstAtOrAfter(columns, from);
+  const hi = firstAtOrAfter(columns, to);
+  if (hi <= lo) return undefined;
+  const flags = columns.flags.subarray(lo, hi);
+  columns.window = { from, to, lo, hi, times: columns.times.subarray(lo, hi), flags, values: [] };
+  return columns.window;
 }
 
 /** Index of the first live point at or after `time`; `end` if there is none. */
@@ -45,6 +72,7 @@ export function firstAtOrAfter(columns: Columns, time: number): number {
 export function place(columns: Columns, time: number, limit: number): number {
   const at = firstAtOrAfter(columns, time);
   if (at < columns.end && columns.times[at] === time) return -1;
+  columns.window = undefined;
   const newerPoints = columns.end - at;
   if (columns.end - columns.start >= limit) columns.start++;
   if (columns.end === columns.times.length) makeRoom(columns);
@@ -61,6 +89,7 @@ export function place(columns: Columns, time: number, limit: number): number {
 
 /** Lets go of the points before `time`. */
 export function dropBefore(columns: Columns, time: number): void {
+  columns.window = undefined;
   while (columns.start < columns.end && (columns.times[columns.start] as number) < time) columns.start++;
 }
 

@@ -1,22 +1,33 @@
-// Who the telemetry is about: replicas and what they belong to, read off resource attributes.
-import { type Entity, type EntityId, entityId } from "../model/entity.ts";
+// Who the telemetry is about: replicas, GPUs, nodes, containers, applications and what they belong to, read off attributes.
+import { type Entity, type EntityId, type EntityKind, entityId } from "../model/entity.ts";
 import type { Labels } from "../model/labels.ts";
 import type { RawSeries } from "../model/ports/telemetry-reader.ts";
 import { nameWithin } from "../model/tenant.ts";
 
 export interface Identity {
   readonly id: EntityId;
+  readonly kind: EntityKind;
   readonly name: string;
-  readonly parent: EntityId;
+  readonly parent?: EntityId;
+}
+
+/** As telemetry says it, whosever it is. */
+interface Named {
+  readonly kind: EntityKind;
+  readonly name: string;
 }
 
 export interface EntityBook {
-  /** The replica a series comes from. The same resource always gives the same answer. */
-  identify(series: RawSeries): Identity;
+  /** The entity of this kind a series tells of. The same attributes and resource always give the same answer. */
+  identify(series: RawSeries, kind: EntityKind): Identity;
 }
 
 /** Resource attributes that name a replica, best first. */
 const instanceKeys = ["service.instance.id", "k8s.pod.name", "instance"];
+/** Of the series, then of the resource; DCGM, Triton, OpenTelemetry, and Ray's own words. */
+const gpuKeys = ["UUID", "uuid", "gpu_uuid", "hw.id", "hw_id"];
+const gpuIndexKeys = ["gpu", "GpuIndex", "gpu_id", "index"];
+const nodeKeys = ["k8s.node.name", "node", "nodename", "Hostname", "hostname", "host.name", "ip"];
 
 /**
  * Two deployments may number their replicas alike: whoever comes second is named with its deployment before it.
@@ -24,22 +35,28 @@ const instanceKeys = ["service.instance.id", "k8s.pod.name", "instance"];
 export function createEntityBook(): EntityBook {
   const parentOf = new Map<EntityId, EntityId>();
   return {
-    identify(series) {
-      const { tenant } = series;
-      const parentName = nameWithin(tenant, series.resource["k8s.deployment.name"] || series.service || "unknown");
-      const parent = entityId("deployment", parentName);
-      const name = nameWithin(tenant, instanceName(series));
-      const id = entityId("replica", name);
-      const owner = parentOf.get(id);
-      if (owner === undefined) parentOf.set(id, parent);
-      if (owner === undefined || owner === parent) return { id, name, parent };
-      const qualified = `${parentName}/${name}`;
-      return { id: entityId("replica", qualified), name: qualified, parent };
+    identify(series, kind) {
+      if (kind === "gpu") return gpuOf(series);
+      if (kind === "node") return identity(series, "node", nodeName(series));
+      if (kind === "container") return containerOf(series);
+      if (kind === "service") return identity(series, "service", serviceName(series));
+      return replicaOf(series);
     },
   };
+
+  function replicaOf(series: RawSeries): Identity {
+    const parentName = series.resource["k8s.deployment.name"] || series.service || "unknown";
+    const parent = { kind: "deployment", name: parentName } as const;
+    const name = instanceName(series);
+    const found = identity(series, "replica", name, parent);
+    const owner = parentOf.get(found.id);
+    if (owner === undefined) parentOf.set(found.id, found.parent!);
+    if (owner === undefined || owner === found.parent) return found;
+    return identity(series, "replica", `${parentName}/${name}`, parent);
+  }
 }
 
-/** Facts that tell replicas and their releases apart. */
+/** Facts that tell entities and their releases apart. */
 export function entityLabels(
   series: RawSeries,
   engine: string,
@@ -63,7 +80,59 @@ export function withLabels(entity: Entity, labels: Labels): Entity {
   return changed ? { ...entity, labels: { ...entity.labels, ...labels } } : entity;
 }
 
+function gpuOf(series: RawSeries): Identity {
+  const node = { kind: "node", name: nodeName(series) } as const;
+  const slice = firstOf(series, ["GPU_I_ID"]);
+  const unique = firstOf(series, gpuKeys);
+  // Without an identity of its own a GPU is its number on its node.
+  const name = unique ?? `${node.name}/${firstOf(series, gpuIndexKeys) ?? "0"}`;
+  return identity(series, "gpu", slice === undefined ? name : `${name}/${slice}`, node);
+}
+
+function nodeName(series: RawSeries): string {
+  const named = firstOf(series, nodeKeys);
+  if (named !== undefined) return named;
+  // Exporters of a node are named by where they listen.
+  const instance = series.resource["service.instance.id"] || series.attributes["instance"] || series.service;
+  return instance === "" ? "unknown" : instance.replace(/:\d+$/, "");
+}
+
+function containerOf(series: RawSeries): Identity {
+  const namespace = firstOf(series, ["namespace", "k8s.namespace.name"]);
+  const pod = firstOf(series, ["pod", "k8s.pod.name"]);
+  const container = firstOf(series, [
+    "container",
+    "k8s.container.name",
+    "name",
+    "container.name",
+    "container.id",
+    "id",
+  ]);
+  const name = [namespace, pod, container].filter((part) => part !== undefined).join("/");
+  const owner = pod === undefined ? undefined : ownerOf(pod, series);
+  return identity(series, "container", name === "" ? "unknown" : name, owner);
+}
+
+/** A pod's deployment: said outright, or read off the pod's name as Kubernetes builds it. */
+function ownerOf(pod: string, series: RawSeries): Named {
+  const said = firstOf(series, ["k8s.deployment.name"]);
+  const guessed = pod.replace(/-[a-z0-9]{6,10}-[a-z0-9]{5}$|-\d+$/, "");
+  return { kind: "deployment", name: said ?? guessed };
+}
+
+function serviceName(series: RawSeries): string {
+  // Ray Serve names its applications on the series; everybody else is a service of its own.
+  return firstOf(series, ["application", "app_name"]) ?? (series.service || instanceName(series));
+}
+
 function instanceName(series: RawSeries): string {
+  // One agent speaks for all of a Ray node's replicas.
+  const { replica } = series.attributes;
+  const inner = series.metric.startsWith("ray_") && replica ? `/${replica}` : "";
+  return outerName(series) + inner;
+}
+
+function outerName(series: RawSeries): string {
   for (const key of instanceKeys) {
     const value = series.resource[key] || (key === "instance" ? series.attributes[key] : undefined);
     if (value !== undefined && value !== "") return value;
@@ -72,6 +141,13 @@ function instanceName(series: RawSeries): string {
   // One host may serve several models: its name alone would mix them up.
   if (host !== undefined && host !== "") return series.service === "" ? host : `${series.service}@${host}`;
   return series.service || "unknown";
+}
+
+/** Entities of different tenants are told apart, whatever their telemetry calls them. */
+function identity({ tenant }: RawSeries, kind: EntityKind, name: string, parent?: Named): Identity {
+  const own = nameWithin(tenant, name);
+  const owner = parent && { parent: entityId(parent.kind, nameWithin(tenant, parent.name)) };
+  return { id: entityId(kind, own), kind, name: own, ...owner };
 }
 
 function firstOf(series: RawSeries, keys: readonly string[]): string | undefined {

@@ -1,18 +1,23 @@
 // The Head: the last half hour of all series in columnar memory. Takes raw points in, gives frames and query results out.
 import type { Entity } from "../model/entity.ts";
 import type { Frame } from "../model/frame.ts";
+import type { MadeSample, SeriesSink } from "../model/ports/series-sink.ts";
 import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts";
+import type { SpanReader } from "../model/ports/span-reader.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
+import type { RawPage, TelemetryReader } from "../model/ports/telemetry-reader.ts";
 import { quality, type SeriesView } from "../model/series.ts";
 import { signals } from "../model/signal.ts";
 import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
 import { type EntityState, measureSignal, remember } from "./canonical.ts";
-import { coverageOf, createCoverageBook, type EngineCoverage } from "./coverage.ts";
+import { createCoverageBook, type EngineCoverage } from "./coverage.ts";
+import { isFrozen } from "./frozen.ts";
+import { pageOf } from "./made-series.ts";
 import type { SignalMapping } from "./mapping.ts";
 import type { Measured } from "./measure.ts";
 import { createSeriesBook } from "./series-book.ts";
 import { selectFrom } from "./series-index.ts";
+import { createSpanSeries } from "./span-series.ts";
 import { createWatermark } from "./watermark.ts";
 
 export interface HeadOptions {
@@ -39,10 +44,12 @@ export interface HeadOptions {
 
 export interface HeadDependencies {
   readonly reader: TelemetryReader;
+  /** Without it spans are not looked at. */
+  readonly spans?: SpanReader;
   readonly telemetry: Telemetry;
 }
 
-export interface Head extends SeriesSource {
+export interface Head extends SeriesSource, SeriesSink {
   /**
    * Takes in one page of what arrived since the last call. `more`: call again, after taking the frames, to catch up.
    * Rejects when the reader does; nothing is lost then, the next call reads from the same place.
@@ -55,11 +62,13 @@ export interface Head extends SeriesSource {
    * that ended has a NaN point with the STALE bit. The views are windows into the memory itself: use them before the next refresh.
    */
   select(matchers: readonly LabelMatcher[], range: TimeRange): readonly SeriesView[];
-  /** Replicas in memory, in the order they were first seen. */
+  /** Replicas and all else telemetry tells of that is in memory, in the order they were first seen. */
   entities(): readonly Entity[];
   coverage(): readonly EngineCoverage[];
   /** Newest event time seen. */
   newestAt(): Instant | undefined;
+  /** Event time from which on everything stored is in memory, up to the newest frame; undefined before the first page. */
+  completeSince(): Instant | undefined;
 }
 
 const leaveAfterMsDefault = 600_000;
@@ -69,7 +78,7 @@ const behindMs = 60_000;
 /** Frames handed out at once: the rest waits for the next call. */
 const framesMax = 2000;
 
-export function createHead(options: HeadOptions, { reader, telemetry }: HeadDependencies): Head {
+export function createHead(options: HeadOptions, { reader, spans, telemetry }: HeadDependencies): Head {
   const { windowMs, stepMs, latenessMs, idleMs, mappings } = options;
   const leaveAfterMs = options.leaveAfterMs ?? leaveAfterMsDefault;
   const watermark = createWatermark(latenessMs, idleMs);
@@ -77,17 +86,22 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
   const book = createSeriesBook(options, { coverageBook, telemetry });
   const signalIds = signals.map((signal) => signal.id);
   const measured: Measured = { value: Number.NaN, quality: quality.MISSING };
+  const spanSeries = createSpanSeries(stepMs, telemetry);
   let cursor = "";
+  let spanCursor = "";
   let begun = false;
+  let begunFrom = Number.NEGATIVE_INFINITY;
   let nextStep: Instant | undefined;
 
   return {
     refresh,
+    put,
     frames,
     select: (matchers, range) => selectFrom(book.index, book.entityStates(), matchers, range),
     entities: () => book.entityStates().map((state) => state.entity),
-    coverage,
+    coverage: () => coverageBook.coverage(mappings, book.entityStates()),
     newestAt: watermark.newestAt,
+    completeSince: () => (begun ? Math.max(keepFrom(), begunFrom) : undefined),
   };
 
   async function refresh(now: Instant): Promise<{ readonly more: boolean }> {
@@ -96,16 +110,38 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
     const oldest = begun ? 0 : now - (options.historyMs ?? windowMs);
     const notBefore = newest === undefined ? oldest : newest - windowMs;
     const page = await reader.metricsAfter(cursor, notBefore);
-    const judgedTo = nextStep === undefined ? Number.NEGATIVE_INFINITY : nextStep - stepMs;
-    const newestInPage = book.take(page, { now, judgedTo, keepFrom: keepFrom() });
+    const newestInPage = take(page, now);
+    await refreshSpans(now, notBefore);
+    if (!begun) begunFrom = notBefore;
     begun = true;
     const advanced = page.cursor !== cursor;
     cursor = page.cursor;
-    if (newestInPage === undefined) return { more: advanced && page.points.length > 0 };
-    watermark.arrived(newestInPage, now);
-    const behind = newestInPage < now - behindMs;
+    if (newestInPage !== undefined) watermark.arrived(newestInPage, now);
+    const behind = newestInPage === undefined ? page.points.length > 0 : newestInPage < now - behindMs;
     const pagePoints = options.pagePoints ?? pagePointsDefault;
     return { more: advanced && (behind || page.points.length >= pagePoints) };
+  }
+
+  async function refreshSpans(now: Instant, notBefore: Instant): Promise<void> {
+    if (spans === undefined) return;
+    const page = await spans.spansAfter(spanCursor, notBefore, stepMs);
+    spanCursor = page.cursor;
+    if (page.truncated) telemetry.count("homeostat.observe.dropped", 1, { reason: "span-groups" });
+    const newestGroup = page.groups.reduce((newest, { at }) => Math.max(newest, at - stepMs), Number.NEGATIVE_INFINITY);
+    const upTo = Math.min(now, Math.max(newestGroup, watermark.newestAt() ?? Number.NEGATIVE_INFINITY));
+    const newestAt = take(pageOf(spanSeries.samplesOf(page.groups, upTo), stepMs), now);
+    // A span that ended within a step says nothing about the rest of it.
+    if (newestAt !== undefined && page.groups.length > 0) watermark.arrived(newestGroup, now);
+  }
+
+  function put(samples: readonly MadeSample[], now: Instant): void {
+    const newestAt = take(pageOf(samples, stepMs), now);
+    if (newestAt !== undefined) watermark.arrived(newestAt, now);
+  }
+
+  function take(page: RawPage, now: Instant): Instant | undefined {
+    const judgedTo = nextStep === undefined ? Number.NEGATIVE_INFINITY : nextStep - stepMs;
+    return book.take(page, { now, judgedTo, keepFrom: keepFrom() });
   }
 
   function frames(now: Instant): Frame[] {
@@ -148,46 +184,34 @@ export function createHead(options: HeadOptions, { reader, telemetry }: HeadDepe
   }
 
   function frameAt(at: Instant, states: readonly EntityState[]): Frame {
+    const framed = states.filter((state) => state.judged);
     const width = signals.length;
-    const values = new Float64Array(states.length * width);
-    const flags = new Uint8Array(states.length * width);
-    for (const [row, state] of states.entries()) {
-      for (let signal = 0; signal < width; signal++) {
+    const values = new Float64Array(framed.length * width);
+    const flags = new Uint8Array(framed.length * width).fill(quality.MISSING);
+    values.fill(Number.NaN);
+    let row = 0;
+    for (const state of states) {
+      const frozen = state.restless.size > 0 && isFrozen([...state.restless], at) ? quality.FROZEN : 0;
+      if (frozen !== 0) telemetry.count("homeostat.observe.quarantined", 1, { reason: "frozen-exporter" });
+      for (const signal of state.tracked.keys()) {
         measureSignal(state, signal, at, options, measured);
+        measured.quality |= frozen;
+        remember(state, signal, at, measured, at - windowMs);
+        if (!state.judged || signal >= width) continue;
         values[row * width + signal] = measured.value;
         flags[row * width + signal] = measured.quality;
-        remember(state, signal, at, measured, at - windowMs);
       }
+      if (state.judged) row++;
     }
     return {
       at,
       stepMs,
-      entities: states.map((state) => state.entity),
-      slots: Int32Array.from(states, (state) => state.slot),
+      entities: framed.map((state) => state.entity),
+      slots: Int32Array.from(framed, (state) => state.slot),
       signals: signalIds,
       values,
       quality: flags,
     };
-  }
-
-  function coverage(): readonly EngineCoverage[] {
-    const states = book.entityStates();
-    const engines = new Set([...mappings.map((mapping) => mapping.engine), ...coverageBook.engines()]);
-    const found: EngineCoverage[] = [];
-    for (const engine of engines) {
-      const own = states.filter((state) => state.entity.labels["engine"] === engine);
-      const unmapped = coverageBook.unmappedOf(engine);
-      if (own.length === 0 && unmapped.length === 0) continue;
-      const seen = new Set<number>();
-      for (const state of own) {
-        for (const [signal, { columns }] of state.history.entries()) {
-          const last = columns.end - 1;
-          if (last >= columns.start && ((columns.flags[last] as number) & quality.STALE) === 0) seen.add(signal);
-        }
-      }
-      found.push(coverageOf(engine, own.length, seen, unmapped));
-    }
-    return found;
   }
 
   /** Oldest event time of use: a page may span more than the window, and its steps are judged before they are forgotten. */

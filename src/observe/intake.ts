@@ -16,7 +16,8 @@ export type Refusal =
   | "blank-value"
   | "duplicate"
   | "malformed"
-  | "points-limit";
+  | "points-limit"
+  | "label-explosion";
 
 /** Clocks may run ahead this far; what is further would drag the watermark past everybody else. */
 export const futureToleranceMs = 300_000;

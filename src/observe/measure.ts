@@ -42,16 +42,30 @@ export function measureLast(series: StoredSeries, at: number, windows: Windows, 
   out.quality = Number.isNaN(value) ? quality.MISSING : 0;
 }
 
-/**
- * Increase a second of one column over the window. Counts on from zero after a restart, so it is never negative.
- * Blind to what a counter gained between its last report and its restart.
- */
+/** Increase a second of one column over the window; otherwise as {@link measureIncrease}. */
 export function measureRate(series: StoredSeries, column: number, at: number, windows: Windows, out: Measured): void {
+  const lengthMs = measureIncrease(series, column, at, windows, out);
+  if (lengthMs <= 0) return;
+  out.value = (out.value / lengthMs) * 1000;
+  if (!Number.isFinite(out.value)) out.quality = quality.MISSING;
+}
+
+/**
+ * Increase of one column over the window; returns over how many milliseconds, 0 if there is none. Counts on from zero after
+ * a restart, so it is never negative. Blind to what a counter gained between its last report and its restart.
+ */
+export function measureIncrease(
+  series: StoredSeries,
+  column: number,
+  at: number,
+  windows: Windows,
+  out: Measured,
+): number {
   out.value = Number.NaN;
   out.quality = quality.MISSING;
   const last = currentIndex(series, at, windows);
   const base = last < 0 ? -1 : baseIndex(series, last, at, windows);
-  if (base < 0) return;
+  if (base < 0) return 0;
   const { times, flags } = series.columns;
   const values = series.columns.values[column] as Float64Array;
   let increase = 0;
@@ -67,8 +81,22 @@ export function measureRate(series: StoredSeries, column: number, at: number, wi
     } else increase += value - before;
     before = value;
   }
-  out.value = (increase / ((times[last] as number) - (times[base] as number))) * 1000;
-  out.quality = Number.isFinite(out.value) ? restarted : quality.MISSING;
+  out.value = increase;
+  out.quality = restarted;
+  return (times[last] as number) - (times[base] as number);
+}
+
+/** A gauge's value while its last change lies within the window, else 0: for gauges that keep their last event for ever. */
+export function measureChanged(series: StoredSeries, at: number, windows: Windows, out: Measured): void {
+  measureLast(series, at, windows, out);
+  const last = currentIndex(series, at, windows);
+  if (last < 0) return;
+  const { times, flags, start } = series.columns;
+  const values = series.columns.values[0] as Float64Array;
+  for (let i = last - 1; i >= start && (times[i + 1] as number) > at - windows.rateWindowMs; i--) {
+    if (((flags[i] as number) & quality.STALE) === 0 && values[i] !== values[last]) return;
+  }
+  out.value = 0;
 }
 
 /**

@@ -44,7 +44,7 @@ export function storePoint(series: StoredSeries, point: RawPoint, flags: number,
   }
   const newest = columns.end > columns.start ? (columns.times[columns.end - 1] as number) : Number.NEGATIVE_INFINITY;
   const index = place(columns, point.at, limit);
-  if (index < 0) return "duplicate";
+  if (index < 0) return definition.additive && !stale ? addTo(series, point) : "duplicate";
   columns.flags[index] = flags | (stale ? quality.STALE : 0);
   if (stale) {
     for (const column of columns.values) column[index] = Number.NaN;
@@ -95,6 +95,20 @@ function addUp(columns: Columns, index: number): void {
     // What came late is part of everything after it.
     for (let i = index + 1; i < columns.end; i++) column[i] = (column[i] as number) + change;
   }
+}
+
+/** Adds a count to the one that is there at its time, and to all that came after. */
+function addTo({ columns }: StoredSeries, point: RawPoint): Stored {
+  const { values, start, end, times } = columns;
+  let from = end - 1;
+  while (from >= start && times[from] !== point.at) from--;
+  let cumulative = 0;
+  for (const [i, column] of values.entries()) {
+    if (i > 0) cumulative += point.buckets[i - 1] as number;
+    const change = i > 0 ? cumulative : point.value;
+    for (let at = from; at < end; at++) column[at] = (column[at] as number) + change;
+  }
+  return "stored";
 }
 
 function markReset(series: StoredSeries, point: RawPoint, index: number, newest: number): void {

@@ -3,10 +3,12 @@ import type { Labels } from "../model/labels.ts";
 import { METRIC_NAME } from "../model/labels.ts";
 import type { RawSeries } from "../model/ports/telemetry-reader.ts";
 import type { SeriesView } from "../model/series.ts";
+import { catalogue, type Signal } from "../model/signal.ts";
 import type { TimeRange } from "../model/time.ts";
-import { type Columns, firstAtOrAfter } from "./columns.ts";
+import { type Columns, windowOf } from "./columns.ts";
 import type { Identity } from "./entities.ts";
 import type { StoredSeries } from "./raw-series.ts";
+import type { Target } from "./resolver.ts";
 
 /** One series a query can find: a column of a raw series (a histogram has one for every bound). */
 export interface Selectable {
@@ -51,19 +53,39 @@ export function selectablesOf(series: StoredSeries, identity: Identity): readonl
   return [make("_sum", 0), make("_count", bounds.length + 1), ...buckets];
 }
 
+/**
+ * The buckets behind a p95 under one name for all engines, so that any quantile can be asked: `llm:ttft_seconds:p95` is
+ * made of `llm:ttft_seconds_bucket`. `source` is the raw metric, `engine` whose it is; bounds are in the signal's unit.
+ */
+export function quantileSelectables(series: StoredSeries, identity: Identity, target: Target): readonly Selectable[] {
+  const { metric } = catalogue[target.signal] as Signal<string>;
+  if (!metric.endsWith(":p95")) return [];
+  const { definition, columns } = series;
+  const { scale } = target.source;
+  const make = (column: number, le: string): Selectable => ({
+    labels: {
+      ...rawLabels(definition, identity),
+      [METRIC_NAME]: metric.replace(/:p95$/, "_bucket"),
+      engine: target.mapping.engine,
+      source: metricName(definition.metric.replace(/_bucket$/, "")),
+      le: le === "+Inf" ? le : String(Number(le) * scale),
+    },
+    columns,
+    column,
+  });
+  if (target.role === "bucket") return [make(0, definition.attributes["le"] ?? "")];
+  if (series.behaviour !== "histogram") return [];
+  return [...definition.bounds.map(String), "+Inf"].map((le, i) => make(i + 1, le));
+}
+
 /** The points of a series inside the range, without copying; undefined if there are none. */
 export function viewOf(selectable: Selectable, range: TimeRange): SeriesView | undefined {
-  const { columns } = selectable;
-  const from = firstAtOrAfter(columns, range.from);
-  const to = firstAtOrAfter(columns, range.to);
-  if (to <= from) return undefined;
-  return {
-    labels: selectable.labels,
-    length: to - from,
-    times: columns.times.subarray(from, to),
-    values: (columns.values[selectable.column] as Float64Array).subarray(from, to),
-    quality: columns.flags.subarray(from, to),
-  };
+  const { columns, column, labels } = selectable;
+  const window = windowOf(columns, range.from, range.to);
+  if (window === undefined) return undefined;
+  const { lo, hi, times, flags } = window;
+  window.values[column] ??= (columns.values[column] as Float64Array).subarray(lo, hi);
+  return { labels, length: hi - lo, times, values: window.values[column], quality: flags };
 }
 
 function rawLabels(definition: RawSeries, identity: Identity): Labels {
@@ -85,7 +107,7 @@ function rawLabels(definition: RawSeries, identity: Identity): Labels {
     labels["tenant"] = definition.tenant;
   }
   labels["entity"] = identity.id;
-  labels["parent"] = identity.parent;
+  if (identity.parent !== undefined) labels["parent"] = identity.parent;
   return labels;
 }
 

@@ -1,19 +1,22 @@
 // All raw series in memory, and the replicas they feed: takes pages in, lets go of what ended, counts what it refused.
-import type { EntityId } from "../model/entity.ts";
+import type { EntityId, EntityKind } from "../model/entity.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import type { RawPage, RawSeries } from "../model/ports/telemetry-reader.ts";
+import type { RawPage, RawPoint, RawSeries } from "../model/ports/telemetry-reader.ts";
 import { quality } from "../model/series.ts";
+import { catalogue, type Signal, signals } from "../model/signal.ts";
 import type { DurationMs, Instant } from "../model/time.ts";
-import { attach, createEntityState, detach, type EntityState } from "./canonical.ts";
+import { attach, createEntityState, detach, type EntityState, spoil } from "./canonical.ts";
 import { dropBefore } from "./columns.ts";
 import type { CoverageBook } from "./coverage.ts";
-import { createEntityBook, entityLabels, type Identity, withLabels } from "./entities.ts";
+import { createEntityBook, entityLabels, withLabels } from "./entities.ts";
 import { createDefinitions, futureToleranceMs, isCreatedSeries, type Refusal, refusePoint } from "./intake.ts";
 import type { SignalMapping } from "./mapping.ts";
 import { createStoredSeries, type StoredSeries, storePoint } from "./raw-series.ts";
 import { createResolver, type Target } from "./resolver.ts";
-import { type Selectable, selectablesOf } from "./selection.ts";
+import { quantileSelectables, type Selectable, selectablesOf } from "./selection.ts";
 import { createSeriesIndex, type SeriesIndex } from "./series-index.ts";
+import { createSkewBook, type Turned } from "./skew.ts";
+import { isOfSpans } from "./span-series.ts";
 
 /** Where time stands while a page is taken in. */
 export interface PageTimes {
@@ -37,18 +40,34 @@ export interface SeriesBook {
 interface LiveSeries {
   readonly stored: StoredSeries;
   readonly selectables: readonly Selectable[];
-  readonly state: EntityState | undefined;
+  readonly states: readonly EntityState[];
+  /** Key of the series of one metric of one entity. */
+  readonly family: string;
+  /** Whose clock its times are of. */
+  readonly producer: string;
 }
 
+/** What was put right on the way in. */
+type Repair = "unit" | "clock-skew";
+
+/** Series one metric of one entity may always have. */
+const familyLeast = 500;
 /** Distance in event time of sweeps for ended series. */
 const sweepMs = 30_000;
 
 export function createSeriesBook(
-  options: { readonly windowMs: DurationMs; readonly maxSeries: number; readonly mappings: readonly SignalMapping[] },
+  options: {
+    readonly windowMs: DurationMs;
+    readonly maxSeries: number;
+    readonly mappings: readonly SignalMapping[];
+    /** Whether points come as they are made, so that a clock that is off shows. Default true. */
+    readonly judgesClocks?: boolean;
+  },
   { coverageBook, telemetry }: { readonly coverageBook: CoverageBook; readonly telemetry: Telemetry },
 ): SeriesBook {
   // Four points a second for the whole window: more is not telemetry, it is a loop.
   const pointsMax = Math.max(1024, Math.ceil(options.windowMs / 250));
+  const { judgesClocks = true } = options;
   const resolver = createResolver(options.mappings);
   const definitions = createDefinitions(options.maxSeries * 4);
   const identities = createEntityBook();
@@ -57,6 +76,12 @@ export function createSeriesBook(
   const states = new Map<EntityId, EntityState>();
   const slots = new Map<EntityId, number>();
   const refused = new Map<Refusal, number>();
+  const repairs = new Map<Repair, number>();
+  /** Series of one metric of one entity; beyond the limit a label has taken values without end. */
+  const families = new Map<string, number>();
+  const restlessOf = new Map<EntityId, Set<StoredSeries>>();
+  const skews = createSkewBook();
+  const familyMax = Math.max(familyLeast, Math.floor(options.maxSeries / 20));
   let stateList: readonly EntityState[] = [];
   let sweptAt = Number.NEGATIVE_INFINITY;
 
@@ -68,14 +93,16 @@ export function createSeriesBook(
     let newest = Number.NEGATIVE_INFINITY;
     let late = 0;
     let stored = 0;
-    for (const point of page.points) {
-      const series = live.get(point.hash) ?? admit(definitions.get(point.hash));
+    for (const arrived of page.points) {
+      const series = live.get(arrived.hash) ?? admit(definitions.get(arrived.hash), arrived.at);
       if (series === undefined) continue;
+      const point = inOurTime(arrived, series);
       const refusal = refusePoint(series.stored.definition, point, horizon);
       if (refusal !== undefined) {
         refuse(refusal);
         continue;
       }
+      if (judgesClocks && !isMade(series.stored.definition)) skews.note(series.producer, arrived.at);
       const { columns } = series.stored;
       if (columns.end - columns.start >= pointsMax) refuse("points-limit");
       const isLate = point.at <= judgedTo;
@@ -87,47 +114,97 @@ export function createSeriesBook(
       stored++;
       if (isLate) late++;
       if (point.at > newest) newest = point.at;
-      const { state } = series;
-      if (state !== undefined && (point.flags & 1) === 0) {
+      if ((point.flags & 1) !== 0) continue;
+      for (const state of series.states) {
         if (point.at < state.firstAt) state.firstAt = point.at;
         if (point.at > state.lastAt) state.lastAt = point.at;
       }
     }
+    if (judgesClocks) for (const turned of skews.settle(now)) setRight(turned, now);
     report(stored, late);
     return newest === Number.NEGATIVE_INFINITY ? undefined : newest;
   }
 
-  function admit(definition: RawSeries | undefined): LiveSeries | undefined {
+  /** The point as it would be if its producer's clock were right. */
+  function inOurTime(point: RawPoint, { producer }: LiveSeries): RawPoint {
+    const correction = skews.correction(producer);
+    if (correction === 0) return point;
+    repaired("clock-skew");
+    return { ...point, at: point.at + correction, start: point.start > 0 ? point.start + correction : 0 };
+  }
+
+  /** A producer's clock was found to be off, or right again: what it said before lies at the wrong times and goes. */
+  function setRight({ producer, aheadMs }: Turned, now: Instant): void {
+    telemetry.log.warn("a clock is off: the points of this producer are moved by the difference", {
+      producer,
+      aheadMs,
+    });
+    for (const series of live.values()) {
+      if (series.producer !== producer) continue;
+      series.stored.columns.start = series.stored.columns.end;
+      for (const state of series.states) state.lastAt = Math.min(state.lastAt, now);
+    }
+  }
+
+  function restlessBy(id: EntityId): Set<StoredSeries> {
+    let found = restlessOf.get(id);
+    if (found === undefined) {
+      found = new Set();
+      restlessOf.set(id, found);
+    }
+    return found;
+  }
+
+  function admit(definition: RawSeries | undefined, at: Instant): LiveSeries | undefined {
     if (definition === undefined) return refuse("series-without-definition");
     if (isCreatedSeries(definition)) return refuse("created-series");
     if (live.size >= options.maxSeries) return refuse("series-limit");
     const stored = createStoredSeries(definition);
-    const identity = identities.identify(definition);
     const targets = resolver.resolve(definition, stored.behaviour);
-    const state = targets.length > 0 ? stateFor(definition, identity, targets) : undefined;
-    if (state !== undefined) for (const target of targets) attach(state, target, stored);
-    else noteUnmapped(definition.metric);
-    const series: LiveSeries = { stored, selectables: selectablesOf(stored, identity), state };
+    const identity = identities.identify(definition, entityKindOf(definition, targets));
+    const family = `${identity.id} ${definition.metric}`;
+    if ((families.get(family) ?? 0) >= familyMax) {
+      for (const target of targets) spoil(stateFor(definition, target), target, at + options.windowMs);
+      return refuse("label-explosion");
+    }
+    families.set(family, (families.get(family) ?? 0) + 1);
+    const states = targets.map((target) => {
+      const state = stateFor(definition, target);
+      const unit = attach(state, target, stored);
+      if (unit === "converted") repaired("unit");
+      else if (unit === "suspect") telemetry.count("homeostat.observe.quarantined", 1, { reason: "unit" });
+      return state;
+    });
+    const restless = resolver.restlessOf(definition.metric);
+    if (restless !== undefined) restlessBy(identities.identify(definition, restless).id).add(stored);
+    noteMetric(definition.metric, targets);
+    const aliases = targets.flatMap((target) => quantileSelectables(stored, identity, target));
+    const producer = identities.identify(definition, "replica").id;
+    const selectables = [...selectablesOf(stored, identity), ...aliases];
+    const series: LiveSeries = { stored, selectables, states: [...new Set(states)], family, producer };
     live.set(definition.hash, series);
     index.add(series.selectables);
     return series;
   }
 
-  function stateFor(definition: RawSeries, identity: Identity, targets: readonly Target[]): EntityState {
-    const { mapping } = targets[0] as Target;
-    const labels = entityLabels(definition, mapping.engine, mapping.model, mapping.version);
+  function stateFor(definition: RawSeries, target: Target): EntityState {
+    const { mapping } = target;
+    const identity = identities.identify(definition, kindOf(target));
+    // An application calls many models: none of them is what it is.
+    const models = identity.kind === "service" ? [] : mapping.model;
+    const labels = entityLabels(definition, mapping.engine, models, mapping.version);
     const known = states.get(identity.id);
     if (known !== undefined) {
-      known.entity = withLabels(known.entity, labels);
+      // Several exporters may tell of one entity: what judged signals come from is its engine.
+      const { engine: _, ...facts } = labels;
+      const tells = target.signal < signals.length || !known.judged;
+      known.entity = withLabels(known.entity, tells ? labels : facts);
       return known;
     }
-    // Slots live as long as the process: a replica that comes back finds its own again.
+    // Slots live as long as the process: an entity that comes back finds its own again.
     const slot = slots.get(identity.id) ?? slots.size;
     slots.set(identity.id, slot);
-    const state = createEntityState(
-      { id: identity.id, kind: "replica", name: identity.name, parent: identity.parent, labels },
-      slot,
-    );
+    const state = createEntityState({ ...identity, labels }, slot, restlessBy(identity.id));
     states.set(identity.id, state);
     stateList = [...states.values()];
     return state;
@@ -142,14 +219,21 @@ export function createSeriesBook(
       if (columns.start < columns.end) continue;
       live.delete(hash);
       index.remove(series.selectables);
-      if (series.state !== undefined && !detach(series.state, series.stored)) states.delete(series.state.entity.id);
+      for (const state of series.states) if (!detach(state, series.stored)) states.delete(state.entity.id);
+      for (const members of restlessOf.values()) members.delete(series.stored);
+      const left = (families.get(series.family) ?? 1) - 1;
+      if (left > 0) families.set(series.family, left);
+      else families.delete(series.family);
     }
     stateList = [...states.values()];
+    for (const [id, members] of restlessOf) if (members.size === 0 && !states.has(id)) restlessOf.delete(id);
+    skews.keepOnly(new Set([...live.values()].map(({ producer }) => producer)));
   }
 
-  function noteUnmapped(metric: string): void {
-    const engine = resolver.engineOf(metric);
-    if (engine !== undefined) coverageBook.unmapped(engine, metric);
+  function noteMetric(metric: string, targets: readonly Target[]): void {
+    const engine = targets[0]?.mapping.engine ?? resolver.engineOf(metric) ?? "";
+    const ids = targets.map((target) => (catalogue[target.signal] as Signal<string>).id);
+    coverageBook.note(engine, metric, ids, resolver.reasonFor(metric));
   }
 
   function earliestAt(): Instant | undefined {
@@ -163,12 +247,33 @@ export function createSeriesBook(
     return undefined;
   }
 
+  function repaired(reason: Repair): void {
+    repairs.set(reason, (repairs.get(reason) ?? 0) + 1);
+  }
+
   function report(stored: number, late: number): void {
     telemetry.count("homeostat.observe.points", stored);
     if (late > 0) telemetry.count("homeostat.observe.late", late);
     for (const [reason, amount] of refused) telemetry.count("homeostat.observe.dropped", amount, { reason });
     refused.clear();
+    for (const [reason, amount] of repairs) telemetry.count("homeostat.observe.repaired", amount, { reason });
+    repairs.clear();
     telemetry.gauge("homeostat.observe.series", live.size);
     telemetry.gauge("homeostat.observe.entities", states.size);
   }
+}
+
+/** Raw series are found under the entity their first signal is about; by default what sent them is taken for a replica. */
+export function entityKindOf(definition: RawSeries, targets: readonly Target[]): EntityKind {
+  const first = targets[0];
+  return first === undefined ? (isOfSpans(definition) ? "service" : "replica") : kindOf(first);
+}
+
+function kindOf({ signal }: Target): EntityKind {
+  return (catalogue[signal] as Signal<string>).entity;
+}
+
+/** What is made here has no clock of its own. */
+function isMade({ additive, hash }: RawSeries): boolean {
+  return additive === true || hash.startsWith("made ");
 }

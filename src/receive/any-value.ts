@@ -15,7 +15,7 @@ import { type InsideValue, masked } from "./privacy/mask-value.ts";
 import { DROP, HASH, KEEP, MASK } from "./privacy/redactor.ts";
 import { cardDigits } from "./privacy/spans.ts";
 import { redact } from "./tally.ts";
-import { readBool, readEnd, readTag, readVarint64, skip, takeFixed64, type Wire } from "./wire.ts";
+import { meetAgain, readBool, readEnd, readTag, readVarint64, skip, takeFixed64, type Wire } from "./wire.ts";
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const shortEscapes: Readonly<Record<number, string>> = {
@@ -35,6 +35,7 @@ const shortEscapes: Readonly<Record<number, string>> = {
  */
 export function writeValueAsJson(out: Bytes, wire: Wire, end: number, depth: number, inside?: InsideValue): boolean {
   let cut = false;
+  let before = 0;
   const mark = out.length;
   appendAscii(out, "null");
   while (wire.pos < end) {
@@ -65,6 +66,7 @@ export function writeValueAsJson(out: Bytes, wire: Wire, end: number, depth: num
       }
       case 0x2a:
       case 0x32: {
+        if (before === tag) meetAgain(wire);
         const fieldEnd = readEnd(wire, end);
         out.length = mark;
         if (depth < limits.valueDepth) cut = writeList(out, wire, fieldEnd, depth, tag === 0x32, inside) || cut;
@@ -86,7 +88,9 @@ export function writeValueAsJson(out: Bytes, wire: Wire, end: number, depth: num
       }
       default:
         skip(wire, tag, end);
+        continue;
     }
+    before = tag;
   }
   return cut;
 }
@@ -136,10 +140,11 @@ function writeList(
 }
 
 function writeMember(out: Bytes, wire: Wire, end: number, depth: number, inside: InsideValue | undefined): boolean {
-  let keyStart = wire.pos;
-  let keyEnd = keyStart;
-  let valueStart = keyStart;
-  let valueEnd = keyStart;
+  const start = wire.pos;
+  let keyStart = start;
+  let keyEnd = start;
+  let valueStart = start;
+  let valueEnd = start;
   while (wire.pos < end) {
     const tag = readTag(wire, end);
     if (tag === 0x0a) {
@@ -147,6 +152,7 @@ function writeMember(out: Bytes, wire: Wire, end: number, depth: number, inside:
       keyStart = wire.pos;
       wire.pos = keyEnd;
     } else if (tag === 0x12) {
+      if (valueEnd !== start) meetAgain(wire);
       valueEnd = readEnd(wire, end);
       valueStart = wire.pos;
       wire.pos = valueEnd;

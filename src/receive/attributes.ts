@@ -3,9 +3,10 @@
 import { appendUint32, appendWord, type Bytes, ensure } from "../model/columns/bytes.ts";
 import type { MapColumn } from "../model/columns/column.ts";
 import { lookUp } from "../model/columns/dictionary.ts";
+import { collectValue, lookForReason } from "./content.ts";
 import { findKeyValue, found } from "./found-key.ts";
 import { limits } from "./limits.ts";
-import { isContentEvent } from "./privacy/policy.ts";
+import { eventSide, isContentEvent, type Side } from "./privacy/carriers.ts";
 import { type AttributeColumn, DROP, HASH, MASK, OVER, syncGuard } from "./privacy/redactor.ts";
 import type { Spans } from "./spans.ts";
 import { noteOverKey, redact, repair, type Tally } from "./tally.ts";
@@ -19,6 +20,7 @@ let row = 0;
 /**
  * Appends the entries of one row; {@link endMapRow} ends it. Attributes over a limit are dropped and counted, those the
  * privacy policy speaks of are treated as it says. `inContentEvent`: ordinary keys such as `content` hold prompts here.
+ * Returns whether all went the usual way, so that nothing was counted and a copy of the row is as good.
  */
 export function appendAttributes(
   map: AttributeColumn,
@@ -26,20 +28,32 @@ export function appendAttributes(
   spans: Spans,
   tally: Tally,
   inContentEvent = false,
-): void {
+): boolean {
   row = row === 0x7fffffff ? 1 : row + 1;
   const { guard } = map;
   syncGuard(guard, map.keys.dictionary);
-  if (spans.count === 0) return;
+  const usual = appendEach(map, wire, spans, tally, inContentEvent);
+  if (!guard.hasFacts) return usual;
+  // Facts of the row's texts are this row's own.
+  appendFacts(map, wire, spans, tally);
+  return false;
+}
+
+function appendEach(map: AttributeColumn, wire: Wire, spans: Spans, tally: Tally, inContentEvent: boolean): boolean {
+  const { guard } = map;
+  if (spans.count === 0) return true;
   const count = Math.min(spans.count, limits.attributes);
+  let usual = count === spans.count;
   for (let done = 0; done < count; ) {
     const actions = inContentEvent ? guard.inContentEvents : guard.actions;
     done = appendUsual(map, wire, spans, done, count, row, actions, guard.known);
     if (done === count) break;
+    usual = false;
     appendAttribute(map, wire, spans.at[done * 2]!, spans.at[done * 2 + 1]!, done, tally, inContentEvent);
     done++;
   }
   if (count < spans.count) repair(tally, "attribute-limit", spans.count - count);
+  return usual;
 }
 
 export function endMapRow(map: MapColumn): void {
@@ -58,26 +72,49 @@ export function keysFit(wire: Wire, spans: Spans): boolean {
 
 /** Appends the length in bytes of a text that was dropped to the row being built. */
 export function appendLength(map: MapColumn, key: Bytes, length: number, position: number, tally: Tally): void {
+  redact(tally, "dropped");
+  appendOurs(map, key, String(length), position, tally);
+}
+
+/** Notes that the row is of a model call, and appends the facts of the texts that came in it. */
+function appendFacts({ guard, redactor, ...map }: AttributeColumn, wire: Wire, spans: Spans, tally: Tally): void {
+  const { ledger } = redactor;
+  const { stamps } = map.keys.dictionary;
+  for (let i = 0; i < guard.marks.length; i++) if (stamps[guard.marks[i]!] === row) ledger.isModelCall = true;
+  if (!ledger.pending) return;
+  if (ledger.wantsReason) lookForReason(wire, findText(wire, spans, "gen_ai.response.finish_reasons"), ledger);
+  let position = limits.attributes;
+  for (const { key, value } of ledger.take()) appendOurs(map, key, value, position++, tally);
+}
+
+/** Appends an attribute of ours, unless the sender sent one of that name. */
+function appendOurs(map: MapColumn, key: Bytes, value: string, position: number, tally: Tally): void {
   const { dictionary, index } = map.keys;
   const entry = lookUp(dictionary, key, 0, key.length, position + limits.attributes, limits.keyBytes * 4);
-  redact(tally, "dropped");
   if (dictionary.stamps[entry] === row) {
     repair(tally, "duplicate-key");
     return;
   }
   dictionary.stamps[entry] = row;
-  appendShort(map.values, String(length));
+  appendShort(map.values, value);
   ensure(index, 4);
   appendUint32(index, entry);
 }
 
-/** Whether a record's attributes say that it is an event carrying a prompt or a completion. */
-export function saysContentEvent(wire: Wire, attributes: Spans): boolean {
+/** What a record's attributes say of it as an event: whether it carries a prompt or a completion, and whose words. */
+export function contentEventOf(
+  wire: Wire,
+  attributes: Spans,
+): { readonly isContent: boolean; readonly side: Side | undefined } {
   const name = findText(wire, attributes, "event.name");
-  if (name === undefined) return false;
+  if (name === undefined) return noEvent;
   findValue(wire, name.start, name.end);
-  return foundValue.tag === 0x0a && isContentEvent(wire.data, foundValue.start, foundValue.end);
+  const { tag, start, end } = foundValue;
+  if (tag !== 0x0a || !isContentEvent(wire.data, start, end)) return noEvent;
+  return { isContent: true, side: eventSide(wire.data, start, end) };
 }
+
+const noEvent = { isContent: false, side: undefined } as const;
 
 /** Position range of the text of the attribute with this key; `undefined` if there is none or it is not text. */
 export function findText(
@@ -124,6 +161,10 @@ function appendAttribute(
     repair(tally, "key-limit");
     noteOverKey(tally, wire.data, keyStart, keyEnd);
     return;
+  }
+  if (guard.hasFacts) {
+    const carrier = (inContentEvent ? guard.eventCarriers : guard.carriers)[key]!;
+    if (carrier !== 0) collectValue(redactor.ledger, carrier, wire, valueStart, valueEnd);
   }
   if (action === DROP) {
     appendLength(map, guard.lengthKeys[key]!, valueLength(wire, valueStart, valueEnd), position, tally);

@@ -3,14 +3,26 @@ import { appendByte, appendWord, ensure } from "../model/columns/bytes.ts";
 import { appendLow } from "../model/columns/dictionary.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
 import { appendEmpty, appendText } from "../model/columns/text.ts";
-import { appendAttributes, appendLength, endMapRow, saysContentEvent } from "./attributes.ts";
+import { appendAttributes, appendLength, contentEventOf, endMapRow } from "./attributes.ts";
+import { collectValue } from "./content.ts";
 import { appendId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
-import { isContentEvent } from "./privacy/policy.ts";
+import { bodyCarrier, eventSide, isContentEvent } from "./privacy/carriers.ts";
 import { bodyLengthKey, DROP, KEEP, MASK, type Redactor } from "./privacy/redactor.ts";
-import { appendRepeated, createRepeat, noteRange, type Request, range, timeFits, walk } from "./request.ts";
+import {
+  appendRepeated,
+  createRepeat,
+  noteMessage,
+  noteRange,
+  type Request,
+  range,
+  spendItems,
+  timeFits,
+  walk,
+} from "./request.ts";
 import { createSpans, noteSpan } from "./spans.ts";
 import { reject } from "./tally.ts";
+import { noteTextCoverage } from "./text-coverage.ts";
 import { appendValue, countText, valueLength } from "./values.ts";
 import { readFixed32, readInt32, readTag, skip, takeFixed64, type Wire } from "./wire.ts";
 
@@ -36,7 +48,7 @@ export function createLogDecoder(redactor: Redactor): LogDecoder {
   const scopeName = table.plain("ScopeName");
   const scopeVersion = table.low("ScopeVersion");
   const scopeAttributes = redactor.column(table.map("ScopeAttributes"));
-  const logAttributes = redactor.column(table.map("LogAttributes"));
+  const logAttributes = redactor.column(table.map("LogAttributes"), true);
   const eventName = table.plain("EventName");
   const resourceRepeat = createRepeat();
   const scopeRepeat = createRepeat();
@@ -68,6 +80,7 @@ export function createLogDecoder(redactor: Redactor): LogDecoder {
     ensure(severityNumber, 1);
     appendByte(severityNumber, record.severity > 0 && record.severity < 256 ? record.severity : 0);
     appendLow(serviceName, origin.service, origin.serviceText.start, origin.serviceText.end, 0, limits.nameBytes);
+    redactor.ledger.begin();
     const isContent = namesContent(wire);
     const bodyAction = isContent && redactor.content !== KEEP ? redactor.content : redactor.logBodies;
     const dropsBody = (bodyAction === DROP || redactor.logBodies === DROP) && record.body.end > record.body.start;
@@ -89,6 +102,7 @@ export function createLogDecoder(redactor: Redactor): LogDecoder {
       tally,
     );
     appendRepeated(scopeAttributes, scopeRepeat, origin.scopeSerial, origin.scope, request);
+    if (isContent) collectValue(redactor.ledger, bodyCarrier, wire, record.body.start, record.body.end);
     appendAttributes(logAttributes, wire, record.attributes, tally, isContent);
     if (dropsBody) {
       const length = valueLength(wire, record.body.start, record.body.end);
@@ -96,15 +110,22 @@ export function createLogDecoder(redactor: Redactor): LogDecoder {
     }
     endMapRow(logAttributes);
     countText(appendText(eventName, source, record.eventName.start, record.eventName.end, limits.nameBytes), tally);
+    noteTextCoverage(request, redactor.ledger);
     table.rows++;
     request.accepted++;
   }
 
-  /** Whether the record is an event that carries a prompt or a completion, by either way to name an event. */
+  /** Whether the record is an event that carries a prompt or a completion, by either way to name an event; notes whose. */
   function namesContent(wire: Wire): boolean {
     const { start, end } = record.eventName;
-    if (start < end) return isContentEvent(wire.data, start, end);
-    return saysContentEvent(wire, record.attributes);
+    if (start < end) {
+      const isContent = isContentEvent(wire.data, start, end);
+      if (isContent) redactor.ledger.side = eventSide(wire.data, start, end);
+      return isContent;
+    }
+    const { isContent, side } = contentEventOf(wire, record.attributes);
+    redactor.ledger.side = side;
+    return isContent;
   }
 
   /** When it happened, else when it was seen, else when it arrived here: the first that is not zero. */
@@ -124,6 +145,7 @@ export function createLogDecoder(redactor: Redactor): LogDecoder {
     tables: [table],
     decode(request) {
       walk(request, (start, end) => {
+        spendItems(request, 1);
         readRecord(request.wire, start, end, record);
         append(request);
       });
@@ -173,7 +195,7 @@ function readRecord(wire: Wire, start: number, end: number, record: LogFields): 
         noteRange(record.severityText, wire, end);
         break;
       case 0x2a:
-        noteRange(record.body, wire, end);
+        noteMessage(record.body, wire, end);
         break;
       case 0x32:
         noteSpan(record.attributes, wire, end);

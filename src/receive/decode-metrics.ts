@@ -1,29 +1,23 @@
 // ExportMetricsServiceRequest -> rows of the metric tables, and of otel_metrics_series for series not yet described.
-import { appendByte, appendFloat64, appendUint32, appendWord, type Bytes, ensure } from "../model/columns/bytes.ts";
+import { appendByte, appendFloat64, appendUint32, type Bytes, ensure } from "../model/columns/bytes.ts";
 import { endArray } from "../model/columns/column.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
 import { keysFit } from "./attributes.ts";
 import { appendWordAt } from "./fields.ts";
 import type { KeyGuard } from "./key-guard.ts";
 import { limits } from "./limits.ts";
-import {
-  appendQuantiles,
-  appendRuns,
-  createMetricRows,
-  createSeriesRows,
-  exemplarWriter,
-  type Metric,
-  type MetricRows,
-} from "./metric-rows.ts";
+import { createMetricRows, type Metric, type MetricRows } from "./metric-rows.ts";
+import { appendBuckets, appendQuantiles, appendRuns, exemplarWriter } from "./point-parts.ts";
 import { bucketsFit, createPoint, type PointFields, readPoint } from "./points.ts";
 import type { Redactor } from "./privacy/redactor.ts";
-import { forEachField, noteRange, type Request, range, spendParts, timeFits, walk } from "./request.ts";
+import { noteMessage, noteRange, type Request, range, spendItems, spendParts, timeFits, walk } from "./request.ts";
 import type { SeriesGuard } from "./series-guard.ts";
 import { mixWord } from "./series-hash.ts";
 import type { SeriesMemory } from "./series-memory.ts";
-import type { Spans } from "./spans.ts";
+import { createSeriesRows } from "./series-rows.ts";
+import { copySpans, createSpans, noteSpan, type Spans, sameSpans } from "./spans.ts";
 import { type RejectReason, reject } from "./tally.ts";
-import { readBool, readEnd, readInt32, readSint32, readTag, readVarint64, skip, type Wire } from "./wire.ts";
+import { readBool, readInt32, readTag, skip } from "./wire.ts";
 
 export interface MetricDecoder {
   readonly tables: readonly Table[];
@@ -41,6 +35,7 @@ interface PointWriter {
 const dataTags = [0x2a, 0x3a, 0x4a, 0x52, 0x5a];
 const HISTOGRAM = 2;
 let serials = 0;
+let attributeSerials = 0;
 
 export function createMetricDecoder(
   memory: SeriesMemory,
@@ -69,29 +64,37 @@ export function createMetricDecoder(
     monotonic: false,
   };
   const data = range();
+  const points = createSpans();
+  /** Attributes of the point before, of the same request: points of a scrape mostly have the same. */
+  const before = createSpans();
+  let flawBefore: RejectReason | undefined;
 
-  function readMetric(wire: Wire, start: number, end: number): void {
+  function readMetric(request: Request, start: number, end: number): void {
+    const { wire } = request;
     for (const field of [metric.name, metric.description, metric.unit, data]) field.start = field.end = 0;
     metric.serial = ++serials;
     metric.type = -1;
     wire.pos = start;
     while (wire.pos < end) {
       const tag = readTag(wire, end);
-      const type = dataTags.indexOf(tag);
-      if (type >= 0) {
-        metric.type = type;
-        noteRange(data, wire, end);
-      } else if (tag === 0x0a) noteRange(metric.name, wire, end);
+      if (tag === 0x0a) noteRange(metric.name, wire, end);
       else if (tag === 0x12) noteRange(metric.description, wire, end);
       else if (tag === 0x1a) noteRange(metric.unit, wire, end);
-      else skip(wire, tag, end);
+      else if (dataTags.includes(tag)) {
+        metric.type = dataTags.indexOf(tag);
+        noteMessage(data, wire, end);
+      } else skip(wire, tag, end);
     }
     metric.temporality = 0;
     metric.monotonic = false;
+    points.count = 0;
     wire.pos = data.start;
     while (wire.pos < data.end) {
       const tag = readTag(wire, data.end);
-      if (tag === 0x10 && metric.type > 0) metric.temporality = readInt32(wire, data.end);
+      if (tag === 0x0a) {
+        noteSpan(points, wire, data.end);
+        spendItems(request, 1);
+      } else if (tag === 0x10 && metric.type > 0) metric.temporality = readInt32(wire, data.end);
       else if (tag === 0x18 && metric.type === 1) metric.monotonic = readBool(wire, data.end);
       else skip(wire, tag, data.end);
     }
@@ -115,9 +118,19 @@ export function createMetricDecoder(
     const { view } = wire;
     const low = point.time < 0 ? 0 : view.getInt32(point.time, true);
     const high = point.time < 0 ? 0 : view.getInt32(point.time + 4, true);
-    if (point.attributes.count > limits.attributes) return reject(tally, "attributes");
-    const reason = keyFlaw(request, point.attributes);
-    if (reason !== undefined) return reject(tally, reason);
+    if (point.attributes.count > limits.attributes) {
+      reject(tally, "attributes");
+      return;
+    }
+    if (request.attributesSerial === 0 || !sameSpans(wire, before, point.attributes)) {
+      request.attributesSerial = ++attributeSerials;
+      copySpans(point.attributes, before);
+      flawBefore = keyFlaw(request, before);
+    }
+    if (flawBefore !== undefined) {
+      reject(tally, flawBefore);
+      return;
+    }
     if (metric.type === HISTOGRAM && !bucketsFit(point)) {
       reject(tally, "buckets");
       return;
@@ -129,22 +142,21 @@ export function createMetricDecoder(
   return {
     tables: [...writers.map((writer) => writer.rows.table), series.table],
     decode(request) {
-      const { wire } = request;
       walk(request, (start, end) => {
-        readMetric(wire, start, end);
+        readMetric(request, start, end);
         if (metric.type < 0) {
           reject(request.tally, "metric-type");
           return;
         }
         const reason = flaw(request);
-        forEachField(wire, data.start, data.end, 0x0a, (pointStart, pointEnd) => {
-          if (reason !== undefined) {
-            reject(request.tally, reason);
-            return;
-          }
-          readPoint(wire, metric.type, pointStart, pointEnd, point);
+        if (reason !== undefined) {
+          if (points.count > 0) reject(request.tally, reason, points.count);
+          return;
+        }
+        for (let i = 0; i < points.count; i++) {
+          readPoint(request.wire, metric.type, points.at[i * 2]!, points.at[i * 2 + 1]!, point);
           append(request);
-        });
+        }
       });
     },
   };
@@ -237,7 +249,7 @@ function exponentialWriter(rows: MetricRows, point: PointFields, redactor: Redac
       [point.positive, point.negative].forEach((side, i) => {
         const columns = sides[i]!;
         const before = columns.counts.length;
-        appendNumber(columns.offset, readBuckets(columns.counts, wire, side.start, side.end));
+        appendNumber(columns.offset, appendBuckets(columns.counts, wire, side.start, side.end));
         const buckets = (columns.counts.length - before) / 8;
         spendParts(request, buckets);
         endArray(columns.offsets, buckets);
@@ -267,28 +279,6 @@ function summaryWriter(rows: MetricRows, point: PointFields): PointWriter {
       rows.end(request, metric, point.attributes, point.time, point.bounds, point.quantiles);
     },
   };
-}
-
-/** Appends the counts of one side of an exponential histogram, packed or not, and returns its offset. */
-function readBuckets(counts: Bytes, wire: Wire, start: number, end: number): number {
-  let offset = 0;
-  wire.pos = start;
-  while (wire.pos < end) {
-    const tag = readTag(wire, end);
-    if (tag === 0x08) offset = readSint32(wire, end);
-    else if (tag === 0x10) appendCount(counts, wire, end);
-    else if (tag === 0x12) {
-      const packedEnd = readEnd(wire, end);
-      while (wire.pos < packedEnd) appendCount(counts, wire, packedEnd);
-    } else skip(wire, tag, end);
-  }
-  return offset;
-}
-
-function appendCount(counts: Bytes, wire: Wire, end: number): void {
-  readVarint64(wire, end);
-  ensure(counts, 8);
-  appendWord(counts, wire.low, wire.high);
 }
 
 function appendNumber(column: Bytes, value: number): void {

@@ -8,10 +8,12 @@ import { appendAttributes, endMapRow } from "./attributes.ts";
 import { appendCheckedId, appendId, isId, isOptionalId, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
 import type { Redactor } from "./privacy/redactor.ts";
-import { appendRepeated, createRepeat, noteRange, type Request, range, timeFits, walk } from "./request.ts";
+import { appendMessage } from "./privacy/status-message.ts";
+import { appendRepeated, createRepeat, noteRange, type Request, range, spendItems, timeFits, walk } from "./request.ts";
 import { createSpan, readSpan } from "./span-fields.ts";
 import { eventWriter, linkWriter } from "./span-parts.ts";
 import { reject, repair } from "./tally.ts";
+import { noteTextCoverage } from "./text-coverage.ts";
 import { countText } from "./values.ts";
 import { readInt32, readTag, skip } from "./wire.ts";
 
@@ -38,7 +40,7 @@ export function createTraceDecoder(redactor: Redactor): TraceDecoder {
   const resourceAttributes = redactor.column(table.map("ResourceAttributes"));
   const scopeName = table.plain("ScopeName");
   const scopeVersion = table.plain("ScopeVersion");
-  const spanAttributes = redactor.column(table.map("SpanAttributes"));
+  const spanAttributes = redactor.column(table.map("SpanAttributes"), true);
   const duration = table.plain("Duration");
   const statusCode = table.low("StatusCode");
   const statusMessage = table.plain("StatusMessage");
@@ -85,6 +87,7 @@ export function createTraceDecoder(redactor: Redactor): TraceDecoder {
       appendText(scopeVersion, wire.source, origin.scopeVersion.start, origin.scopeVersion.end, limits.nameBytes),
       tally,
     );
+    redactor.ledger.begin();
     appendAttributes(spanAttributes, wire, span.attributes, tally);
     endMapRow(spanAttributes);
     ensure(duration, 8);
@@ -95,6 +98,7 @@ export function createTraceDecoder(redactor: Redactor): TraceDecoder {
     appendStatus(request);
     appendEvents(request, span.events);
     appendLinks(request, span.links);
+    noteTextCoverage(request, redactor.ledger);
     table.rows++;
     request.accepted++;
   }
@@ -112,13 +116,14 @@ export function createTraceDecoder(redactor: Redactor): TraceDecoder {
     }
     const text = codes[code] ?? none;
     appendLow(statusCode, text, 0, text.data.length, code, limits.nameBytes);
-    countText(appendText(statusMessage, wire.source, message.start, message.end, limits.nameBytes), tally);
+    appendMessage(statusMessage, wire.source, message, redactor, tally);
   }
 
   return {
     tables: [table],
     decode(request) {
       walk(request, (start, end) => {
+        spendItems(request, 1);
         readSpan(request.wire, start, end, span);
         append(request);
       });

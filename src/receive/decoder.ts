@@ -7,12 +7,13 @@ import { createTraceDecoder } from "./decode-traces.ts";
 import { jsonToWire } from "./json-to-wire.ts";
 import { createKeyGuard } from "./key-guard.ts";
 import { type DecodeOptions, limits } from "./limits.ts";
+import { mergeMessages } from "./merge-messages.ts";
 import { createRedactor } from "./privacy/redactor.ts";
-import { createRequest, forEachField, type Request } from "./request.ts";
+import { createRequest, type Request } from "./request.ts";
 import { createSeriesGuard } from "./series-guard.ts";
 import { createSeriesMemory } from "./series-memory.ts";
 import { rejectedItems, sayTally, type Tally } from "./tally.ts";
-import { isRefusal, tooLarge, type Wire, wireOf } from "./wire.ts";
+import { isCameTwice, isRefusal, type Wire, wireOf } from "./wire.ts";
 
 export type Signal = "traces" | "metrics" | "logs";
 export type Encoding = "protobuf" | "json";
@@ -98,14 +99,25 @@ export function createDecoder(options: DecodeOptions): Decoder {
     return attempt(signal, wire, nowMs);
   }
 
+  /** Reading goes on until a message that must come once comes again; then the body is put right and read anew. */
+  function decodeMerged(signal: Signal, wire: Wire, nowMs: number): Request {
+    try {
+      return decodeWithinDays(signal, wire, nowMs);
+    } catch (error) {
+      if (!isCameTwice(error)) throw error;
+      rollback(signal);
+      return decodeWithinDays(signal, mergeMessages(wire, signal), nowMs);
+    }
+  }
+
   return {
     decode(signal, encoding, body, nowMs) {
       mark(signal);
       keyGuard.at(nowMs);
       try {
-        const wire = wireOf(encoding === "json" ? jsonToWire(body, signal) : body);
-        countItems(wire, signal);
-        const request = decodeWithinDays(signal, wire, nowMs);
+        // A member of a JSON object that comes twice is the last of both, not a mixture.
+        const wire = encoding === "json" ? wireOf(jsonToWire(body, signal), true) : wireOf(body);
+        const request = decodeMerged(signal, wire, nowMs);
         for (const day of request.days) days[signal].add(day);
         const { tables } = decoders[signal];
         if (tables.some((table) => table.rows >= limits.batchRows || table.size() >= limits.batchBytes)) close(signal);
@@ -129,25 +141,4 @@ export function createDecoder(options: DecodeOptions): Decoder {
       memory.promised(sealed.series);
     },
   };
-}
-
-/** Refuses a request with too many items before any is decoded: two bytes on the wire can be an item. */
-function countItems(wire: Wire, signal: Signal): void {
-  let items = 0;
-  const count = (): void => {
-    items++;
-    if (items > limits.items) throw tooLarge(`more than ${limits.items} items in one request; send smaller batches`);
-  };
-  forEachField(wire, 0, wire.data.length, 0x0a, (resourceStart, resourceEnd) => {
-    forEachField(wire, resourceStart, resourceEnd, 0x12, (scopeStart, scopeEnd) => {
-      forEachField(wire, scopeStart, scopeEnd, 0x12, (start, end) => {
-        if (signal !== "metrics") return count();
-        for (const tag of [0x2a, 0x3a, 0x4a, 0x52, 0x5a]) {
-          forEachField(wire, start, end, tag, (dataStart, dataEnd) =>
-            forEachField(wire, dataStart, dataEnd, 0x0a, count),
-          );
-        }
-      });
-    });
-  });
 }

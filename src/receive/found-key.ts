@@ -1,5 +1,5 @@
 // Key and value of one attribute on the wire.
-import { readEnd, readTag, skip, type Wire } from "./wire.ts";
+import { meetAgain, readEnd, readTag, skip, type Wire } from "./wire.ts";
 
 /** Set by {@link findKeyValue}: out-parameters, since this runs for every attribute. */
 export const found = { keyStart: 0, keyEnd: 0, valueStart: 0, valueEnd: 0 };
@@ -15,6 +15,7 @@ export function findKeyValue(wire: Wire, start: number, end: number): void {
       found.keyStart = wire.pos;
       wire.pos = found.keyEnd;
     } else if (tag === 0x12) {
+      if (found.valueEnd !== start) meetAgain(wire);
       found.valueEnd = readEnd(wire, end);
       found.valueStart = wire.pos;
       wire.pos = found.valueEnd;

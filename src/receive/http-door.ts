@@ -1,9 +1,17 @@
 // OTLP over HTTP: POST /v1/traces, /v1/metrics, /v1/logs as protobuf or JSON.
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import { TLSSocket } from "node:tls";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import { type Body, type BodyLimits, readBody, startKey } from "./body.ts";
+import { refuseBrokenHttp } from "./broken-http.ts";
 import type { Authenticate } from "./credentials.ts";
 import type { Encoding, Signal } from "./decoder.ts";
 import type { Intake, Refusal } from "./intake.ts";
@@ -14,6 +22,15 @@ import type { Peer, TlsOptions } from "./tls.ts";
 
 export interface Door extends AsyncDisposable {
   readonly port: number;
+}
+
+/** How long a client may take, ms. */
+export interface Patience {
+  readonly headersMs: number;
+  /** Headers and body. */
+  readonly requestMs: number;
+  /** How often it is looked at. */
+  readonly checkMs: number;
 }
 
 export interface DoorDeps {
@@ -36,7 +53,6 @@ const contentTypes: Readonly<Record<Encoding, string>> = {
 /** Connections of one address: one client must not take them all. */
 const CONNECTIONS_PER_ADDRESS = 100;
 const CLOSE_MS = 5000;
-const serverOptions = { connectionsCheckingInterval: 5000, maxHeaderSize: 16 * 1024 };
 
 /** google.rpc.Code of each HTTP status the door answers with. */
 const codeOf: Readonly<Record<number, number>> = {
@@ -52,7 +68,7 @@ const codeOf: Readonly<Record<number, number>> = {
 };
 
 export async function openHttpDoor(
-  options: { host: string; port: number; body: BodyLimits; tls?: TlsOptions },
+  options: { host: string; port: number; body: BodyLimits; patience: Patience; tls?: TlsOptions },
   deps: DoorDeps,
 ): Promise<Door> {
   const { intake, authenticate, telemetry } = deps;
@@ -157,7 +173,14 @@ export async function openHttpDoor(
       if (!response.headersSent) fail(request, response, "json", 500, "internal error");
     });
   };
-  const server = options.tls === undefined ? createServer(serverOptions, answer) : secureServer(options.tls, answer);
+  const { patience, tls } = options;
+  const bounds = {
+    connectionsCheckingInterval: patience.checkMs,
+    headersTimeout: patience.headersMs,
+    requestTimeout: patience.requestMs,
+    maxHeaderSize: 16 * 1024,
+  };
+  const server = tls === undefined ? createServer(bounds, answer) : secureServer(tls, bounds, answer);
   limit(server, telemetry);
   const port = await listen(server, options.host, options.port, "httpPort");
   return {
@@ -177,10 +200,14 @@ export function statusOf({ kind }: Refusal): 429 | 503 {
   return kind === "limited" ? 429 : 503;
 }
 
-function secureServer({ certificate, key, clientCa }: TlsOptions, answer: RequestListener): SecureServer {
+function secureServer(
+  { certificate, key, clientCa }: TlsOptions,
+  bounds: ServerOptions,
+  answer: RequestListener,
+): SecureServer {
   const clients = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
-  const handshake = { cert: certificate, key, handshakeTimeout: limits.headerTimeoutMs };
-  return createSecureServer({ ...serverOptions, ...handshake, ...clients }, answer);
+  const handshake = { cert: certificate, key, handshakeTimeout: bounds.headersTimeout };
+  return createSecureServer({ ...bounds, ...handshake, ...clients }, answer);
 }
 
 /** The verified certificate of the client; undefined where none was asked for. */
@@ -194,8 +221,6 @@ function limit(server: Server | SecureServer, telemetry: Telemetry): void {
   const perAddress = new Map<string, number>();
   server.maxConnections = limits.connections;
   server.maxHeadersCount = 100;
-  server.headersTimeout = limits.headerTimeoutMs;
-  server.requestTimeout = limits.requestTimeoutMs;
   // Longer than clients keep theirs, so that it is they who close.
   server.keepAliveTimeout = 75_000;
   server.on("connection", (socket) => {
@@ -214,8 +239,5 @@ function limit(server: Server | SecureServer, telemetry: Telemetry): void {
     });
   });
   server.on("drop", () => telemetry.count("homeostat.receive.dropped_connections", 1, { reason: "total" }));
-  server.on("clientError", (_error, socket) => {
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
-    else socket.destroy();
-  });
+  refuseBrokenHttp(server, telemetry);
 }

@@ -7,6 +7,7 @@ import type { DecodeAnswer, Encoding, Signal } from "./decoder.ts";
 import { type DecodeOptions, limits } from "./limits.ts";
 import { createRateLimiter, type TenantRates } from "./rates.ts";
 import { createShares } from "./shares.ts";
+import { createTextBook, type ServiceText } from "./text-book.ts";
 
 export type IntakeAnswer =
   /** Durable. `says` is what was rejected or mended, empty if nothing. */
@@ -30,6 +31,8 @@ export interface Intake extends AsyncDisposable {
     readonly body: Uint8Array;
     readonly key: string;
   }): Promise<IntakeAnswer>;
+  /** By service: whether model calls bring text. */
+  textCoverage(): readonly ServiceText[];
   /** Ends the decoding thread as a crash would; for tests. */
   killDecoder(): Promise<void>;
 }
@@ -78,6 +81,7 @@ export function openIntake(
   /** A seal is asked for, or a batch is on its way into the journal. */
   let committing: "no" | "sealing" | "appending" = "no";
   let idle: (() => void)[] = [];
+  const texts = createTextBook(telemetry);
   const thread = startDecodeThread(decodeOptions, { answered, died }, telemetry);
 
   function answered(message: FromDecoder): void {
@@ -181,8 +185,9 @@ export function openIntake(
       telemetry.count("homeostat.receive.dropped", items, { signal, reason });
     for (const [reason, times] of answer.tally.repaired)
       telemetry.count("homeostat.receive.repaired", times, { signal, reason });
-    for (const [kind, texts] of answer.tally.redacted)
-      telemetry.count("homeostat.receive.redacted", texts, { signal, kind });
+    for (const [kind, times] of answer.tally.redacted)
+      telemetry.count("homeostat.receive.redacted", times, { signal, kind });
+    texts.note(signal, answer.tally.textCoverage);
   }
 
   function drop(signal: Signal, reason: string): void {
@@ -234,6 +239,7 @@ export function openIntake(
       }
       return answer;
     },
+    textCoverage: () => texts.services(),
     killDecoder: () => thread.kill(),
     async [Symbol.asyncDispose]() {
       if (byKey.size > 0) await new Promise<void>((wake) => idle.push(wake));

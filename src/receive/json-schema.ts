@@ -215,6 +215,12 @@ export const requestMessages = {
   metrics: request("resourceMetrics", "scopeMetrics", "metrics", metric),
 } as const;
 
+/** Fields of a oneof by their message: of these, a later one takes the place of an earlier one. */
+export const oneofTags: ReadonlyMap<Message, ReadonlySet<number>> = new Map([
+  [anyValue, new Set(anyValue.fields.map((field) => field.tag))],
+  [metric, new Set(metric.fields.filter((field) => field.kind === "message").map((field) => field.tag))],
+]);
+
 function request(resources: string, scopes: string, items: string, item: Message): Message {
   const scoped = message({ scope: [1, scope], [items]: [2, item, true], schemaUrl: [3, "string"] });
   return message({

@@ -58,8 +58,7 @@ export const limits = {
   inflateRatio: 200,
   ratioFromBytes: 1024 * 1024,
   connections: 1000,
-  headerTimeoutMs: 10_000,
-  requestTimeoutMs: 30_000,
+  patience: { headersMs: 10_000, requestMs: 30_000, checkMs: 5000 },
   /** How full the journal may be before clients are asked to wait: metrics are what detection lives on, so they go last. */
   pressure: { traces: 0.8, logs: 0.8, metrics: 0.95 },
   retryAfterSeconds: 5,

@@ -1,30 +1,27 @@
-// What the rows of all five metric tables share: where they come from, exemplars, the series they belong to.
-import {
-  appendByte,
-  appendFloat64,
-  appendUint32,
-  appendWord,
-  type Bytes,
-  ensure,
-  textSource,
-} from "../model/columns/bytes.ts";
-import { endArray } from "../model/columns/column.ts";
+// What the rows of all five metric tables share: where they come from, the attributes, the series they belong to.
+import { appendOwn, appendUint32, appendWord, ensure } from "../model/columns/bytes.ts";
 import { appendLow } from "../model/columns/dictionary.ts";
-import { createTable, type Table } from "../model/columns/table.ts";
+import type { Table } from "../model/columns/table.ts";
 import { appendText } from "../model/columns/text.ts";
-import { metricTypes, temporalities } from "../model/otel-schema.ts";
 import { appendAttributes, endMapRow } from "./attributes.ts";
-import { appendId, appendWordAt, integerAt, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
+import { appendWordAt } from "./fields.ts";
 import { limits } from "./limits.ts";
 import { unixMs } from "./numbers.ts";
 import type { Redactor } from "./privacy/redactor.ts";
-import { appendRepeated, createRepeat, noteRange, type Range, type Request, range, spendParts } from "./request.ts";
-import { createHash64, finishHash, type Hash, mixBytes, mixEntries, mixWord, startHash } from "./series-hash.ts";
+import { appendRepeated, createRepeat, type Range, type Request } from "./request.ts";
+import {
+  createHash64,
+  finishHash,
+  type Hash,
+  mixBytes,
+  mixSum,
+  mixWord,
+  startHash,
+  sumEntries,
+} from "./series-hash.ts";
 import type { SeriesMemory } from "./series-memory.ts";
-import { createSpans, noteSpan, type Spans } from "./spans.ts";
-import { repair } from "./tally.ts";
+import type { Spans } from "./spans.ts";
 import { countText } from "./values.ts";
-import { readTag, skip, takeFixed64, type Wire } from "./wire.ts";
 
 /** The metric being decoded. Other serials are other metrics, over all requests. */
 export interface Metric {
@@ -50,8 +47,17 @@ export interface MetricRows {
   end(request: Request, metric: Metric, attributes: Spans, time: number, bounds: Spans, quantiles: Spans): void;
 }
 
-const typeTexts = metricTypes.map(textSource);
-const temporalityTexts = temporalities.map(textSource);
+/** Rows of otel_metrics_series. */
+export interface SeriesRows {
+  readonly table: Table;
+  append(
+    request: Request,
+    metric: Metric,
+    point: { readonly attributes: Spans; readonly bounds: Spans; readonly quantiles: Spans },
+    hash: Hash,
+    ms: number,
+  ): void;
+}
 
 export function createMetricRows(
   table: Table,
@@ -76,6 +82,12 @@ export function createMetricRows(
   const seriesHash = table.plain("SeriesHash");
   const resourceRepeat = createRepeat();
   const scopeRepeat = createRepeat();
+  /** The last row from the wire, to be copied as long as points have the same attributes. */
+  const last = createRepeat();
+  const lastSum = createHash64();
+  const resource = createHash64();
+  const resourceSum = createHash64();
+  let resourceSerial = -1;
   const prefix = createHash64();
   const hash = createHash64();
   let prefixSerial = -1;
@@ -83,9 +95,15 @@ export function createMetricRows(
   function hashPrefix(request: Request, metric: Metric): void {
     const { source } = request.wire;
     const { origin } = request;
-    startHash(prefix);
-    const { keysStart, keysEnd, valuesStart } = resourceRepeat;
-    mixEntries(prefix, resourceAttributes, keysStart >> 2, keysEnd >> 2, valuesStart);
+    if (resourceSerial !== origin.resourceSerial) {
+      const { keysStart, keysEnd, valuesStart } = resourceRepeat;
+      startHash(resource);
+      sumEntries(resourceSum, resourceAttributes, keysStart >> 2, keysEnd >> 2, valuesStart);
+      mixSum(resource, resourceSum, (keysEnd - keysStart) >> 2);
+      resourceSerial = origin.resourceSerial;
+    }
+    prefix.low = resource.low;
+    prefix.high = resource.high;
     for (const part of [origin.scopeName, origin.scopeVersion, metric.name, metric.unit])
       mixBytes(prefix, source, part.start, part.end);
     mixWord(prefix, metric.type * 16 + metric.temporality * 2 + (metric.monotonic ? 1 : 0));
@@ -122,16 +140,25 @@ export function createMetricRows(
         tally,
       );
       countText(appendText(unit, source, metric.unit.start, metric.unit.end, limits.nameBytes), tally);
-      const first = map.keys.index.length >> 2;
-      const valuesFrom = map.values.length;
-      appendAttributes(map, wire, attributes, tally);
+      const copies = last.serial === request.attributesSerial && last.serial > 0;
+      if (copies) {
+        appendOwn(map.keys.index, last.keysStart, last.keysEnd - last.keysStart);
+        appendOwn(map.values, last.valuesStart, last.valuesEnd - last.valuesStart);
+      } else {
+        last.keysStart = map.keys.index.length;
+        last.valuesStart = map.values.length;
+        last.serial = appendAttributes(map, wire, attributes, tally) ? request.attributesSerial : -1;
+        last.keysEnd = map.keys.index.length;
+        last.valuesEnd = map.values.length;
+      }
       endMapRow(map);
       appendWordAt(startTime, wire, start);
       appendWordAt(timeUnix, wire, time);
       if (prefixSerial !== metric.serial) hashPrefix(request, metric);
       hash.low = prefix.low;
       hash.high = prefix.high;
-      mixEntries(hash, map, first, map.keys.index.length >> 2, valuesFrom);
+      if (!copies) sumEntries(lastSum, map, last.keysStart >> 2, last.keysEnd >> 2, last.valuesStart);
+      mixSum(hash, lastSum, (last.keysEnd - last.keysStart) >> 2);
     },
     end(request, metric, attributes, time, bounds, quantiles) {
       finishHash(hash);
@@ -145,149 +172,5 @@ export function createMetricRows(
       table.rows++;
       request.accepted++;
     },
-  };
-}
-
-export interface SeriesRows {
-  readonly table: Table;
-  append(
-    request: Request,
-    metric: Metric,
-    point: { readonly attributes: Spans; readonly bounds: Spans; readonly quantiles: Spans },
-    hash: Hash,
-    ms: number,
-  ): void;
-}
-
-/** Rows of otel_metrics_series. */
-export function createSeriesRows(redactor: Redactor): SeriesRows {
-  const table = createTable("otel_metrics_series");
-  const [date, metricName, seriesHash] = [table.plain("Date"), table.low("MetricName"), table.plain("SeriesHash")];
-  const [serviceName, metricType, temporality] = [
-    table.low("ServiceName"),
-    table.low("MetricType"),
-    table.low("Temporality"),
-  ];
-  const [isMonotonic, unit, scopeName] = [table.plain("IsMonotonic"), table.low("Unit"), table.plain("ScopeName")];
-  const [scopeVersion, resourceSchemaUrl] = [table.low("ScopeVersion"), table.low("ResourceSchemaUrl")];
-  const [scopeSchemaUrl, maps] = [
-    table.low("ScopeSchemaUrl"),
-    ["ResourceAttributes", "ScopeAttributes", "Attributes"].map((name) => redactor.column(table.map(name))),
-  ];
-  const [boundsOffsets, boundsColumn] = [table.offsets("ExplicitBounds"), table.plain("ExplicitBounds")];
-  const [quantileOffsets, quantileColumn] = [table.offsets("Quantiles"), table.plain("Quantiles")];
-  const [firstSeen, lastSeen] = [table.plain("FirstSeen"), table.plain("LastSeen")];
-
-  return {
-    table,
-    append(request, metric, point, hash, ms) {
-      const { wire, origin, tally } = request;
-      const { source } = wire;
-      const type = typeTexts[metric.type]!;
-      const temporalityText = temporalityTexts[metric.temporality] ?? temporalityTexts[0]!;
-      const day = Math.floor(ms / 86_400_000);
-      ensure(date, 2);
-      appendByte(date, day & 0xff);
-      appendByte(date, day >> 8);
-      appendLow(metricName, source, metric.name.start, metric.name.end, 0, limits.nameBytes);
-      ensure(seriesHash, 8);
-      appendWord(seriesHash, hash.low, hash.high);
-      appendLow(serviceName, origin.service, origin.serviceText.start, origin.serviceText.end, 0, limits.nameBytes);
-      appendLow(metricType, type, 0, type.length, 0, limits.nameBytes);
-      appendLow(temporality, temporalityText, 0, temporalityText.length, 0, limits.nameBytes);
-      ensure(isMonotonic, 1);
-      appendByte(isMonotonic, metric.monotonic ? 1 : 0);
-      appendLow(unit, source, metric.unit.start, metric.unit.end, 0, limits.nameBytes);
-      appendText(scopeName, source, origin.scopeName.start, origin.scopeName.end, limits.nameBytes);
-      appendLow(scopeVersion, source, origin.scopeVersion.start, origin.scopeVersion.end, 0, limits.nameBytes);
-      appendLow(resourceSchemaUrl, source, origin.resourceSchema.start, origin.resourceSchema.end, 0, limits.nameBytes);
-      appendLow(scopeSchemaUrl, source, origin.scopeSchema.start, origin.scopeSchema.end, 0, limits.nameBytes);
-      [origin.resource, origin.scope, point.attributes].forEach((spans, i) => {
-        appendAttributes(maps[i]!, wire, spans, tally);
-        endMapRow(maps[i]!);
-      });
-      endArray(boundsOffsets, appendRuns(boundsColumn, wire, point.bounds));
-      endArray(quantileOffsets, appendQuantiles(quantileColumn, undefined, wire, point.quantiles));
-      for (const column of [firstSeen, lastSeen]) {
-        ensure(column, 8);
-        appendWord(column, (Math.floor(ms) % 4294967296) | 0, Math.floor(ms / 4294967296));
-      }
-      table.rows++;
-    },
-  };
-}
-
-/** Appends 8-byte numbers that stand in the body as runs (packed) or one by one. Returns how many. */
-export function appendRuns(column: Bytes, wire: Wire, runs: Spans): number {
-  let count = 0;
-  for (let i = 0; i < runs.count; i++) {
-    const end = runs.at[i * 2 + 1]!;
-    ensure(column, end - runs.at[i * 2]!);
-    for (let at = runs.at[i * 2]!; at < end; at += 8, count++) {
-      appendWord(column, wire.view.getInt32(at, true), wire.view.getInt32(at + 4, true));
-    }
-  }
-  return count;
-}
-
-/** Appends the quantiles of a summary, and their values if there is a column for them. Returns how many. */
-export function appendQuantiles(
-  quantileColumn: Bytes,
-  valueColumn: Bytes | undefined,
-  wire: Wire,
-  quantiles: Spans,
-): number {
-  for (let i = 0; i < quantiles.count; i++) {
-    const end = quantiles.at[i * 2 + 1]!;
-    let quantile = -1;
-    let value = -1;
-    wire.pos = quantiles.at[i * 2]!;
-    while (wire.pos < end) {
-      const tag = readTag(wire, end);
-      if (tag === 0x09) quantile = takeFixed64(wire, end);
-      else if (tag === 0x11) value = takeFixed64(wire, end);
-      else skip(wire, tag, end);
-    }
-    appendWordAt(quantileColumn, wire, quantile);
-    if (valueColumn !== undefined) appendWordAt(valueColumn, wire, value);
-  }
-  return quantiles.count;
-}
-
-export function exemplarWriter(table: Table, redactor: Redactor): (request: Request, exemplars: Spans) => void {
-  const offsets = table.offsets("Exemplars");
-  const maps = redactor.column(table.map("Exemplars.FilteredAttributes"));
-  const [times, values] = [table.plain("Exemplars.TimeUnix"), table.plain("Exemplars.Value")];
-  const [spanIds, traceIds] = [table.plain("Exemplars.SpanId"), table.plain("Exemplars.TraceId")];
-  const [spanId, traceId, attributes] = [range(), range(), createSpans()];
-  return (request, exemplars) => {
-    const { wire, tally } = request;
-    for (let i = 0; i < exemplars.count; i++) {
-      const end = exemplars.at[i * 2 + 1]!;
-      let time = -1;
-      let value = 0;
-      spanId.start = spanId.end = traceId.start = traceId.end = 0;
-      attributes.count = 0;
-      wire.pos = exemplars.at[i * 2]!;
-      while (wire.pos < end) {
-        const tag = readTag(wire, end);
-        if (tag === 0x11) time = takeFixed64(wire, end);
-        else if (tag === 0x19) value = wire.view.getFloat64(takeFixed64(wire, end), true);
-        else if (tag === 0x31) value = integerAt(wire, takeFixed64(wire, end));
-        else if (tag === 0x22) noteRange(spanId, wire, end);
-        else if (tag === 0x2a) noteRange(traceId, wire, end);
-        else if (tag === 0x3a) noteSpan(attributes, wire, end);
-        else skip(wire, tag, end);
-      }
-      appendAttributes(maps, wire, attributes, tally);
-      endMapRow(maps);
-      appendWordAt(times, wire, time);
-      ensure(values, 8);
-      appendFloat64(values, value);
-      if (!appendId(spanIds, wire, spanId, SPAN_ID_BYTES)) repair(tally, "link-id");
-      if (!appendId(traceIds, wire, traceId, TRACE_ID_BYTES)) repair(tally, "link-id");
-    }
-    spendParts(request, exemplars.count);
-    endArray(offsets, exemplars.count);
   };
 }

@@ -1,7 +1,7 @@
 // Where the fields of a data point stand in the body, for all five kinds of metric.
 
 import { integerAt } from "./fields.ts";
-import { noteRange, type Range, range } from "./request.ts";
+import { noteMessage, type Range, range } from "./request.ts";
 import { addSpan, createSpans, noteSpan, type Spans } from "./spans.ts";
 import { malformed, readInt32, readSint32, readTag, skip, takeFixed64, type Wire } from "./wire.ts";
 
@@ -97,8 +97,8 @@ function readExponentialField(wire: Wire, tag: number, end: number, point: Point
   else if (tag === 0x29) point.sum = takeFixed64(wire, end);
   else if (tag === 0x30) point.scale = readSint32(wire, end);
   else if (tag === 0x39) point.zeroCount = takeFixed64(wire, end);
-  else if (tag === 0x42) noteRange(point.positive, wire, end);
-  else if (tag === 0x4a) noteRange(point.negative, wire, end);
+  else if (tag === 0x42) noteMessage(point.positive, wire, end);
+  else if (tag === 0x4a) noteMessage(point.negative, wire, end);
   else if (tag === 0x50) point.flags = readInt32(wire, end);
   else if (tag === 0x5a) noteSpan(point.exemplars, wire, end);
   else if (tag === 0x61) point.min = takeFixed64(wire, end);

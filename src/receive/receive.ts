@@ -6,7 +6,7 @@ import { defaultTenant } from "../model/tenant.ts";
 import { keyOf } from "./body.ts";
 import { type Credential, createAuthenticate } from "./credentials.ts";
 import { openGrpcDoor } from "./grpc-door.ts";
-import { type Door, openHttpDoor } from "./http-door.ts";
+import { type Door, openHttpDoor, type Patience } from "./http-door.ts";
 import { type Intake, openIntake } from "./intake.ts";
 import { limits } from "./limits.ts";
 import { keyActions, type PrivacyPolicy } from "./privacy/policy.ts";
@@ -14,6 +14,7 @@ import { type Scraper, startScraper } from "./prometheus/scraper.ts";
 import type { ScrapeJob } from "./prometheus/targets.ts";
 import { createWriteDoor } from "./prometheus/write-door.ts";
 import type { TenantRates } from "./rates.ts";
+import type { ServiceText } from "./text-book.ts";
 import type { TlsOptions } from "./tls.ts";
 
 export interface ReceiveOptions {
@@ -28,6 +29,8 @@ export interface ReceiveOptions {
   readonly maxBodyBytes?: number;
   /** Largest body once inflated, default 64 MiB. */
   readonly maxInflatedBytes?: number;
+  /** How long a client may take over a request; default 10 s for headers, 30 s in all, looked at every 5 s. */
+  readonly patience?: Patience;
   /** Distinct series of one metric taken in a day, default 10,000; points of further ones are rejected. */
   readonly seriesPerMetric?: number;
   /** Distinct attribute keys of one tenant taken in a day, default 2,000; further ones are dropped. */
@@ -47,6 +50,7 @@ export interface ReceiveOptions {
 export type { PrivacyPolicy } from "./privacy/policy.ts";
 /** What is scraped, beside what is sent to us. */
 export type { ScrapeJob } from "./prometheus/targets.ts";
+export type { ServiceText } from "./text-book.ts";
 
 export interface Receive extends AsyncDisposable {
   /** The ports taken; -1 for a door that is shut. */
@@ -54,6 +58,8 @@ export interface Receive extends AsyncDisposable {
   readonly grpcPort: number;
   /** Targets scraped, with what their last scrape came to. */
   scraped(): ReturnType<Scraper["targets"]>;
+  /** By service: how many model calls were seen, and whether any text came with them. Without text, output health is blind. */
+  textCoverage(): readonly ServiceText[];
 }
 
 const scrapeLimits = { discoveryMs: 30_000, pageBytesMax: 32 * 1024 * 1024, samplesMax: 100_000 };
@@ -76,7 +82,7 @@ export async function openReceive(
     const says = "OTLP is open to everybody who can reach it; set receive.credentials or receive.tls.clientCaFile";
     deps.telemetry.log.warn(says, { host });
   }
-  const { window, seriesPerMetric = limits.seriesPerMetric, privacy = {} } = options;
+  const { window, seriesPerMetric = limits.seriesPerMetric, privacy = {}, patience = limits.patience } = options;
   const { attributeKeys = limits.attributeKeys } = options;
   keyActions(privacy);
   const { rates } = options;
@@ -96,7 +102,8 @@ export async function openReceive(
   };
   try {
     const others = { "/api/v1/write": createWriteDoor({ body }, { ...doorDeps, now: deps.now }) };
-    if (httpPort >= 0) http = await openHttpDoor({ host, port: httpPort, body, ...secure }, { ...doorDeps, others });
+    const httpOptions = { host, port: httpPort, body, patience, ...secure };
+    if (httpPort >= 0) http = await openHttpDoor(httpOptions, { ...doorDeps, others });
     if (grpcPort >= 0) grpc = await openGrpcDoor({ host, port: grpcPort, inflatedBytes, ...secure }, doorDeps);
     if (options.scrape !== undefined && options.scrape.length > 0) {
       scraper = await startScraper(
@@ -112,6 +119,7 @@ export async function openReceive(
     httpPort: http.port,
     grpcPort: grpc.port,
     scraped: () => scraper?.targets() ?? [],
+    textCoverage: () => intake.textCoverage(),
     [Symbol.asyncDispose]: close,
   };
 }

@@ -7,7 +7,7 @@ import type { AttributeColumn } from "./privacy/redactor.ts";
 import { createSpans, noteSpan, type Spans } from "./spans.ts";
 import { createTally, reject, type Tally } from "./tally.ts";
 import { appendValue } from "./values.ts";
-import { readEnd, readTag, readVarint, skip, tooLarge, type Wire } from "./wire.ts";
+import { meetAgain, readEnd, readTag, readVarint, skip, tooLarge, type Wire } from "./wire.ts";
 
 export interface Request {
   readonly wire: Wire;
@@ -20,8 +20,11 @@ export interface Request {
   readonly days: Set<number>;
   lastDay: number;
   accepted: number;
+  items: number;
   producedBytes: number;
   parts: number;
+  /** Other numbers are other attributes of the data point being decoded, over all requests; 0 if nobody compared them. */
+  attributesSerial: number;
   readonly origin: Origin;
 }
 
@@ -46,6 +49,8 @@ export interface Origin {
   readonly scopeVersion: Range;
   readonly scopeSchema: Range;
   scopeDropped: number;
+  /** Spans, log records or metrics of the scope. */
+  readonly items: Spans;
 }
 
 /** Where a map column got its last row from the wire, so that the next row of the same resource is one copy. */
@@ -73,8 +78,10 @@ export function createRequest(wire: Wire, itemLimits: ItemLimits, nowMs: number)
     days: new Set(),
     lastDay: -1,
     accepted: 0,
+    items: 0,
     producedBytes: 0,
     parts: 0,
+    attributesSerial: 0,
     origin: {
       resourceSerial: 0,
       scopeSerial: 0,
@@ -87,6 +94,7 @@ export function createRequest(wire: Wire, itemLimits: ItemLimits, nowMs: number)
       scopeVersion: range(),
       scopeSchema: range(),
       scopeDropped: 0,
+      items: createSpans(),
     },
   };
 }
@@ -101,15 +109,16 @@ export function createRepeat(): Repeat {
 
 /**
  * Calls `item` for every span, log record or metric of the request, with resource and scope set. All three requests
- * have the same two outer levels. Fields may come in any order, so each level is gone over twice.
+ * have the same two outer levels. Fields may come in any order, so items wait until the scope is read.
  */
 export function walk(request: Request, item: (start: number, end: number) => void): void {
   const { wire } = request;
+  const { items } = request.origin;
   forEachField(wire, 0, wire.data.length, 0x0a, (start, end) => {
     readResource(request, start, end);
     forEachField(wire, start, end, 0x12, (scopeStart, scopeEnd) => {
       readScope(request, scopeStart, scopeEnd);
-      forEachField(wire, scopeStart, scopeEnd, 0x12, item);
+      for (let i = 0; i < items.count; i++) item(items.at[i * 2]!, items.at[i * 2 + 1]!);
     });
   });
 }
@@ -144,6 +153,12 @@ export function noteRange(into: Range, wire: Wire, end: number): void {
   wire.pos = into.end;
 }
 
+/** Reads a message field that must come once into `into`, which was reset before, and steps over it. */
+export function noteMessage(into: Range, wire: Wire, end: number): void {
+  if (into.end !== 0) meetAgain(wire);
+  noteRange(into, wire, end);
+}
+
 /** Whether an item of this time may be stored; counts the rejection if not. */
 export function timeFits(request: Request, low: number, high: number): boolean {
   const ms = unixMs(low, high);
@@ -160,6 +175,12 @@ export function timeFits(request: Request, low: number, high: number): boolean {
   request.days.add(day);
   request.lastDay = day;
   return true;
+}
+
+/** Counts items before they are decoded: two bytes on the wire can be one. */
+export function spendItems(request: Request, items: number): void {
+  request.items += items;
+  if (request.items > limits.items) throw tooManyItems();
 }
 
 /** Counts parts of items (events, buckets), which cost memory as items do. */
@@ -204,7 +225,7 @@ function readResource(request: Request, start: number, end: number): void {
   wire.pos = start;
   while (wire.pos < end) {
     const tag = readTag(wire, end);
-    if (tag === 0x0a) noteRange(resource, wire, end);
+    if (tag === 0x0a) noteMessage(resource, wire, end);
     else if (tag === 0x1a) noteRange(origin.resourceSchema, wire, end);
     else skip(wire, tag, end);
   }
@@ -233,12 +254,17 @@ function readService(request: Request): void {
 
 function readScope(request: Request, start: number, end: number): void {
   const { wire, origin } = request;
+  const { items } = origin;
   const scope = range();
   origin.scopeSchema.start = origin.scopeSchema.end = 0;
+  items.count = 0;
   wire.pos = start;
   while (wire.pos < end) {
     const tag = readTag(wire, end);
-    if (tag === 0x0a) noteRange(scope, wire, end);
+    if (tag === 0x12) {
+      noteSpan(items, wire, end);
+      if (items.count > limits.items) throw tooManyItems();
+    } else if (tag === 0x0a) noteMessage(scope, wire, end);
     else if (tag === 0x1a) noteRange(origin.scopeSchema, wire, end);
     else skip(wire, tag, end);
   }
@@ -255,4 +281,8 @@ function readScope(request: Request, start: number, end: number): void {
     else if (tag === 0x20) origin.scopeDropped = readVarint(wire, scope.end) >>> 0;
     else skip(wire, tag, scope.end);
   }
+}
+
+function tooManyItems(): Error {
+  return tooLarge(`more than ${limits.items} items in one request; send smaller batches`);
 }

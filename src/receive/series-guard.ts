@@ -4,7 +4,7 @@ import { createLabelCounts, type LabelCounts } from "./label-counts.ts";
 import { limits } from "./limits.ts";
 import type { Metric } from "./metric-rows.ts";
 import type { Request } from "./request.ts";
-import { createHash64, finishHash, type Hash, mixBytes, mixWord, startHash } from "./series-hash.ts";
+import { createHash64, finishHash, type Hash, mixBytes, mixSum, mixWord, startHash } from "./series-hash.ts";
 import type { Spans } from "./spans.ts";
 import { noteOverLimit, reject } from "./tally.ts";
 import type { Wire } from "./wire.ts";
@@ -53,14 +53,21 @@ export function createSeriesGuard(
   const prefix = createHash64();
   const hash = createHash64();
   const sum = createHash64();
+  let scopeSerial = -1;
+  let attributesSerial = 0;
 
   function enter(request: Request, metric: Metric): void {
     const { wire, origin, lastDay } = request;
     metricSerial = metric.serial;
     metricDay = lastDay;
-    startHash(prefix);
-    mixAll(prefix, sum, wire, origin.resource);
-    mixBytes(prefix, wire.source, origin.scopeName.start, origin.scopeName.end);
+    if (scopeSerial !== origin.scopeSerial || scopeSerial === 0) {
+      scopeSerial = origin.scopeSerial;
+      startHash(prefix);
+      sumAll(sum, wire, origin.resource);
+      mixSum(prefix, sum, origin.resource.count);
+      attributesSerial = 0;
+      mixBytes(prefix, wire.source, origin.scopeName.start, origin.scopeName.end);
+    }
     startHash(name);
     mixBytes(name, wire.source, metric.name.start, metric.name.end);
     mixWord(name, lastDay);
@@ -99,7 +106,9 @@ export function createSeriesGuard(
       const { wire, origin, tally } = request;
       hash.low = prefix.low;
       hash.high = prefix.high;
-      mixAll(hash, sum, wire, attributes);
+      if (attributesSerial === 0 || attributesSerial !== request.attributesSerial) sumAll(sum, wire, attributes);
+      attributesSerial = request.attributesSerial;
+      mixSum(hash, sum, attributes.count);
       finishHash(hash);
       if ((hash.low | hash.high) === 0) hash.low = 1;
       const slot = slotOf(counted.slots, hash.low, hash.high);
@@ -126,8 +135,8 @@ export function createSeriesGuard(
 
 const entry = createHash64();
 
-/** Mixes attributes whatever their order: each is hashed for itself and the hashes are added. */
-function mixAll(hash: Hash, sum: Hash, wire: Wire, attributes: Spans): void {
+/** Sums attributes whatever their order: each is hashed for itself and the hashes are added. */
+function sumAll(sum: Hash, wire: Wire, attributes: Spans): void {
   sum.low = sum.high = 0;
   for (let i = 0; i < attributes.count; i++) {
     startHash(entry);
@@ -136,9 +145,6 @@ function mixAll(hash: Hash, sum: Hash, wire: Wire, attributes: Spans): void {
     sum.low = (sum.low + entry.low) | 0;
     sum.high = (sum.high + entry.high) | 0;
   }
-  mixWord(hash, sum.low);
-  mixWord(hash, sum.high);
-  mixWord(hash, attributes.count);
 }
 
 function createCounted(): Counted {

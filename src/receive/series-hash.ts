@@ -56,10 +56,10 @@ export function finishHash(hash: Hash): void {
 const entry = createHash64();
 
 /**
- * Mixes the entries `first` to `last` of a map column, whatever their order: each is hashed for itself and the hashes
- * are added. `valuesFrom` is where the first entry's value begins.
+ * Sets `sum` to that of the entries `first` to `last` of a map column, whatever their order: each is hashed for itself
+ * and the hashes are added. `valuesFrom` is where the first entry's value begins.
  */
-export function mixEntries(hash: Hash, map: MapColumn, first: number, last: number, valuesFrom: number): void {
+export function sumEntries(sum: Hash, map: MapColumn, first: number, last: number, valuesFrom: number): void {
   const { dictionary, index } = map.keys;
   let low = 0;
   let high = 0;
@@ -77,11 +77,17 @@ export function mixEntries(hash: Hash, map: MapColumn, first: number, last: numb
     mixBytes(entry, map.values, at, at + length);
     finishHash(entry);
     at += length;
-    const sum = (low >>> 0) + (entry.low >>> 0);
-    low = sum | 0;
-    high = (high + entry.high + (sum > 0xffffffff ? 1 : 0)) | 0;
+    const lows = (low >>> 0) + (entry.low >>> 0);
+    low = lows | 0;
+    high = (high + entry.high + (lows > 0xffffffff ? 1 : 0)) | 0;
   }
-  mixWord(hash, low);
-  mixWord(hash, high);
-  mixWord(hash, last - first);
+  sum.low = low;
+  sum.high = high;
+}
+
+/** Mixes what {@link sumEntries} made of so many entries. */
+export function mixSum(hash: Hash, sum: Hash, entries: number): void {
+  mixWord(hash, sum.low);
+  mixWord(hash, sum.high);
+  mixWord(hash, entries);
 }

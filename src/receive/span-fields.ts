@@ -1,7 +1,7 @@
 // Where the fields of a span stand in the body.
 import { type Range, range } from "./request.ts";
 import { addSpan, createSpans, type Spans } from "./spans.ts";
-import { malformed, readInt32, readTag, readVarint, skip, type Wire } from "./wire.ts";
+import { malformed, meetAgain, readInt32, readTag, readVarint, skip, type Wire } from "./wire.ts";
 
 /** Times are positions, -1 if absent. */
 export interface SpanFields {
@@ -77,7 +77,7 @@ export function readSpan(wire: Wire, start: number, end: number, span: SpanField
         attributes.at[next] = at;
         attributes.at[next + 1] = fieldEnd;
         attributes.count++;
-      } else noteField(span, tag, at, fieldEnd);
+      } else noteField(wire, span, tag, at, fieldEnd);
       at = fieldEnd;
     } else if ((tag & 7) === 1) {
       if (at + 8 > end) throw malformed(`a 64-bit number at byte ${at} is cut off`);
@@ -93,7 +93,7 @@ export function readSpan(wire: Wire, start: number, end: number, span: SpanField
   }
 }
 
-function noteField(span: SpanFields, tag: number, start: number, end: number): void {
+function noteField(wire: Wire, span: SpanFields, tag: number, start: number, end: number): void {
   switch (tag) {
     case 0x4a:
       addSpan(span.attributes, start, end);
@@ -120,6 +120,7 @@ function noteField(span: SpanFields, tag: number, start: number, end: number): v
       addSpan(span.links, start, end);
       break;
     case 0x7a:
+      if (span.status.end !== 0) meetAgain(wire);
       setRange(span.status, start, end);
       break;
   }

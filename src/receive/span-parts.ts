@@ -6,7 +6,7 @@ import { appendText } from "../model/columns/text.ts";
 import { appendAttributes, endMapRow } from "./attributes.ts";
 import { appendId, appendWordAt, SPAN_ID_BYTES, TRACE_ID_BYTES } from "./fields.ts";
 import { limits } from "./limits.ts";
-import { isContentEvent } from "./privacy/policy.ts";
+import { eventSide, isContentEvent } from "./privacy/carriers.ts";
 import type { Redactor } from "./privacy/redactor.ts";
 import { noteRange, type Request, range, spendParts } from "./request.ts";
 import { createSpans, noteSpan, type Spans } from "./spans.ts";
@@ -18,7 +18,7 @@ export function eventWriter(table: Table, redactor: Redactor): (request: Request
   const offsets = table.offsets("Events");
   const times = table.plain("Events.Timestamp");
   const names = table.low("Events.Name");
-  const maps = redactor.column(table.map("Events.Attributes"));
+  const maps = redactor.column(table.map("Events.Attributes"), true);
   const name = range();
   const attributes = createSpans();
   return (request, events) => {
@@ -42,7 +42,9 @@ export function eventWriter(table: Table, redactor: Redactor): (request: Request
       }
       appendWordAt(times, wire, time);
       countText(appendLow(names, wire.source, name.start, name.end, i, limits.nameBytes), tally);
-      appendAttributes(maps, wire, attributes, tally, isContentEvent(wire.data, name.start, name.end));
+      const isContent = isContentEvent(wire.data, name.start, name.end);
+      if (isContent) redactor.ledger.side = eventSide(wire.data, name.start, name.end);
+      appendAttributes(maps, wire, attributes, tally, isContent);
       endMapRow(maps);
     }
     spendParts(request, events.count);

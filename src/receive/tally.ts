@@ -29,11 +29,22 @@ export type RepairReason =
 /** What the privacy policy did to a text. */
 export type RedactKind = "dropped" | "masked" | "hashed";
 
+/** Of one service: items (spans, log records) that tell of a model's work. */
+export interface TextCoverage {
+  readonly service: string;
+  withText: number;
+  withoutText: number;
+  /** Of the resource in force when it was begun. */
+  readonly serial: number;
+}
+
 export interface Tally {
   rejected: Map<RejectReason, number>;
   repaired: Map<RepairReason, number>;
   /** Not told to the client: it did nothing wrong. */
   redacted: Map<RedactKind, number>;
+  /** Model calls by service, and how many brought text; one entry for each resource of the request. */
+  textCoverage: TextCoverage[];
   /** Which metrics and labels went over the series limit, a few of them. */
   overLimit: Map<string, string>;
   /** Attribute keys that went over the tenant's limit, a few of them. */
@@ -72,7 +83,14 @@ const repairTexts: Readonly<Record<RepairReason, string>> = {
 };
 
 export function createTally(): Tally {
-  return { rejected: new Map(), repaired: new Map(), redacted: new Map(), overLimit: new Map(), overKeys: new Set() };
+  return {
+    rejected: new Map(),
+    repaired: new Map(),
+    redacted: new Map(),
+    textCoverage: [],
+    overLimit: new Map(),
+    overKeys: new Set(),
+  };
 }
 
 export function reject(tally: Tally, reason: RejectReason, items = 1): void {

@@ -1,13 +1,16 @@
 // The attributes nearly all attributes are, appended as fast as they can be.
 import { ensure, sameBytes } from "../model/columns/bytes.ts";
 import type { MapColumn } from "../model/columns/column.ts";
-import { doubleText } from "./numbers.ts";
+import { DOUBLE_TEXT_MAX, putAscii, putDouble, putWhole } from "./decimal.ts";
 import type { Spans } from "./spans.ts";
 import type { Wire } from "./wire.ts";
 
+/** Bytes of a text or list whose value still tells its length in one byte. */
+const LENGTH_MAX = 125;
+
 /**
  * Appends attributes as long as they are as nearly all are: key first, the same key as in an earlier row at this place,
- * then a short ASCII string, a small positive integer, a boolean or a double. Returns how far it came; the one it
+ * then a short ASCII string, a positive integer, a boolean, a double or a list of such strings. Returns how far it came; the one it
  * stopped at is untouched. Keys from `known` on, or with another action than 0, are not for here: what to do with them is
  * the policy's to say. Most of the time of decoding goes here, so it is written out flat, on local variables.
  */
@@ -26,8 +29,8 @@ export function appendUsual(
   const { guesses, lengths, starts, stamps, bytes } = dictionary;
   const { values } = map;
   const { at } = spans;
-  // Text takes no more room than on the wire; a number at most 25 bytes.
-  ensure(values, at[count * 2 - 1]! - at[from * 2]! + (count - from) * 32);
+  // Text takes no more room than on the wire, a list no more than its length and brackets besides.
+  ensure(values, at[count * 2 - 1]! - at[from * 2]! + (count - from) * (DOUBLE_TEXT_MAX + 7));
   ensure(index, (count - from) * 4);
   const out = values.data;
   const outView = values.view;
@@ -41,13 +44,13 @@ export function appendUsual(
     const valueAt = start + keyLength + 6;
     const key = guesses[i]!;
     if (valueAt > end || data[start] !== 0x0a || keyLength > 127 || data[valueAt - 4] !== 0x12) break;
-    if (data[valueAt - 3] !== end - valueAt + 2) break;
+    if (data[valueAt - 3] !== end - valueAt + 2 || end - valueAt > LENGTH_MAX) break;
     if (key >= known || actions[key] !== 0 || lengths[key] !== keyLength || stamps[key] === row) break;
     if (!sameBytes(wire.source, start + 2, bytes, starts[key]!, keyLength)) break;
     const tag = data[valueAt - 2]!;
     const first = data[valueAt - 1]!;
     if (tag === 0x0a) {
-      if (first !== end - valueAt || first > 127) break;
+      if (first !== end - valueAt) break;
       let seen = 0;
       if (first < 4) {
         for (let j = 0; j < first; j++) {
@@ -70,21 +73,32 @@ export function appendUsual(
       out[to] = first;
       to += first + 1;
     } else if (tag === 0x18) {
-      let value = first;
-      if (first < 0x80) {
-        if (valueAt !== end) break;
-      } else {
-        const second = data[valueAt]!;
-        if (second > 0x7f || valueAt + 1 !== end) break;
-        value = (first & 0x7f) | (second << 7);
+      let value = first & 0x7f;
+      let byte = first;
+      let next = valueAt;
+      for (let shift = 7; byte > 0x7f && next < end && shift < 28; shift += 7) {
+        byte = data[next++]!;
+        value |= (byte & 0x7f) << shift;
       }
-      to = putSmall(out, to, value);
+      if (byte > 0x7f || next !== end) break;
+      const textEnd = putWhole(out, to + 1, value);
+      out[to] = textEnd - to - 1;
+      to = textEnd;
     } else if (tag === 0x10) {
       if (valueAt !== end || first > 1) break;
-      to = putAscii(out, to, first === 1 ? "true" : "false");
+      out[to] = first === 1 ? 4 : 5;
+      to = putAscii(out, to + 1, first === 1 ? "true" : "false");
     } else if (tag === 0x21) {
       if (valueAt + 7 !== end) break;
-      to = putAscii(out, to, doubleText(view.getFloat64(valueAt - 1, true)));
+      const textEnd = putDouble(out, to + 1, view.getFloat64(valueAt - 1, true));
+      out[to] = textEnd - to - 1;
+      to = textEnd;
+    } else if (tag === 0x2a) {
+      if (first !== end - valueAt) break;
+      const listEnd = putTexts(out, to + 1, data, valueAt, end);
+      if (listEnd - to - 1 > 127 || listEnd < 0) break;
+      out[to] = listEnd - to - 1;
+      to = listEnd;
     } else break;
     stamps[key] = row;
     index.view.setInt32(indexTo, key, true);
@@ -95,22 +109,24 @@ export function appendUsual(
   return i;
 }
 
-/** Puts the decimal digits of a number below 2^14, length first. */
-function putSmall(out: Uint8Array, to: number, value: number): number {
-  const digits = value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : value < 10_000 ? 4 : 5;
-  out[to] = digits;
-  let rest = value;
-  for (let at = to + digits; at > to; at--) {
-    const tenth = (rest / 10) | 0;
-    out[at] = 48 + rest - tenth * 10;
-    rest = tenth;
+/** Puts a list of texts that need no escapes as JSON, without its length; -1 if it is anything else. */
+function putTexts(out: Uint8Array, to: number, data: Uint8Array, start: number, end: number): number {
+  let next = to;
+  out[next++] = 91;
+  for (let at = start; at < end; ) {
+    const size = data[at + 1]!;
+    const textEnd = at + 2 + size;
+    if (data[at] !== 0x0a || size < 2 || size > 127 || textEnd > end) return -1;
+    if (data[at + 2] !== 0x0a || data[at + 3] !== size - 2) return -1;
+    if (at > start) out[next++] = 44;
+    out[next++] = 34;
+    for (at += 4; at < textEnd; at++) {
+      const byte = data[at]!;
+      if (byte < 0x20 || byte > 0x7f || byte === 34 || byte === 92) return -1;
+      out[next++] = byte;
+    }
+    out[next++] = 34;
   }
-  return to + digits + 1;
-}
-
-function putAscii(out: Uint8Array, to: number, text: string): number {
-  const { length } = text;
-  out[to] = length;
-  for (let i = 0; i < length; i++) out[to + 1 + i] = text.charCodeAt(i);
-  return to + length + 1;
+  out[next] = 93;
+  return next + 1;
 }

@@ -14,7 +14,7 @@ import { doubleText, int64Text } from "./numbers.ts";
 import { appendMasked, type InsideValue, masked } from "./privacy/mask-value.ts";
 import type { Redactor } from "./privacy/redactor.ts";
 import { redact, repair, type Tally } from "./tally.ts";
-import { malformed, readEnd, readTag, readVarint64, skip, takeFixed64, type Wire } from "./wire.ts";
+import { malformed, meetAgain, readEnd, readTag, readVarint64, skip, takeFixed64, type Wire } from "./wire.ts";
 
 /** Set by {@link findValue}: out-parameters, since this runs for every attribute. */
 export const foundValue = { tag: 0, start: 0, end: 0 };
@@ -152,6 +152,7 @@ export function findValue(wire: Wire, start: number, end: number): void {
       case 0x2a:
       case 0x32:
       case 0x3a:
+        if (foundValue.tag === tag && (tag === 0x2a || tag === 0x32)) meetAgain(wire);
         foundValue.end = readEnd(wire, end);
         foundValue.start = wire.pos;
         foundValue.tag = tag;

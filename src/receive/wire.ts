@@ -11,6 +11,8 @@ export interface Wire {
   /** Halves of the last 64-bit varint read. */
   low: number;
   high: number;
+  /** Whether messages that must come once do; if not, reading stops at one that comes again, to have them merged. */
+  readonly merged: boolean;
 }
 
 /** What a body that is not the message it should be is refused with. */
@@ -23,9 +25,14 @@ export interface TooLarge extends Error {
   readonly name: "TooLarge";
 }
 
-export function wireOf(data: Uint8Array): Wire {
+/** What reading stops with where a message that must come once comes again; the body is then read anew, merged. */
+export interface CameTwice extends Error {
+  readonly name: "CameTwice";
+}
+
+export function wireOf(data: Uint8Array, merged = false): Wire {
   const source = sourceOf(data);
-  return { data, view: source.view, source, pos: 0, low: 0, high: 0 };
+  return { data, view: source.view, source, pos: 0, low: 0, high: 0, merged };
 }
 
 export function malformed(says: string): Malformed {
@@ -38,6 +45,15 @@ export function tooLarge(says: string): TooLarge {
 
 export function isRefusal(error: unknown): error is Malformed | TooLarge {
   return error instanceof Error && (error.name === "Malformed" || error.name === "TooLarge");
+}
+
+/** To be called where a message that must come once comes again. Throws unless the body was merged already. */
+export function meetAgain(wire: Wire): void {
+  if (!wire.merged) throw Object.assign(new Error("a message came twice"), { name: "CameTwice" as const });
+}
+
+export function isCameTwice(error: unknown): error is CameTwice {
+  return error instanceof Error && error.name === "CameTwice";
 }
 
 /** Reads a tag: field number * 8 + wire type. */
@@ -125,7 +141,10 @@ export function readFixed32(wire: Wire, end: number): number {
   return wire.view.getUint32(at, true);
 }
 
-/** Steps over the value of a field that is not known or not wanted. Groups, long deprecated and never in OTLP, are refused. */
+/** Groups that may lie in each other; other protobuf readers go as deep. */
+const GROUP_DEPTH = 100;
+
+/** Steps over the value of a field that is not known or not wanted. */
 export function skip(wire: Wire, tag: number, end: number): void {
   switch (tag & 7) {
     case 0:
@@ -140,7 +159,24 @@ export function skip(wire: Wire, tag: number, end: number): void {
     case 5:
       readFixed32(wire, end);
       return;
+    case 3:
+      skipGroup(wire, tag, end);
+      return;
     default:
-      throw malformed(`wire type ${tag & 7} at byte ${wire.pos} is not used by OTLP`);
+      throw malformed(`wire type ${tag & 7} at byte ${wire.pos} does not start a field`);
+  }
+}
+
+/** Long deprecated and never in OTLP, but an unknown field may be one: fields up to the end tag of the same number. */
+function skipGroup(wire: Wire, tag: number, end: number): void {
+  const open = [tag];
+  while (open.length > 0) {
+    if (wire.pos >= end) throw malformed(`a group at byte ${wire.pos} is cut off`);
+    const inner = readTag(wire, end);
+    if ((inner & 7) === 3) {
+      open.push(inner);
+      if (open.length > GROUP_DEPTH) throw malformed(`groups nested deeper than ${GROUP_DEPTH} at byte ${wire.pos}`);
+    } else if ((inner & 7) !== 4) skip(wire, inner, end);
+    else if (open.pop() !== inner - 1) throw malformed(`a group at byte ${wire.pos} ends another than it began`);
   }
 }

@@ -59,10 +59,13 @@ export function forbids(principal: Principal | undefined, needs: Needs): Refusal
   return refuse(403, `This needs the role ${needs}, which ${principal.name} does not have. Use a token that has it.`);
 }
 
-/** Why a request that changes state is refused: not JSON (which a foreign page can send unasked), or from another site. */
-export function crossSite(request: Request): Refusal | undefined {
+/**
+ * Why a request that changes state is refused: a body that is not JSON (which a foreign page can send unasked), or another
+ * site. A request without a body is a DELETE, which browsers never send to another site unasked.
+ */
+export function crossSite(request: Request, hasBody: boolean): Refusal | undefined {
   const type = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
-  if (type !== "application/json") return refuse(415, "Send the body as content-type application/json.");
+  if (hasBody && type !== "application/json") return refuse(415, "Send the body as content-type application/json.");
   const origin = request.headers.origin;
   const site = request.headers["sec-fetch-site"];
   const foreign = refuse(403, "Requests from pages of other sites are refused. Call the API from a program.");

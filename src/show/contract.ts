@@ -6,13 +6,12 @@ import type { EntityId } from "../model/entity.ts";
 import type { Diagnosis, Incident } from "../model/incident.ts";
 import type { Role } from "../model/principal.ts";
 import type { Recommendation } from "../model/recommendation.ts";
-import type { SignalId } from "../model/signal.ts";
 import type { Instant } from "../model/time.ts";
 
 /** The newest value of one canonical signal of one entity. */
 export interface SignalView {
   readonly entity: EntityId;
-  readonly signal: SignalId;
+  readonly signal: string;
   /** Event time of the value. */
   readonly at: Instant;
   /** NaN (null in JSON) while there is none. */
@@ -26,7 +25,7 @@ export interface SignalRow {
   /** `<entity>/<signal>`. */
   readonly id: string;
   readonly entity: EntityId;
-  readonly signal: SignalId;
+  readonly signal: string;
   readonly metric: string;
   readonly title: string;
   /** UCUM. */
@@ -34,6 +33,21 @@ export interface SignalRow {
   readonly at: Instant;
   readonly value: number | null;
   readonly quality: number;
+}
+
+/** What one engine, exporter or convention sends, and what is made of it. */
+export interface CoverageRow {
+  /** Empty for metrics that belong to none that is known. */
+  readonly engine: string;
+  /** Replicas, GPUs, nodes and so on seen in the last half hour. */
+  readonly entities: number;
+  /** Canonical signals that are there now, and those that could be and are not. */
+  readonly present: readonly string[];
+  readonly absent: readonly string[];
+  readonly mapped: readonly { readonly metric: string; readonly signals: readonly string[] }[];
+  /** Metrics left out on purpose, with the reason. */
+  readonly leftOut: readonly { readonly metric: string; readonly reason: string }[];
+  readonly unmapped: readonly string[];
 }
 
 /** One named condition of readiness. */

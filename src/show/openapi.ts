@@ -42,7 +42,14 @@ function operation(route: Route): Json {
   if (route.body !== undefined) problems.push("413", "415");
   if (route.path.startsWith("/api/")) problems.push("503");
   const responses: Record<string, Json> = {};
+  if (route.foreign === true) {
+    for (const status of ["400", "422", "503"]) {
+      const content = { "application/json": { schema: ref("PrometheusError") } };
+      responses[status] = { description: "What was wrong, as Prometheus says it.", content };
+    }
+  }
   for (const status of problems) {
+    if (status in responses) continue;
     responses[status] = {
       description: "What was wrong and what to do.",
       content: { "application/problem+json": { schema: ref("Problem") } },
@@ -58,17 +65,20 @@ function operation(route: Route): Json {
     security: route.needs === "public" ? [] : [{ token: [] }],
     ...(route.needs === "public" ? {} : { "x-role": route.needs }),
     parameters: parametersOf(route),
-    ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body) }),
+    ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body, route.bodyIs) }),
     responses,
   };
 }
 
 function parametersOf(route: Route): Json[] {
-  const shape = z.toJSONSchema(route.parameters, { io: "input" }) as { properties?: Record<string, Json> };
+  const shape = z.toJSONSchema(route.parameters, { io: "input" }) as {
+    properties?: Record<string, Json>;
+    required?: readonly string[];
+  };
   const query = Object.entries(shape.properties ?? {}).map(([name, { description, ...schema }]) => ({
     name,
     in: "query",
-    required: false,
+    required: shape.required?.includes(name) ?? false,
     description,
     schema,
   }));
@@ -79,8 +89,10 @@ function parametersOf(route: Route): Json[] {
   ];
 }
 
-function bodyOf(name: SchemaName): Json {
-  const schema = { oneOf: [ref(name), { type: "array", items: ref(name), minItems: 1, maxItems: 100 }] };
+function bodyOf(name: SchemaName, is: Route["bodyIs"]): Json {
+  const list = { type: "array", items: ref(name) };
+  const either = { oneOf: [ref(name), { ...list, minItems: 1, maxItems: 100 }] };
+  const schema = is === "one" ? ref(name) : is === "list" ? list : either;
   return { required: true, content: { "application/json": { schema } } };
 }
 
@@ -114,6 +126,7 @@ function components(): Json {
 }
 
 function operationId(route: Route): string {
+  // Alertmanager's API is told apart by its version.
   const words = route.path.split(/[^\w]+/).filter((word) => word !== "" && word !== "api" && word !== "v1");
   const name = words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join("");
   return `${route.method}${name === "" ? "Page" : name}`;

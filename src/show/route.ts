@@ -1,13 +1,19 @@
 // What a route is: one declaration that the server mounts, the access rules read and openapi.json is written from.
 import type { Request, Response } from "express";
 import type { z } from "zod";
+import type { Labels } from "../model/labels.ts";
+import type { AlertIntake, Silences } from "../model/ports/alerting.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
 import type { Records } from "../model/ports/records.ts";
+import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Principal } from "../model/principal.ts";
+import type { RuleGroupView } from "../model/rule-view.ts";
+import type { TimeRange } from "../model/time.ts";
+import type { QueryOptions } from "../promql/evaluate.ts";
 import type { Needs } from "./access.ts";
-import type { Check, SignalView } from "./contract.ts";
+import type { Check, CoverageRow, SignalView } from "./contract.ts";
 import type { EventStream } from "./event-stream.ts";
 import type { SchemaName } from "./schemas.ts";
 
@@ -15,9 +21,20 @@ import type { SchemaName } from "./schemas.ts";
 export interface ShowDeps {
   readonly records: Records;
   readonly changes: ChangeLog;
+  readonly prometheus: PrometheusDeps;
+  readonly alerting: {
+    readonly intake: AlertIntake;
+    readonly silences: Silences;
+    /** Makes silences last over a restart. */
+    readonly save: () => Promise<void>;
+    /** A pushed alert without an end is over when nobody repeats it for so long. */
+    readonly resolveTimeoutMs: number;
+  };
   readonly feed: EventFeed;
   /** The newest value of every canonical signal of every entity. */
   readonly signals: () => readonly SignalView[];
+  /** What arrives, which signals that becomes and what is not understood, by engine. */
+  readonly coverage: () => readonly CoverageRow[];
   /** Plain JSON about the service: versions, backlog, what is judged so far. */
   readonly status: () => Record<string, unknown>;
   /** Homeostat's own metrics in the Prometheus text format. */
@@ -27,6 +44,20 @@ export interface ShowDeps {
   readonly telemetry: Telemetry;
   /** Wall time, Unix ms. */
   readonly now: () => number;
+}
+
+/** What Prometheus's HTTP API is answered from. */
+export interface PrometheusDeps {
+  readonly source: SeriesSource & {
+    /** Label sets that satisfy the matchers, without their points. */
+    labelSets(matchers: readonly LabelMatcher[], range: TimeRange): Promise<readonly Labels[]>;
+  };
+  readonly limits: QueryOptions;
+  readonly rules: () => readonly RuleGroupView[];
+  /** Metrics that arrived of late, under their Prometheus names. */
+  readonly metadata: () => Promise<
+    readonly { readonly name: string; readonly type: string; readonly help: string; readonly unit: string }[]
+  >;
 }
 
 /** What a handler sees: the request, who asks, and the room's means. */
@@ -51,13 +82,19 @@ export interface Answer {
 }
 
 export interface Route {
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "delete";
   /** As Express writes it; `:id` is the only path parameter there is. */
   readonly path: string;
   readonly needs: Needs;
   readonly summary: string;
   readonly parameters: z.ZodObject;
+  /** Another product's API: it lets unknown parameters pass and answers errors in its own form, as that product does. */
+  readonly foreign?: true;
   readonly body?: SchemaName;
+  /** The body is a form; the handler gets its text. */
+  readonly form?: true;
+  /** Whether the body is one of it or a list. Default: either. */
+  readonly bodyIs?: "one" | "list";
   readonly answers: readonly Answer[];
   handle(call: Call): Promise<void> | void;
 }

@@ -1,9 +1,11 @@
 // The list of routes: everything the server answers, in one place.
 import { readFileSync } from "node:fs";
+import { alertingRoutes } from "./alerting-routes.ts";
 import { takeChanges } from "./changes.ts";
 import type { Check } from "./contract.ts";
 import { openApi } from "./openapi.ts";
 import { fromStore, refuse } from "./problem.ts";
+import { prometheusRoutes } from "./prometheus/routes.ts";
 import { listParameters, noParameters, parseListQuery, parseParameters, streamParameters } from "./query.ts";
 import { collections, findRecord, findSignal, listRecords, listSignals, type StoredCollection } from "./records.ts";
 import { type Answer, type Call, type Route, sendJson } from "./route.ts";
@@ -114,6 +116,15 @@ export const routes: readonly Route[] = [
   },
   {
     method: "get",
+    path: "/api/v1/coverage",
+    needs: "viewer",
+    summary: "What arrives from each engine, the canonical signals it becomes, and what is left out or not understood.",
+    parameters: noParameters,
+    answers: [{ status: 200, says: "One row an engine.", contentType: json, schema: { page: "Coverage" } }],
+    handle: ({ response, deps }) => sendJson(response, 200, { data: deps.coverage() }),
+  },
+  {
+    method: "get",
     path: "/api/v1/signals/:id",
     needs: "viewer",
     summary: "One signal by `<entity>/<signal>`, percent-encoded.",
@@ -124,6 +135,9 @@ export const routes: readonly Route[] = [
       sendJson(response, 200, findSignal(deps.signals(), id) ?? missing("signals"));
     },
   },
+  ...prometheusRoutes,
+  // Before the collections, whose `:id` would take what stands behind their path.
+  ...alertingRoutes,
   ...(Object.keys(collections) as StoredCollection[]).flatMap(collectionRoutes),
   {
     method: "post",

@@ -7,8 +7,9 @@ import type { Evidence } from "../model/evidence.ts";
 import type { CheckSpec } from "../model/failure-mode.ts";
 import type { Diagnosis, Incident, RankedCause } from "../model/incident.ts";
 import type { Recommendation } from "../model/recommendation.ts";
-import { type SignalId, signals } from "../model/signal.ts";
-import type { Check, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
+import { catalogue, type SignalId, signals } from "../model/signal.ts";
+import { alertingSchemas } from "./alerting-schemas.ts";
+import type { Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
 
 /** An object schema that has exactly the keys of `T`: the compiler notices when the model grows or shrinks. */
 function shapeOf<T>() {
@@ -23,6 +24,7 @@ const labels = z.record(z.string(), z.string());
 const band = z.object({ low: real, high: real });
 const severity = z.enum(["critical", "warning", "info"]);
 const roles = z.array(z.enum(["viewer", "operator", "approver", "admin"]));
+const catalogueIds = catalogue.map((signal) => signal.id) as [string, ...string[]];
 const signalIds = signals.map((signal) => signal.id) as [SignalId, ...SignalId[]];
 
 const evidence = shapeOf<Evidence>()({
@@ -39,13 +41,25 @@ const evidence = shapeOf<Evidence>()({
 const signal = shapeOf<SignalRow>()({
   id: z.string().describe("`<entity>/<signal>`"),
   entity: z.string(),
-  signal: z.enum(signalIds),
+  signal: z.enum(catalogueIds),
   metric: z.string(),
   title: z.string(),
   unit: z.string().describe("UCUM."),
   at: instant,
   value: real,
-  quality: z.int().describe("Bits: stale 1, missing 2, reset 4, late 8, out of range 16, frozen 32, thin 64."),
+  quality: z
+    .int()
+    .describe("Bits: stale 1, missing 2, reset 4, late 8, out of range 16, frozen 32, thin 64, suspect 128."),
+});
+
+const coverage = shapeOf<CoverageRow>()({
+  engine: z.string().describe("Empty for metrics that belong to none that is known."),
+  entities: z.int(),
+  present: z.array(z.string()),
+  absent: z.array(z.string()),
+  mapped: z.array(z.object({ metric: z.string(), signals: z.array(z.string()) })),
+  leftOut: z.array(z.object({ metric: z.string(), reason: z.string() })),
+  unmapped: z.array(z.string()),
 });
 
 const anomaly = shapeOf<Anomaly>()({
@@ -201,8 +215,8 @@ export const changeInput = (() => {
     kind: changeKind,
     target: line(256)
       .regex(
-        /^(replica|deployment|node|gpu|service):./,
-        "must be <kind>:<name> with kind replica, deployment, node, gpu or service",
+        /^(replica|deployment|node|gpu|container|service):./,
+        "must be <kind>:<name> with kind replica, deployment, node, gpu, container or service",
       )
       .describe("Entity that was changed, such as deployment:chat."),
     summary: line(1000).describe("One line, as a person would say it."),
@@ -242,6 +256,15 @@ const problem = shapeOf<Problem>()({
   errors: z.array(z.object({ parameter: z.string(), detail: z.string() })).optional(),
 });
 
+const prometheusError = z.object({ status: z.literal("error"), errorType: z.string(), error: z.string() });
+
+const prometheusAnswer = z.object({
+  status: z.literal("success"),
+  data: z.unknown(),
+  warnings: z.array(z.string()).optional(),
+  infos: z.array(z.string()).optional(),
+});
+
 const ready = z.object({
   ok: z.boolean(),
   checks: z.array(
@@ -252,6 +275,7 @@ const ready = z.object({
 /** Named shapes of the document, `#/components/schemas/<name>`. */
 export const schemas = {
   Signal: signal,
+  Coverage: coverage,
   Anomaly: anomaly,
   Alert: alert,
   Incident: incident,
@@ -264,6 +288,9 @@ export const schemas = {
   Status: status,
   Ready: ready,
   Problem: problem,
+  PrometheusAnswer: prometheusAnswer,
+  PrometheusError: prometheusError,
+  ...alertingSchemas,
 } as const;
 
 export type SchemaName = keyof typeof schemas;

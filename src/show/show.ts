@@ -146,20 +146,24 @@ function createApp(
   });
 
   for (const [path, here] of byPath(routes)) {
-    const allow = [...here.flatMap((route) => (route.method === "get" ? ["GET", "HEAD"] : ["POST"])), "OPTIONS"].join(
-      ", ",
-    );
+    const methods = here.map(({ method }) => (method === "get" ? "GET, HEAD" : method.toUpperCase()));
+    const allow = [...methods, "OPTIONS"].join(", ");
     for (const route of here) {
       const guard = (request: Request, _response: Response, next: NextFunction): void => {
         const principal = principals.get(request);
         const refusal: Refusal | undefined =
-          forbids(principal, route.needs) ?? (route.method === "get" ? undefined : crossSite(request));
-        if (refusal === undefined && route.parameters === noParameters) parseParameters(noParameters, request.url);
+          forbids(principal, route.needs) ??
+          (route.method === "get" ? undefined : crossSite(request, route.body !== undefined));
+        const checked = route.parameters === noParameters && route.foreign !== true;
+        if (refusal === undefined && checked) parseParameters(noParameters, request.url);
         next(refusal);
       };
       const handle = (request: Request, response: Response): Promise<void> | void =>
         route.handle({ request, response, principal: principals.get(request), deps, stream, version });
-      if (route.body === undefined) app[route.method](path, guard, handle);
+      const type = "application/x-www-form-urlencoded";
+      if (route.form === true)
+        app[route.method](path, guard, express.text({ type, limit: bodyBytesMax, inflate: false }), handle);
+      else if (route.body === undefined) app[route.method](path, guard, handle);
       else app[route.method](path, guard, express.json({ limit: bodyBytesMax, inflate: false }), handle);
     }
     app.options(path, (_request, response) => void response.status(204).set("allow", allow).end());

@@ -13,6 +13,8 @@ export interface DatabaseOptions {
   readonly database: string;
   /** Leads to the embedded engine, instead of `url`. */
   readonly agent?: Agent;
+  /** Settings of every read; ours by default. */
+  readonly readSettings?: ClickHouseSettings;
 }
 
 export type Parameters = Readonly<Record<string, unknown>>;
@@ -54,7 +56,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     // Errors come back as errors; the client's own log would say them twice.
     log: { level: ClickHouseLogLevel.OFF },
   });
-  const read = { max_execution_time: readLimitSeconds, output_format_json_quote_denormals: 1 } as const;
+  const ours: ClickHouseSettings = { max_execution_time: readLimitSeconds, output_format_json_quote_denormals: 1 };
+  const read = options.readSettings ?? ours;
   const ask = async (
     query: string,
     format: "JSONCompactEachRow" | "JSONEachRow",

@@ -11,6 +11,8 @@ export type StoreFailure =
   | "unavailable"
   /** The database was made by a newer version. */
   | "schema-too-new"
+  /** The database holds telemetry tables that somebody else made. */
+  | "foreign-tables"
   /** The log cannot take anything: disk full, write failed, closed. */
   | "unwritable"
   /** Too much is waiting to be stored. */

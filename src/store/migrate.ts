@@ -11,10 +11,11 @@ const durable =
   "min_compressed_bytes_to_fsync_after_merge = 1, max_suspicious_broken_parts = 100000";
 
 /**
- * Safe when several processes start together: every statement of a migration can be run twice.
- * Throws a StoreError `schema-too-new` on a database of a later version. `comment` is set where the database is made.
+ * Safe when several processes start together: every statement of a migration can be run twice. `again`: runs those
+ * recorded as applied too, to make what is missing. `comment` is set where the database is made.
+ * Throws a StoreError `schema-too-new` on a database of a later version.
  */
-export async function migrate(database: Database, log: Logger, comment = ""): Promise<void> {
+export async function migrate(database: Database, log: Logger, { again = false, comment = "" } = {}): Promise<void> {
   const { cluster, name } = database;
   const on = cluster === undefined ? "" : ` ON CLUSTER ${backquote(cluster)}`;
   const marked = comment === "" ? "" : ` COMMENT ${quote(comment)}`;
@@ -37,8 +38,9 @@ export async function migrate(database: Database, log: Logger, comment = ""): Pr
         "Start that version, or use another store.database.",
     );
   for (const file of files) {
-    if (applied.has(file.version)) continue;
+    if (applied.has(file.version) && !again) continue;
     for (const statement of render(file.text, name, cluster)) await tolerant(() => database.command(statement));
+    if (applied.has(file.version)) continue;
     await database.command(`INSERT INTO ${record} (version, name) VALUES (${file.version}, ${quote(file.name)})`);
     log.info("store: migration applied", { migration: file.name, database: name });
   }

@@ -5,56 +5,33 @@ import type { ChangeLog } from "../model/ports/change-log.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
 import type { Records } from "../model/ports/records.ts";
+import type { SpanReader } from "../model/ports/span-reader.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { TelemetryHistory } from "../model/ports/telemetry-history.ts";
 import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
 import { defaultTenant } from "../model/tenant.ts";
 import type { Instant } from "../model/time.ts";
-import type { BudgetBytes, DroppedDay } from "./budget.ts";
+import type { DroppedDay } from "./budget.ts";
 import { type CostReport, readCost } from "./cost.ts";
-import { type Database, openDatabase } from "./database.ts";
+import type { Database } from "./database.ts";
 import { inspect } from "./engine/sql-text.ts";
-import { startEngine } from "./engine/supervisor.ts";
 import { type EraseReport, type EraseTarget, erase } from "./erase.ts";
 import { storeError } from "./errors.ts";
-import { spoolIdOf } from "./journal/checkpoint.ts";
 import { openJournal } from "./journal/journal.ts";
-import { migrate } from "./migrate.ts";
-import { claimDatabase } from "./owner.ts";
+import { openDatabases } from "./open-databases.ts";
+import type { StoreOptions } from "./options.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
+import { createSpanReader } from "./read/span-reader.ts";
+import { createTenantHistory } from "./read/tenant-history.ts";
 import { createTenantReader } from "./read/tenant-reader.ts";
-import { applyRetention, type RetentionDays } from "./retention.ts";
 import type { RollUpReport } from "./rollup.ts";
-import { createTenants, refuseTenantDatabase, storedTenants, unknownTenant } from "./tenants.ts";
+import { unknownTenant } from "./tenants.ts";
 import { createUpkeep } from "./upkeep.ts";
-import { createEngineWatch, type StoreAlarm } from "./watch.ts";
+import type { StoreAlarm } from "./watch/alarms.ts";
+import { createEngineWatch } from "./watch/watch.ts";
 
-export interface StoreOptions {
-  /** A ClickHouse server; absent = the embedded engine. */
-  readonly url?: string;
-  readonly username?: string;
-  readonly password?: string;
-  /** Makes tables replicated and distributed over this cluster. */
-  readonly cluster?: string;
-  /** The default tenant's, default `homeostat`; tenant T has `<database>_<T>`. */
-  readonly database?: string;
-  /** Tenants whose databases are there from the start; others' are made with their first rows. */
-  readonly tenants?: readonly string[];
-  /** Embedded data and the log of received telemetry live under it. */
-  readonly directory: string;
-  /** Received and not yet stored beyond which intake is refused; default 2 GiB. */
-  readonly backlogLimitBytes?: number;
-  /** Free disk below which intake is refused; default 256 MiB. */
-  readonly diskFloorBytes?: number;
-  /** Absent kinds are kept for ever. */
-  readonly retentionDays?: RetentionDays;
-  /** Bytes on disk a signal may take, kept by `enforceBudgets`; absent ones may take any. */
-  readonly budgetBytes?: BudgetBytes;
-  /** Memory the embedded engine may use; default 1.2 GiB. */
-  readonly engineMemoryBytes?: number;
-  /** Wall time, Unix ms. */
-  readonly now: () => number;
-}
+export type { StoreOptions };
 
 export interface StoreInfo {
   readonly mode: "embedded" | "server";
@@ -69,6 +46,8 @@ export interface StoreInfo {
 export interface Store extends AsyncDisposable {
   readonly journal: Journal;
   readonly reader: TelemetryReader;
+  readonly history: TelemetryHistory;
+  readonly spans: SpanReader;
   readonly logs: LogSource;
   readonly changes: ChangeLog;
   readonly records: Records;
@@ -102,10 +81,11 @@ const closeGraceMs = 5000;
 
 /**
  * Opens the engine or reaches the server, brings the schema up to date and takes up what the log still holds.
- * Throws a StoreError: directory-in-use, database-in-use, engine-unsupported, unavailable, schema-too-new, refused (a database is not ours).
+ * Throws a StoreError: directory-in-use, database-in-use, engine-unsupported, unavailable, schema-too-new, foreign-tables,
+ * refused (a database is not ours).
  */
 export async function openStore(options: StoreOptions, telemetry: Telemetry): Promise<Store> {
-  const { url, username, password, cluster, directory } = options;
+  const { directory } = options;
   const undo: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) {
@@ -116,34 +96,8 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
   };
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const memoryBytes = options.engineMemoryBytes ?? Math.round(1.2 * gib);
-    const engine =
-      url === undefined ? await startEngine({ path: join(directory, "data"), memoryBytes }, telemetry) : undefined;
-    if (engine !== undefined) undo.push(() => engine.close());
-    const database = openDatabase({
-      database: options.database ?? "homeostat",
-      ...(url === undefined ? {} : { url }),
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      ...(cluster === undefined ? {} : { cluster }),
-      ...(engine === undefined ? {} : { agent: engine.agent }),
-    });
-    undo.push(() => database.close());
-    await refuseTenantDatabase(database);
-    const retention = options.retentionDays ?? {};
-    const prepare = async (own: Database, comment = ""): Promise<void> => {
-      await migrate(own, telemetry.log, comment);
-      await applyRetention(own, retention);
-    };
-    await prepare(database);
-    if (url !== undefined) {
-      const spool = join(directory, "spool");
-      mkdirSync(spool, { recursive: true, mode: 0o700 });
-      undo.push(await claimDatabase({ database, spoolId: spoolIdOf(spool), now: options.now }, telemetry));
-    }
-    const tenants = createTenants({ database, prepare });
-    for (const tenant of new Set([...(await storedTenants(database)), ...(options.tenants ?? [])]))
-      await tenants.open(tenant);
+    const opened = await openDatabases(options, telemetry, (step) => undo.push(step));
+    const { engine, database, tenants, retention } = opened;
     const [[serverVersion] = [""]] = await database.select<[string]>("SELECT version()");
     const spool = await openJournal(
       {
@@ -164,7 +118,11 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       telemetry,
     );
     const databases = (): readonly Database[] => tenants.all().map((one) => one.database);
-    const watch = createEngineWatch({ database, databases, directory, now: options.now }, telemetry);
+    const deadDirectory = join(directory, "spool", "dead");
+    const watch = createEngineWatch(
+      { database, databases, directory, deadDirectory, definitions: opened.remakeTables, now: options.now },
+      telemetry,
+    );
     // Opening is when the engine sets parts aside. Not to be able to tell must not keep telemetry out.
     await watch.watch().catch((error: unknown) => {
       telemetry.log.warn("store: the engine cannot be asked for parts set aside", { error: String(error) });
@@ -172,6 +130,8 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
     return {
       journal: spool.journal,
       reader: createTenantReader({ tenants, storedThrough: spool.storedThrough }, telemetry),
+      history: createTenantHistory(tenants),
+      spans: createSpanReader({ database, storedThrough: spool.storedThrough }),
       logs: createLogSource(tenants),
       changes: createChangeLog(database, records),
       records,
@@ -204,8 +164,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       enforceBudgets: upkeep.enforceBudgets,
       rollUp: upkeep.rollUp,
       async erase(target, { dryRun = false } = {}) {
-        const remake = (): Promise<void> => prepare(database);
-        const deadDirectory = join(directory, "spool", "dead");
+        const remake = (): Promise<void> => opened.prepare(database);
         return await erase({ tenants, settled: spool.settled, deadDirectory, remake }, target, dryRun, telemetry);
       },
       [Symbol.asyncDispose]: close,

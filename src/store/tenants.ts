@@ -93,6 +93,13 @@ export function unknownTenant(tenant: string, tenants: Tenants): StoreError {
   return storeError("refused", `There is no tenant ${JSON.stringify(tenant)} here; there is ${known.join(", ")}.`);
 }
 
+/** What a database of that name is marked with in the store of `parent`; empty if it is no tenant's. */
+export function markOf(parent: string, name: string): string {
+  const prefix = databaseName(parent, "");
+  const tenant = name.startsWith(prefix) ? name.slice(prefix.length) : "";
+  return isTenant(tenant) ? commentOf(tenant, parent) : "";
+}
+
 const commentStart = "Homeostat tenant ";
 
 function commentOf(tenant: string, parent: string): string {

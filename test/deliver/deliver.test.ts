@@ -2,7 +2,7 @@
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { Webhook } from "standardwebhooks";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { createDeliver, type Deliver, type DeliverOptions } from "../../src/deliver/deliver.ts";
 import type { OutgoingMessage } from "../../src/model/ports/notifier.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
@@ -66,7 +66,7 @@ const answering = (...statuses: number[]): Answer => {
 test("a delivered message carries a signature that the reference library accepts", async () => {
   const { url, seen } = await receiver(answering(204));
   const { deliver, records } = deliverTo(url);
-  expect(await deliver.send(message)).toEqual({ kind: "delivered", status: 204, attempts: 1 });
+  expect(await deliver.send(message)).toMatchObject({ kind: "delivered", status: 204, attempts: 1 });
   const { headers, body } = seen[0]!;
   const verified = new Webhook(secret).verify(body, headers as Record<string, string>);
   expect(verified).toMatchObject({ type: "action.requested", data: { n: 1 } });
@@ -98,7 +98,7 @@ test("the outbox holds the message before the first attempt", async () => {
 
 test.each([408, 425, 429, 500, 503])("%i is tried again with the same id and a fresh signature", async (status) => {
   const { url, seen } = await receiver(answering(status, status, 200));
-  expect(await deliverTo(url).deliver.send(message)).toEqual({ kind: "delivered", status: 200, attempts: 3 });
+  expect(await deliverTo(url).deliver.send(message)).toMatchObject({ kind: "delivered", status: 200, attempts: 3 });
   expect(seen.map(({ headers }) => headers["webhook-id"])).toEqual(["m-1", "m-1", "m-1"]);
   for (const { headers, body } of seen) new Webhook(secret).verify(body, headers as Record<string, string>);
 });
@@ -208,4 +208,64 @@ test("a secret that is not one stops the start and is not repeated in the messag
     deliverTo("https://example.com/", { receivers: [{ name: "ops", url: "x", secret: "whsec_hunter2" }] });
   expect(start).toThrow(/receiver ops/);
   expect(start).not.toThrow(/hunter2/);
+});
+
+test("messages of one lane arrive in order although the first has to be tried again; others do not wait", async () => {
+  const { url, seen } = await receiver((response, count) => response.writeHead(count < 3 ? 500 : 200).end());
+  const { deliver } = deliverTo(url, { backoff: { firstMs: 50, maxMs: 50 } });
+  const sent = ["m-1", "m-2", "m-3"].map((id) => deliver.send({ ...message, id, lane: "group" }));
+  await Promise.all([...sent, deliver.send({ ...message, id: "other" })]);
+  const ids = seen.map(({ headers }) => headers["webhook-id"]);
+  const lane = ids.filter((id) => id !== "other");
+  expect(new Set(lane)).toEqual(new Set(["m-1", "m-2", "m-3"]));
+  expect(lane).toEqual(lane.toSorted((a, b) => (a! < b! ? -1 : 1)));
+  expect(ids.indexOf("other")).toBeLessThan(ids.indexOf("m-2"));
+});
+
+test("a lane keeps its order over a restart", async () => {
+  const down = await receiver(answering(500));
+  const records = memoryRecords();
+  const first = deliverTo(down.url, { backoff: { firstMs: 60_000, maxMs: 60_000 } }, records).deliver;
+  const sent = ["b", "a"].map((id) => first.send({ ...message, id, lane: "group" }));
+  await vi.waitUntil(() => down.seen.length === 1 && records.all.deliveries.length === 2);
+  await first[Symbol.asyncDispose]();
+  await Promise.all(sent);
+  for (const [at, delivery] of records.all.deliveries.entries())
+    records.all.deliveries[at] = { ...delivery, nextAttemptAt: 0 };
+  const { url, seen } = await receiver(answering(200));
+  await deliverTo(url, {}, records).deliver.resume();
+  await vi.waitUntil(() => seen.length === 2);
+  expect(seen.map(({ headers }) => headers["webhook-id"])).toEqual(["b", "a"]);
+});
+
+test("a transient message is tried once and kept nowhere", async () => {
+  const { url, seen } = await receiver(answering(500));
+  const { deliver, records } = deliverTo(url);
+  expect(await deliver.send({ ...message, transient: true })).toMatchObject({ kind: "failed", attempts: 1 });
+  expect([seen.length, records.all.deliveries]).toEqual([1, []]);
+});
+
+test("a body that says no makes a 200 a refusal, keys go on the wire only, and a secret URL is not kept", async () => {
+  const { url, seen } = await receiver((response) => response.end('{"ok":false}'));
+  const ended: string[] = [];
+  const records = memoryRecords();
+  const ops = {
+    name: "ops",
+    url,
+    urlIsSecret: true,
+    headers: { authorization: "Bearer t" },
+    complete: (body: string) => body.replace("}", ',"key":"k"}'),
+    judge: (answer: string) =>
+      answer.includes("false") ? ({ kind: "final", reason: "it said no" } as const) : undefined,
+  };
+  const deliver = createDeliver(
+    { receivers: [ops], allow: ["127.0.0.0/8"] },
+    { records, telemetry: silentTelemetry, now: Date.now, ended: ({ id }, { kind }) => ended.push(`${id} ${kind}`) },
+  );
+  cleanup.push(() => deliver[Symbol.asyncDispose]());
+  expect(await deliver.send({ ...message, body: '{"a":1}' })).toMatchObject({ kind: "failed", reason: "it said no" });
+  expect(seen[0]).toMatchObject({ body: '{"a":1,"key":"k"}', headers: { authorization: "Bearer t" } });
+  expect(seen[0]!.headers["webhook-signature"]).toBeUndefined();
+  expect(records.all.deliveries).toMatchObject([{ body: '{"a":1}', url: `${new URL(url).origin}/…` }]);
+  expect(ended).toEqual(["m-1 failed"]);
 });

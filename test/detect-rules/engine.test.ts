@@ -121,67 +121,6 @@ describe("an alert rule", () => {
   });
 });
 
-describe("a rule that cannot be evaluated", () => {
-  it("is unknown with the error, is counted, keeps what it knew, and is tried again", async () => {
-    const store = storeWith({ entity: "a" }, [9, 9, 9, 9, 9, 9]);
-    let broken = false;
-    const source: SeriesSource = {
-      select: (matchers, range) =>
-        broken ? Promise.reject(new Error("no connection")) : store.select(matchers, range),
-    };
-    const { telemetry: counting, counts } = countingTelemetry();
-    const rules = createRules([high], { source, telemetry: counting });
-    for (const at of [0, 10, 20]) await rules.evaluate(at * second);
-    broken = true;
-    expect(await rules.evaluate(30 * second)).toMatchObject([
-      { state: "unknown", error: "no connection", entity: "a", activeAt: 0 },
-    ]);
-    expect(await rules.evaluate(40 * second)).toEqual([]);
-    expect(counts.get("homeostat.detect.rule_failures alert")).toBe(2);
-    broken = false;
-    expect(await rules.evaluate(50 * second)).toMatchObject([{ state: "firing", activeAt: 0 }]);
-    expect(rules.all()[0]).not.toHaveProperty("error");
-  });
-
-  it("speaks for itself when it has no alerts, and says when it works again", async () => {
-    let broken = true;
-    const source: SeriesSource = { select: () => (broken ? Promise.reject(new Error("down")) : []) };
-    const rules = createRules([high], { source, telemetry });
-    expect(await rules.evaluate(0)).toMatchObject([
-      { rule: "High", state: "unknown", labels: { alertname: "High" }, failureMode: "kv-cache-saturation" },
-    ]);
-    broken = false;
-    expect(await rules.evaluate(10 * second)).toMatchObject([{ rule: "High", state: "inactive", resolvedAt: 10_000 }]);
-    expect(rules.all()).toEqual([]);
-  });
-
-  it("does not keep other rules from being evaluated", async () => {
-    const source = storeWith({ entity: "a" }, [9]);
-    const file = rulesOf(`
-groups:
-  - name: g
-    limit: 1
-    rules:
-      - alert: Clash
-        expr: m / on (entity) {__name__=~"m|n"}
-      - alert: Fine
-        expr: m
-`);
-    gauge(source, { entity: "a", x: "2" }, [9]);
-    const rules = createRules([file], { source, telemetry });
-    const alerts = await rules.evaluate(0);
-    expect(alerts.find(({ rule }) => rule === "Clash")?.error).toContain("many-to-many matching not allowed");
-    expect(alerts.find(({ rule }) => rule === "Fine")?.error).toContain("more than the group's limit of 1");
-  });
-
-  it("is one whose results become the same alert", async () => {
-    const source = storeWith({ entity: "a" }, [9]);
-    gauge(source, { entity: "b" }, [9]);
-    const file = rulesOf("groups: [{name: g, rules: [{alert: A, expr: m, labels: {entity: all}}]}]");
-    expect((await createRules([file], { source, telemetry }).evaluate(0))[0]?.error).toContain("same labelset");
-  });
-});
-
 describe("recording rules", () => {
   const file = rulesOf(`
 groups:
@@ -250,6 +189,31 @@ describe("a snapshot", () => {
       expect(await restarted.evaluate(at)).toEqual(expected);
       expect(restarted.all()).toEqual(through.all());
     }
+  });
+
+  it("keeps what slow rules need: recorded series that are read far back", async () => {
+    const slow = rulesOf(`groups:
+  - name: g
+    interval: 10s
+    rules:
+      - record: near
+        expr: m * 2
+      - record: far
+        expr: m * 3
+      - record: sum
+        expr: sum_over_time(far[2h]) + avg_over_time(near[1m])
+`);
+    const source = storeWith({ entity: "a" }, [1, 2, undefined, 4, 5, 6]);
+    const first = createRules([slow], { source, telemetry });
+    for (const at of [0, 10, 20, 30]) await first.evaluate(at * second);
+    const again = createRules([slow], { source, telemetry }, first.snapshot());
+    const far = await evaluateInstant(parsed("sum_over_time(far[2h])"), 30 * second, again.source);
+    expect(far).toMatchObject({ samples: [{ value: 21 }] });
+    expect(await evaluateInstant(parsed("far"), 20 * second, again.source)).toMatchObject({ samples: [] });
+    expect(await evaluateInstant(parsed("near"), 30 * second, again.source)).toMatchObject({ samples: [] });
+    for (const at of [40, 50]) await again.evaluate(at * second);
+    const sum = await evaluateInstant(parsed("sum_over_time(far[2h])"), 50 * second, again.source);
+    expect(sum).toMatchObject({ samples: [{ value: 54 }] });
   });
 
   it("survives values JSON does not know", async () => {

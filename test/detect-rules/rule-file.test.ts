@@ -45,8 +45,16 @@ groups:
   });
 
   it("may be empty", () => {
-    expect(parseRuleFile("f.yaml", "")).toEqual({ file: { name: "f.yaml", groups: [] }, mistakes: [] });
+    expect(parseRuleFile("f.yaml", "")).toEqual({ file: { name: "f.yaml", groups: [] }, refused: 0, mistakes: [] });
     expect(parseRuleFile("f.yaml", "groups: []").mistakes).toEqual([]);
+  });
+
+  it("may be a PrometheusRule of the Prometheus Operator", () => {
+    const wrapped = (expr: string): string =>
+      `apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: x}\nspec:\n  groups:\n  - name: g\n    partial_response_strategy: warn\n    rules:\n    - {alert: A, expr: '${expr}'}\n`;
+    expect(rulesOf(wrapped("m > 1")).groups[0]?.rules.map(({ name }) => name)).toEqual(["A"]);
+    expect(mistakesOf(wrapped("rate(m)"))[0]).toMatch(/^f\.yaml:9:\d+: expr: argument 1 of rate/);
+    expect(mistakesOf("kind: PrometheusRule\nmetadata: {}")[0]).toContain("a rule file must be a map");
   });
 
   it("tells all its mistakes, each with its place and its remedy", () => {
@@ -68,7 +76,7 @@ groups:
       - alert: C
         expr: m
         annotations:
-          summary: "{{ query \\"m\\" }}"
+          summary: "{{ shout \\"m\\" }}"
       - alert: D
         expr: m[5m]
         labels:
@@ -76,7 +84,7 @@ groups:
   - name: g
 `;
     expect(mistakesOf(text)).toEqual([
-      'f.yaml:3:5: a group has no key "intervall"; remove it; known are name, interval, limit, query_offset, labels, rules',
+      'f.yaml:3:5: a group has no key "intervall"; remove it; known are name, interval, limit, query_offset, labels, partial_response_strategy, rules',
       "f.yaml:6:20: expr: argument 1 of rate must be a range vector, but it is an instant vector; correct the expression",
       'f.yaml:7:14: for: "soon" is no duration; write it like 90s, 5m or 1h30m',
       "f.yaml:8:9: the rule is neither alert nor record; give exactly one of alert and record",
@@ -84,7 +92,7 @@ groups:
       "f.yaml:11:9: a recording rule takes no for; remove for, or make the rule an alert",
       expect.stringContaining("f.yaml:15:13: expr: limitk is not supported: it is experimental in Prometheus"),
       expect.stringContaining(
-        "f.yaml:19:20: annotation summary: query is not supported in {{ }}; supported are $value",
+        "f.yaml:19:20: annotation summary: shout is not supported in {{ }}; supported are $value",
       ),
       "f.yaml:21:15: expr is a range vector; a rule needs an instant vector or a scalar",
       'f.yaml:23:11: "alertname" cannot be set as label; use letters, digits and _, not alertname or __name__',

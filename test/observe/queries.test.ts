@@ -115,7 +115,7 @@ describe("limits and queries", () => {
     const [vllm] = head.coverage();
     expect(vllm).toMatchObject({
       engine: "vllm",
-      replicas: 1,
+      entities: 1,
       present: ["running"],
       unmapped: ["vllm:warp_core_temperature"],
     });

@@ -1,6 +1,7 @@
 // A Head over a list of raw points, for tests.
 import { readFileSync } from "node:fs";
 import type { Frame } from "../../src/model/frame.ts";
+import type { SpanReader } from "../../src/model/ports/span-reader.ts";
 import type { RawPoint, RawSeries } from "../../src/model/ports/telemetry-reader.ts";
 import type { SignalId } from "../../src/model/signal.ts";
 import { createHead, type Head, type HeadOptions } from "../../src/observe/head.ts";
@@ -12,7 +13,7 @@ const { mappings } = parseMappings([{ path: mappingPath, text: readFileSync(mapp
 export const t0 = 1_800_000_000_000;
 export const bounds = [0.1, 0.2, 0.4];
 
-export function setUp(more: Partial<HeadOptions> = {}, reader: ListReader = listReader()) {
+export function setUp(more: Partial<HeadOptions> = {}, reader: ListReader = listReader(), spans?: SpanReader) {
   const telemetry = countingTelemetry();
   const head = createHead(
     {
@@ -25,7 +26,7 @@ export function setUp(more: Partial<HeadOptions> = {}, reader: ListReader = list
       mappings,
       ...more,
     },
-    { reader, telemetry },
+    { reader, telemetry, ...(spans === undefined ? {} : { spans }) },
   );
   return { head, reader, counts: telemetry.counts };
 }

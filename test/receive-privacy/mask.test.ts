@@ -31,6 +31,15 @@ describe("masked", () => {
       "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
       "Bearer [secret]",
     ],
+    ["Authorization: Basic dXNlcjpwYXNzd29yZA==", "Authorization: Basic [secret]"],
+    ["login with Bearer 0123456789abcdef0123 now", "login with Bearer [secret] now"],
+    ['{"password": "hunter2", "n": 1}', '{"password": "[secret]", "n": 1}'],
+    ["DB_PASSWORD=hunter2 AZURE_OPENAI_API_KEY='abc'", "DB_PASSWORD=[secret] AZURE_OPENAI_API_KEY='[secret]'"],
+    ["/v1/chat?api_key=a1b2&model=x&token=0123456789abc#f", "/v1/chat?api_key=[secret]&model=x&token=[secret]"],
+    ["redis://default:hunter2@cache:6379/0", "redis://[secret]@cache:6379/0"],
+    ["mysql://root:hunter2@db/x", "mysql://[secret]@db/x"],
+    ["x -----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- y", "x [secret] y"],
+    ["-----BEGIN PRIVATE KEY-----\nMIIE cut off", "[secret]"],
     ["hf_abcdefghijklmnopqrstuvwxyzABCDEFGH", "[secret]"],
   ])("%s", (text, expected) => {
     expect(mask(text)).toBe(expected);
@@ -51,6 +60,9 @@ describe("left alone", () => {
     "order 4539148803436468",
     "order 4539148803436462",
     "sk-short and AKIAshort",
+    "EOS token: 128001, max_tokens=4096, tokens: 12, token='<|endoftext|>' key=model.layers.0",
+    "http://vllm-0:8000/v1/models time=12:30:01 status code: 503 session=warm",
+    "-----BEGIN CERTIFICATE-----",
   ])("%s", (text) => {
     expect(mask(text)).toBe(text);
   });

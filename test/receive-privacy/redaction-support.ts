@@ -36,5 +36,10 @@ export function contains(batches: readonly ColumnBatch[], needle: string): boole
 
 export const attributesOf = (row: Row | undefined, column: string): Record<string, string> =>
   Object.fromEntries((row?.[column] ?? []) as [string, string][]);
+/** Without the facts read from texts before they are dropped. */
+export const withoutFacts = (attributes: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(attributes).filter(([key]) => !/^homeostat\.text\.(input|output)\.\w+$|_ratio$|_reason$/.test(key)),
+  );
 export const spanAttributes = (attributes: object[], privacy?: PrivacyPolicy): Record<string, string> =>
   attributesOf(decode("traces", spanRequest("x", { attributes }), privacy).rows[0], "SpanAttributes");

@@ -7,7 +7,17 @@ import { countingTelemetry, createMemoryJournal } from "../receive/memory-journa
 import { encode } from "../receive/otlp-proto.ts";
 import { gaugeRequest, nowMs, spanRequest } from "../receive/payloads.ts";
 import { rowsOf } from "../receive/read-native.ts";
-import { attributesOf, contains, decode, logRequest, map, prompt, spanAttributes, text } from "./redaction-support.ts";
+import {
+  attributesOf,
+  contains,
+  decode,
+  logRequest,
+  map,
+  prompt,
+  spanAttributes,
+  text,
+  withoutFacts,
+} from "./redaction-support.ts";
 
 describe("content attributes", () => {
   const keys = [
@@ -56,7 +66,7 @@ describe("content attributes", () => {
       const kept = attributesOf(row, "SpanAttributes");
       expect(kept["homeostat.text.gen_ai.input.messages.length"]).toBe(String(prompt.length));
       expect(kept.plain).toBe("kept");
-      expect(Object.keys(kept)).toHaveLength(keys.length + 1);
+      expect(Object.keys(withoutFacts(kept))).toHaveLength(keys.length + 1);
     }
     // Resource attributes once, those of spans, events and links three times; the scope's have no column.
     expect(answer.tally.redacted.get("dropped")).toBe(keys.length * 10);
@@ -116,7 +126,7 @@ describe("content attributes", () => {
     const events = ["gen_ai.user.message", "other"].map((name) => ({ name, attributes }));
     const [row] = decode("traces", spanRequest("x", { attributes: [text("content", "article")], events })).rows;
     const [message, other] = row!["Events.Attributes"] as [string, string][][];
-    expect(message).toEqual([
+    expect(message!.slice(0, 2)).toEqual([
       ["homeostat.text.content.length", String(prompt.length)],
       ["gen_ai.system", "vllm"],
     ]);
@@ -143,7 +153,7 @@ describe("rules", () => {
       text("session.id", "s-1"),
       text("tenant.secret", "x"),
     ];
-    const kept = spanAttributes(attributes, { rules, salt: "0123456789abcdef" });
+    const kept = withoutFacts(spanAttributes(attributes, { rules, salt: "0123456789abcdef" }));
     expect(kept).toEqual({
       "gen_ai.prompt.0.role": "user",
       "homeostat.text.gen_ai.prompt.0.content.length": String(prompt.length),

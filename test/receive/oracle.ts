@@ -1,4 +1,5 @@
 // The rows a request should become, from what protobufjs makes of it: written without regard to speed, to compare with.
+import type protobuf from "protobufjs";
 import type { Signal } from "../../src/receive/decoder.ts";
 import { messages } from "./otlp-proto.ts";
 import type { Row } from "./read-native.ts";
@@ -22,12 +23,15 @@ type Loose = any;
 
 /** Plain JSON of a body, as protobufjs reads it. Throws if it refuses the body. */
 export function read(signal: Signal, body: Uint8Array): Loose {
-  const type = messages[signal];
-  return type.toObject(type.decode(body), { longs: String, bytes: String });
+  return plain(signal, messages[signal].decode(body));
 }
 
-function spanRows(body: Uint8Array): Row[] {
-  return items(read("traces", body).resourceSpans, "scopeSpans", "spans").map(({ resource, scope, item: span }) => {
+function plain(signal: Signal, message: protobuf.Message): Loose {
+  return messages[signal].toObject(message, { longs: String, bytes: String });
+}
+
+function spanRows(request: Loose): Row[] {
+  return items(request.resourceSpans, "scopeSpans", "spans").map(({ resource, scope, item: span }) => {
     const start = BigInt(span.startTimeUnixNano ?? 0);
     const end = BigInt(span.endTimeUnixNano ?? 0);
     return {
@@ -57,8 +61,8 @@ function spanRows(body: Uint8Array): Row[] {
   });
 }
 
-function logRows(body: Uint8Array, nowMs: number): Row[] {
-  return items(read("logs", body).resourceLogs, "scopeLogs", "logRecords").map(({ resource, scope, item: log }) => {
+function logRows(request: Loose, nowMs: number): Row[] {
+  return items(request.resourceLogs, "scopeLogs", "logRecords").map(({ resource, scope, item: log }) => {
     const times = [BigInt(log.timeUnixNano ?? 0), BigInt(log.observedTimeUnixNano ?? 0), BigInt(nowMs) * 1_000_000n];
     const severity = log.severityNumber ?? 0;
     return {
@@ -84,18 +88,20 @@ function logRows(body: Uint8Array, nowMs: number): Row[] {
 
 /** Rows by table, as a decoder without a window should store them; rows of metrics without `SeriesHash`. */
 export function tableRows(signal: Signal, body: Uint8Array, nowMs: number): Record<string, Row[]> {
-  if (signal === "metrics") return pointRows(body);
-  const rows = signal === "traces" ? spanRows(body) : logRows(body, nowMs);
+  return messageRows(signal, messages[signal].decode(body), nowMs);
+}
+
+/** The same of a message already read. */
+export function messageRows(signal: Signal, message: protobuf.Message, nowMs: number): Record<string, Row[]> {
+  const request = plain(signal, message);
+  if (signal === "metrics") return pointRows(request);
+  const rows = signal === "traces" ? spanRows(request) : logRows(request, nowMs);
   return rows.length === 0 ? {} : { [signal === "traces" ? "otel_traces" : "otel_logs"]: rows };
 }
 
-function pointRows(body: Uint8Array): Record<string, Row[]> {
+function pointRows(request: Loose): Record<string, Row[]> {
   const tables: Record<string, Row[]> = {};
-  for (const { resource, scope, item: metric } of items(
-    read("metrics", body).resourceMetrics,
-    "scopeMetrics",
-    "metrics",
-  )) {
+  for (const { resource, scope, item: metric } of items(request.resourceMetrics, "scopeMetrics", "metrics")) {
     const kind = Object.keys(kinds).find((name) => metric[name] !== undefined);
     if (kind === undefined) continue;
     const data = metric[kind];

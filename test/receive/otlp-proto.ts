@@ -57,6 +57,10 @@ message Exemplar { repeated KeyValue filtered_attributes = 7; fixed64 time_unix_
   oneof value { double as_double = 3; sfixed64 as_int = 6; } bytes span_id = 4; bytes trace_id = 5; }
 `;
 
+// Values may be 64 levels deep, each of two or three messages: more than protobufjs goes into by itself.
+protobuf.Reader.recursionLimit = 10_000;
+protobuf.util.recursionLimit = 10_000;
+
 const { root } = protobuf.parse(schema);
 
 export const messages = {

@@ -1,5 +1,7 @@
 // What the tests of show share: a real server on a free port over records kept in memory.
 import { request as httpRequest } from "node:http";
+import { createIntake } from "../../src/deliver/feeds/intake.ts";
+import { createSilences } from "../../src/deliver/feeds/silences.ts";
 import type { ChangeEvent } from "../../src/model/change.ts";
 import type { RecordKind, Records, RecordTypes } from "../../src/model/ports/records.ts";
 import type { Telemetry } from "../../src/model/ports/telemetry.ts";
@@ -69,8 +71,21 @@ export async function openWorld(
       add: async (event) => void changes.push(event),
       within: async ({ from, to }) => changes.filter((event) => event.at >= from && event.at < to),
     },
+    alerting: {
+      intake: createIntake("homeostat", telemetry),
+      silences: createSilences(),
+      save: () => Promise.resolve(),
+      resolveTimeoutMs: 300_000,
+    },
     feed: createEventFeed(telemetry),
+    prometheus: {
+      source: { select: () => [], labelSets: async () => [] },
+      limits: {},
+      rules: () => [],
+      metadata: async () => [],
+    },
     signals: () => over.signals ?? [],
+    coverage: () => [],
     status: () => ({ judgedThrough: now }),
     metrics: () => "# TYPE homeostat_up gauge\nhomeostat_up 1\n",
     checks: async () => [{ name: "store", ok: true, detail: "answers" }],
@@ -112,3 +127,14 @@ export function raw(
     request.end();
   });
 }
+
+const inAnHour = new Date(now + 3_600_000).toISOString();
+const silenced = { startsAt: new Date(now).toISOString(), endsAt: inAnHour, createdBy: "me", comment: "upgrade" };
+/** A good body for every route that takes one. */
+export const bodies: Readonly<Record<string, unknown>> = {
+  "/api/v1/changes": { kind: "deploy", target: "replica:a", summary: "s" },
+  "/api/v1/alerts/intake": { version: "4", status: "firing", alerts: [{ labels: { alertname: "A" } }] },
+  "/api/v2/alerts": [{ labels: { alertname: "A" } }],
+  "/api/v1/silences": { matchers: [{ name: "a", op: "=", value: "b" }], duration: "1h", comment: "upgrade" },
+  "/api/v2/silences": { ...silenced, matchers: [{ name: "a", value: "b", isRegex: false }] },
+};

@@ -2,10 +2,11 @@
 // Runs the compiled code, so it is plain JavaScript; the test hands the batches' bytes in as a template.
 import { writeSync } from "node:fs";
 
-const [, , dist, directory, start, silent] = process.argv;
+const [, , dist, directory, start, silent, database, url] = process.argv;
 const { openStore } = await import(`${dist}/store/store.js`);
 const { silentTelemetry } = await import(`${dist}/model/ports/telemetry.js`);
-const store = await openStore({ directory, now: Date.now, diskFloorBytes: 1 }, silentTelemetry);
+const server = url === "" ? {} : { url };
+const store = await openStore({ directory, database, now: Date.now, diskFloorBytes: 1, ...server }, silentTelemetry);
 const rows = 50;
 
 function batch(number) {
@@ -25,7 +26,9 @@ function batch(number) {
 }
 
 writeSync(1, "open\n");
-if (silent !== "once") {
+// Nothing else keeps it alive where no engine is its child.
+if (silent === "once") setInterval(() => {}, 60_000);
+else {
   let next = Number(start);
   const writer = async () => {
     for (;;) {

@@ -29,6 +29,8 @@ export interface Counts {
   readonly telemetry: Telemetry;
   /** Sum of a counter, over all attributes or those with this reason. */
   of(name: string, reason?: string): number;
+  /** Forgets all. */
+  clear(): void;
 }
 
 /** Telemetry that remembers counters. */
@@ -44,5 +46,6 @@ export function countingTelemetry(): Counts {
       },
     },
     of: (name, reason) => counts.get(reason === undefined ? name : `${name}/${reason}`) ?? 0,
+    clear: () => counts.clear(),
   };
 }

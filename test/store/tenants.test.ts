@@ -169,7 +169,7 @@ it("stores a log that the version before tenants wrote", async () => {
 
 it("keeps one tenant's trouble from the others: they are stored and read on, and it catches up", async () => {
   const counts = countingTelemetry();
-  const real = createTenants({ database, prepare: (own, mark) => migrate(own, silentTelemetry.log, mark) });
+  const real = createTenants({ database, prepare: (own, comment) => migrate(own, silentTelemetry.log, { comment }) });
   let broken = true;
   const tenants: Tenants = {
     ...real,
@@ -196,7 +196,10 @@ it("keeps one tenant's trouble from the others: they are stored and read on, and
 
 it("takes no database of somebody else for a tenant's, nor a tenant's for a store of its own", async () => {
   await database.command("CREATE DATABASE t_theirs");
-  const tenants = createTenants({ database, prepare: (own, mark) => migrate(own, silentTelemetry.log, mark) });
+  const tenants = createTenants({
+    database,
+    prepare: (own, comment) => migrate(own, silentTelemetry.log, { comment }),
+  });
   await expect(tenants.open("theirs")).rejects.toMatchObject({
     kind: "refused",
     message: expect.stringContaining("t_theirs"),

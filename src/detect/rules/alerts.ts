@@ -6,6 +6,7 @@ import { labelsKey } from "../../model/labels.ts";
 import type { Instant } from "../../model/time.ts";
 import type { Sample } from "../../promql/evaluate.ts";
 import type { AlertRule } from "./rule.ts";
+import type { TemplateFacts } from "./template.ts";
 
 /** What is remembered of one label set; plain JSON, so that it can be a snapshot. */
 export interface ActiveAlert {
@@ -23,13 +24,22 @@ export type ActiveAlerts = Map<string, ActiveAlert>;
 /** The two or more results of one rule that would be the same alert. */
 export const duplicateAlerts = "vector contains metrics with the same labelset after applying alert labels";
 
+/** What templates know beside the sample they tell of. */
+export type Surroundings = Pick<TemplateFacts, "externalLabels" | "externalUrl" | "query">;
+
 /**
  * Moves the rule's alerts on by one result. Gives the alerts that ended. Throws {@link duplicateAlerts} as an error.
  */
-export function advance(rule: AlertRule, active: ActiveAlerts, samples: readonly Sample[], at: Instant): ActiveAlert[] {
+export function advance(
+  rule: AlertRule,
+  active: ActiveAlerts,
+  samples: readonly Sample[],
+  at: Instant,
+  surroundings: Surroundings = {},
+): ActiveAlert[] {
   const seen = new Map<string, ActiveAlert>();
   for (const { labels, value } of samples) {
-    const facts = { labels, value };
+    const facts: TemplateFacts = { ...surroundings, labels, value };
     const named: Record<string, string> = {};
     for (const name of Object.keys(labels)) if (name !== "__name__") named[name] = labels[name]!;
     for (const [name, template] of Object.entries(rule.labels)) named[name] = template.render(facts);

@@ -19,27 +19,42 @@ interface Checking {
 /** Most rules in one file: more are cheaper to hold apart. */
 const rulesMax = 5000;
 
-/** Undefined if the document is no rule file at all. */
-export function checkGroups(yaml: YamlFile, tell: Tell): RuleGroup[] | undefined {
+/** Undefined if the document is no rule file at all. `refused` counts the rules that were left out. */
+export function checkGroups(yaml: YamlFile, tell: Tell): { groups: RuleGroup[]; refused: number } | undefined {
   const checking: Checking = { yaml, tell };
   // An empty file is a valid one, as it is for Prometheus.
-  if (yaml.value === "" || yaml.value === null || yaml.value === undefined) return [];
-  const root = fieldsOf(checking, [], yaml.value, ["groups"], "a rule file");
+  if (yaml.value === "" || yaml.value === null || yaml.value === undefined) return { groups: [], refused: 0 };
+  const { path, value: holder } = holderOf(yaml.value);
+  const root = fieldsOf(checking, path, holder, ["groups", "slo"], "a rule file");
   if (root === undefined) return undefined;
-  const groups = listOf(checking, ["groups"], root["groups"]);
+  const at = [...path, "groups"];
+  const groups = listOf(checking, at, root["groups"]);
   const names = new Set<string>();
   let left = rulesMax;
-  return groups.flatMap((value, i) => {
-    const group = checkGroup(checking, ["groups", i], value, names);
+  let refused = 0;
+  const kept = groups.flatMap((value, i) => {
+    const group = checkGroup(checking, [...at, i], value, names);
     if (group === undefined) return [];
+    refused += listOf({ yaml, tell() {} }, at, (value as Fields)["rules"]).length - group.rules.length;
     left -= group.rules.length;
     if (left >= 0) return [group];
-    tell(yaml.at(["groups", i]), `the file has more than ${rulesMax} rules`, "split it into several files");
+    refused += group.rules.length;
+    tell(yaml.at([...at, i]), `the file has more than ${rulesMax} rules`, "split it into several files");
     return [];
   });
+  return { groups: kept, refused };
 }
 
-const groupKeys = ["name", "interval", "limit", "query_offset", "labels", "rules"];
+/** What holds the groups: the file itself, or the `spec` of a PrometheusRule, as the Prometheus Operator takes it. */
+function holderOf(value: unknown): { readonly path: YamlPath; readonly value: unknown } {
+  if (typeof value === "object" && value !== null && "kind" in value && value.kind === "PrometheusRule") {
+    return { path: ["spec"], value: "spec" in value ? value.spec : undefined };
+  }
+  return { path: [], value };
+}
+
+/** `partial_response_strategy` is for Thanos alone, and of no effect here. */
+const groupKeys = ["name", "interval", "limit", "query_offset", "labels", "partial_response_strategy", "rules"];
 
 function checkGroup(checking: Checking, path: YamlPath, value: unknown, names: Set<string>): RuleGroup | undefined {
   const fields = fieldsOf(checking, path, value, groupKeys, "a group");

@@ -1,16 +1,23 @@
 // Evaluates rule files on event time: alerts out, recordings into an overlay that later rules read.
 import type { Alert } from "../../model/anomaly.ts";
+import type { Labels } from "../../model/labels.ts";
 import { labelsKey } from "../../model/labels.ts";
-import type { SeriesSource } from "../../model/ports/series-source.ts";
+import type { LabelMatcher, SeriesSource } from "../../model/ports/series-source.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
-import type { DurationMs, Instant } from "../../model/time.ts";
+import type { RuleGroupView } from "../../model/rule-view.ts";
+import type { SeriesView } from "../../model/series.ts";
+import type { DurationMs, Instant, TimeRange } from "../../model/time.ts";
 import type { QueryOptions, QueryResult, Sample } from "../../promql/evaluate.ts";
-import { evaluateInstant } from "../../promql/evaluate.ts";
-import type { ActiveAlert, ActiveAlerts } from "./alerts.ts";
+import { evaluateInstant, evaluateInstantSync } from "../../promql/evaluate.ts";
+import { parseQuery } from "../../promql/parse.ts";
+import type { ActiveAlert, ActiveAlerts, Surroundings } from "./alerts.ts";
 import { advance, toAlert } from "./alerts.ts";
+import type { Overlay } from "./overlay.ts";
 import { createOverlay } from "./overlay.ts";
+import { reachOfRecorded } from "./reach.ts";
 import type { AlertRule, RecordRule, Rule, RuleFile, RuleGroup } from "./rule.ts";
 import { readSnapshot, writeSnapshot } from "./snapshot.ts";
+import { viewOfGroup } from "./view.ts";
 
 export interface RulesDeps {
   readonly source: SeriesSource;
@@ -18,10 +25,13 @@ export interface RulesDeps {
   /** For groups that name no interval. Default 15 s. */
   readonly intervalMs?: DurationMs;
   readonly query?: QueryOptions;
-  /** How long recorded series are kept in memory. Default 1 hour. */
+  /** How long recorded series are kept in memory at least; longer where a rule reads further back. Default 1 hour. */
   readonly retentionMs?: DurationMs;
   /** Most recorded series, ALERTS included. Default 100,000. */
   readonly recordedSeriesMax?: number;
+  /** What templates find in `$externalLabels` and `$externalURL`. */
+  readonly externalLabels?: Labels;
+  readonly externalUrl?: string;
 }
 
 export interface Rules {
@@ -33,11 +43,23 @@ export interface Rules {
   evaluate(at: Instant): Promise<readonly Alert[]>;
   /** Every alert that is pending, firing or unknown. */
   all(): readonly Alert[];
+  /** Every group with its rules, in the order they are evaluated. */
+  groups(): readonly RuleGroupView[];
   /** The source given, with what recording rules wrote laid over it. */
   readonly source: SeriesSource;
-  /** Alert states and evaluation times; recorded series are not in it and fill again. */
+  /** The same over another source. */
+  over(other: SeriesSource): SeriesSource;
+  /** What recording rules wrote, ALERTS included. */
+  recorded(matchers: readonly LabelMatcher[], range: TimeRange): readonly SeriesView[];
+  /**
+   * Alert states, evaluation times, and the recorded series that are kept for longer than `retentionMs`; the others are not in
+   * it and fill again.
+   */
   snapshot(): string;
 }
+
+/** Most points of recorded series in a snapshot: some 4 MB of text. */
+const savedPointsMax = 250_000;
 
 interface RuleState {
   readonly rule: Rule;
@@ -59,9 +81,11 @@ interface GroupState {
 /** A snapshot that cannot be read is counted and left aside. */
 export function createRules(files: readonly RuleFile[], deps: RulesDeps, snapshot?: string): Rules {
   const { telemetry, intervalMs = 15_000, retentionMs = 3_600_000, recordedSeriesMax = 100_000 } = deps;
-  const overlay = createOverlay(deps.source, retentionMs, recordedSeriesMax);
+  const reach = reachOfRecorded(files.flatMap((file) => file.groups.flatMap(({ rules }) => rules)));
+  const retentionOf = (metric: string): DurationMs => Math.max(retentionMs, reach.get(metric) ?? 0);
+  const overlay = createOverlay(deps.source, retentionOf, recordedSeriesMax);
   const groups = files.flatMap((file) => file.groups.map((group) => startGroup(file.name, group, intervalMs)));
-  if (snapshot !== undefined) restore(groups, snapshot, telemetry);
+  if (snapshot !== undefined) restore(groups, overlay, snapshot, telemetry);
   let shown = new Map<string, Alert>(current(groups).map((alert) => [alert.id, alert]));
   let running: Promise<unknown> = Promise.resolve();
 
@@ -69,6 +93,12 @@ export function createRules(files: readonly RuleFile[], deps: RulesDeps, snapsho
     const dropped = overlay.write(key, at, rows);
     if (dropped > 0) telemetry.count("homeostat.detect.dropped", dropped, { reason: "recorded-series-limit" });
   };
+
+  const surroundings = (at: Instant): Surroundings => ({
+    externalLabels: deps.externalLabels ?? {},
+    externalUrl: deps.externalUrl ?? "",
+    query: (asked) => queryNow(asked, at, overlay, deps.query),
+  });
 
   const evaluateRule = async (state: RuleState, group: RuleGroup, at: Instant): Promise<readonly Alert[]> => {
     telemetry.count("homeostat.detect.rule_evaluations", 1, { kind: state.rule.kind });
@@ -79,7 +109,8 @@ export function createRules(files: readonly RuleFile[], deps: RulesDeps, snapsho
         throw new Error(`the rule gives ${samples.length} results, more than the group's limit of ${group.limit}`);
       }
       const { rule } = state;
-      const ended = rule.kind === "alert" ? advance(rule, state.active, samples, at) : [];
+      const ended =
+        rule.kind === "alert" ? advance(rule, state.active, samples, at, surroundings(at - group.offsetMs)) : [];
       write(
         state.key,
         at - group.offsetMs,
@@ -122,9 +153,17 @@ export function createRules(files: readonly RuleFile[], deps: RulesDeps, snapsho
       return next;
     },
     all: () => [...shown.values()],
+    groups: () =>
+      groups.map((state) => {
+        const rules = state.rules.map((rule) => ({ ...rule, alerts: alertsOf(rule) }));
+        return viewOfGroup({ ...state, file: rules[0]?.place.file ?? "", rules });
+      }),
     source: overlay,
+    over: overlay.over,
+    recorded: overlay.recorded,
     snapshot: () =>
       writeSnapshot({
+        recorded: overlay.save(retentionMs, savedPointsMax),
         groups: new Map(groups.filter(({ lastAt }) => Number.isFinite(lastAt)).map(({ key, lastAt }) => [key, lastAt])),
         rules: new Map(
           groups.flatMap(({ rules }) =>
@@ -155,13 +194,14 @@ function startGroup(file: string, group: RuleGroup, intervalMs: DurationMs): Gro
   return { key, group, intervalMs: group.intervalMs ?? intervalMs, lastAt: Number.NEGATIVE_INFINITY, rules };
 }
 
-function restore(groups: readonly GroupState[], text: string, telemetry: Telemetry): void {
+function restore(groups: readonly GroupState[], overlay: Overlay, text: string, telemetry: Telemetry): void {
   const state = readSnapshot(text);
   if ("error" in state) {
     telemetry.count("homeostat.detect.dropped", 1, { reason: "bad-rule-snapshot" });
     telemetry.log.warn("the rules' snapshot cannot be read; starting without it", { error: state.error });
     return;
   }
+  overlay.load(state.recorded);
   for (const group of groups) {
     group.lastAt = state.groups.get(group.key) ?? group.lastAt;
     for (const rule of group.rules) {
@@ -172,16 +212,16 @@ function restore(groups: readonly GroupState[], text: string, telemetry: Telemet
 }
 
 function current(groups: readonly GroupState[]): Alert[] {
-  return groups.flatMap(({ rules }) =>
-    rules.flatMap((state) => {
-      const { failure } = state;
-      const active = [...state.active.values()];
-      if (failure === undefined) return active.map((alert) => toAlert(state.place, alert, alert.state));
-      // What was known stays known, so that an outage of the source ends no incident; a rule without alerts speaks for itself.
-      const unknown = active.length > 0 ? active : [{ ...ownAlert(state), activeAt: failure.since }];
-      return unknown.map((alert) => toAlert(state.place, alert, "unknown", { error: failure.error }));
-    }),
-  );
+  return groups.flatMap(({ rules }) => rules.flatMap(alertsOf));
+}
+
+function alertsOf(state: RuleState): Alert[] {
+  const { failure } = state;
+  const active = [...state.active.values()];
+  if (failure === undefined) return active.map((alert) => toAlert(state.place, alert, alert.state));
+  // What was known stays known, so that an outage of the source ends no incident; a rule without alerts speaks for itself.
+  const unknown = active.length > 0 ? active : [{ ...ownAlert(state), activeAt: failure.since }];
+  return unknown.map((alert) => toAlert(state.place, alert, "unknown", { error: failure.error }));
 }
 
 /** Stands for the rule where no result of it does. */
@@ -214,6 +254,13 @@ function samplesOf(result: QueryResult): readonly Sample[] {
   if (result.kind === "vector") return result.samples;
   if (result.kind === "scalar") return [{ labels: {}, value: result.value }];
   throw new Error(`a rule cannot use a ${result.kind}`);
+}
+
+/** What a template asks. Throws with what is wrong, which the template writes into its text. */
+function queryNow(asked: string, at: Instant, source: SeriesSource, options?: QueryOptions): readonly Sample[] {
+  const query = parseQuery(asked);
+  if ("errors" in query) throw new Error(`${asked}: ${query.errors[0]!.message}`);
+  return samplesOf(evaluateInstantSync(query, at, source, options));
 }
 
 function recordedSeries(rule: RecordRule, samples: readonly Sample[]): Sample[] {

@@ -1,7 +1,7 @@
 // What recording rules write, kept in memory for a while and laid over the source, so that later rules read both.
 import type { Labels } from "../../model/labels.ts";
-import { labelsKey } from "../../model/labels.ts";
-import type { SeriesSource } from "../../model/ports/series-source.ts";
+import { labelsKey, METRIC_NAME } from "../../model/labels.ts";
+import type { LabelMatcher, SeriesSource } from "../../model/ports/series-source.ts";
 import type { SeriesView } from "../../model/series.ts";
 import { quality } from "../../model/series.ts";
 import type { DurationMs, Instant, TimeRange } from "../../model/time.ts";
@@ -13,6 +13,21 @@ export interface Overlay extends SeriesSource {
    * The result is how many new series found no room and were let go.
    */
   write(rule: string, at: Instant, rows: readonly { readonly labels: Labels; readonly value: number }[]): number;
+  /** What is recorded, laid over another source. */
+  over(other: SeriesSource): SeriesSource;
+  /** What is recorded, alone. The views stay as they are whatever is written later. */
+  recorded(matchers: readonly LabelMatcher[], range: TimeRange): readonly SeriesView[];
+  /** The series that are kept for longer than `atLeastMs`, of at most `pointsMax` points together. */
+  save(atLeastMs: DurationMs, pointsMax: number): readonly SavedSeries[];
+  load(saved: readonly SavedSeries[]): void;
+}
+
+/** A recorded series as it goes into a snapshot: times in whole milliseconds, each as the distance from the one before. */
+export interface SavedSeries {
+  readonly labels: Labels;
+  readonly times: readonly number[];
+  /** Null where the series had ended. */
+  readonly values: readonly (number | null)[];
 }
 
 interface Recorded {
@@ -23,15 +38,19 @@ interface Recorded {
   length: number;
 }
 
-/** `retentionMs` of points are kept of each of at most `seriesMax` series. */
-export function createOverlay(base: SeriesSource, retentionMs: DurationMs, seriesMax: number): Overlay {
+/** Points of each of at most `seriesMax` series are kept for as long as `retentionOf` its metric says. */
+export function createOverlay(
+  base: SeriesSource,
+  retentionOf: (metric: string) => DurationMs,
+  seriesMax: number,
+): Overlay {
   /** By metric name, then by labels: rules select by name. */
   const byName = new Map<string, Map<string, Recorded>>();
   const lastOf = new Map<string, Set<Recorded>>();
   let count = 0;
 
   const find = (labels: Labels): Recorded | undefined => {
-    const name = labels["__name__"] ?? "";
+    const name = labels[METRIC_NAME] ?? "";
     const named = byName.get(name) ?? new Map<string, Recorded>();
     const key = labelsKey(labels);
     const known = named.get(key);
@@ -50,8 +69,9 @@ export function createOverlay(base: SeriesSource, retentionMs: DurationMs, serie
     return made;
   };
 
-  const forgetOld = (before: Instant): void => {
+  const forgetOld = (at: Instant): void => {
     for (const [name, named] of byName) {
+      const before = at - retentionOf(name);
       for (const [key, series] of named) {
         if (series.times[series.length - 1]! >= before) continue;
         named.delete(key);
@@ -61,7 +81,7 @@ export function createOverlay(base: SeriesSource, retentionMs: DurationMs, serie
     }
   };
 
-  const select = (matchers: Parameters<SeriesSource["select"]>[0], range: TimeRange): SeriesView[] => {
+  const recorded = (matchers: readonly LabelMatcher[], range: TimeRange): SeriesView[] => {
     const exact = matchers.find((matcher) => matcher.name === "__name__" && matcher.op === "=");
     const candidates = exact === undefined ? [...byName.values()] : [byName.get(exact.value)];
     const accepts = compileMatchers(matchers);
@@ -77,7 +97,7 @@ export function createOverlay(base: SeriesSource, retentionMs: DurationMs, serie
 
   return {
     write(rule, at, rows) {
-      if (count >= seriesMax) forgetOld(at - retentionMs);
+      if (count >= seriesMax) forgetOld(at);
       const before = lastOf.get(rule);
       const now = new Set<Recorded>();
       let dropped = 0;
@@ -88,25 +108,63 @@ export function createOverlay(base: SeriesSource, retentionMs: DurationMs, serie
           continue;
         }
         now.add(series);
-        append(series, at, value, 0, retentionMs);
+        append(series, at, value, 0, retentionOf(labels[METRIC_NAME] ?? ""));
       }
       for (const series of before ?? [])
-        if (!now.has(series)) append(series, at, Number.NaN, quality.STALE, retentionMs);
+        if (!now.has(series))
+          append(series, at, Number.NaN, quality.STALE, retentionOf(series.labels[METRIC_NAME] ?? ""));
       lastOf.set(rule, now);
       return dropped;
     },
-    select(matchers, range) {
-      const own = select(matchers, range);
-      const below = base.select(matchers, range);
-      if (own.length === 0) return below;
-      const join = (views: readonly SeriesView[]): SeriesView[] => {
-        // What is recorded here hides the same series below, or it would count twice.
-        const keys = new Set(own.map((view) => labelsKey(view.labels)));
-        return [...own, ...views.filter((view) => !keys.has(labelsKey(view.labels)))];
-      };
-      return below instanceof Promise ? below.then(join) : join(below);
+    ...over(base),
+    over,
+    recorded,
+    save(atLeastMs, pointsMax) {
+      const saved: SavedSeries[] = [];
+      let points = 0;
+      for (const [name, named] of byName) {
+        if (retentionOf(name) <= atLeastMs) continue;
+        for (const { labels, times, values, flags, length } of named.values()) {
+          points += length;
+          if (points > pointsMax) return saved;
+          const distances = Array.from({ length }, (_, i) => times[i]! - (i === 0 ? 0 : times[i - 1]!));
+          // A value that JSON cannot hold is given up with the series' end: rules of rates have none.
+          const shown = Array.from({ length }, (_, i) =>
+            flags[i] === 0 && Number.isFinite(values[i]) ? Number(values[i]!.toPrecision(9)) : null,
+          );
+          saved.push({ labels, times: distances, values: shown });
+        }
+      }
+      return saved;
+    },
+    load(saved) {
+      for (const { labels, times, values } of saved) {
+        const series = find(labels);
+        let at = 0;
+        for (let i = 0; series !== undefined && i < times.length; i++) {
+          at += times[i]!;
+          const value = values[i] ?? null;
+          append(series, at, value ?? Number.NaN, value === null ? quality.STALE : 0, Number.POSITIVE_INFINITY);
+        }
+      }
     },
   };
+
+  function over(other: SeriesSource): SeriesSource {
+    return {
+      select(matchers, range) {
+        const own = recorded(matchers, range);
+        const below = other.select(matchers, range);
+        if (own.length === 0) return below;
+        const join = (views: readonly SeriesView[]): SeriesView[] => {
+          // What is recorded here hides the same series below, or it would count twice.
+          const keys = new Set(own.map((view) => labelsKey(view.labels)));
+          return [...own, ...views.filter((view) => !keys.has(labelsKey(view.labels)))];
+        };
+        return below instanceof Promise ? below.then(join) : join(below);
+      },
+    };
+  }
 }
 
 function append(series: Recorded, at: Instant, value: number, flag: number, retentionMs: DurationMs): void {

@@ -1,141 +1,179 @@
-// Templates in labels and annotations: a small, honest part of Go's language. What is not understood is refused at load.
+// Templates in labels and annotations: Go's language as Prometheus rules use it. What is not understood is refused at load.
 import type { Labels } from "../../model/labels.ts";
-import { formatAny, formatFixed, formatGeneral, humanize, humanizeDuration, humanizePercentage } from "./go-format.ts";
+import type { Sample } from "../../promql/evaluate.ts";
+import type { CallContext } from "./template/functions.ts";
+import { call, whyNotCalled } from "./template/functions.ts";
+import type { Command, Nodes, Operand, Pipe } from "./template/parse.ts";
+import { parseTemplate } from "./template/parse.ts";
+import type { Datum, Root } from "./template/values.ts";
+import { entriesOf, fail, field, isTrue, write } from "./template/values.ts";
 
 export interface TemplateFacts {
   readonly labels: Labels;
   readonly value: number;
+  readonly externalLabels?: Labels;
+  readonly externalUrl?: string;
+  /** An instant query at the time of the evaluation; may throw. */
+  query?(text: string): readonly Sample[];
 }
 
 export interface Template {
   readonly source: string;
+  /** Never throws: what goes wrong is written into the text, as Prometheus does. */
   render(facts: TemplateFacts): string;
 }
 
-type Datum = string | number;
-type Piece = (facts: TemplateFacts) => Datum;
-type Refusal = { readonly error: string };
+/** Most characters a rendered template has; the rest is cut off. */
+const lengthMax = 64 * 1024;
+/** Most nodes one rendering goes through. */
+const stepsMax = 100_000;
 
-const functions: Readonly<Record<string, (value: number) => string>> = {
-  humanize,
-  humanizePercentage,
-  humanizeDuration,
-};
+interface Rendering {
+  readonly root: Root;
+  readonly context: CallContext;
+  text: string;
+  steps: number;
+}
 
-const understood = "$value, $labels.<name>, humanize, humanizePercentage, humanizeDuration and printf with %s %v %f %g";
+type Scope = ReadonlyMap<string, { value: Datum }>;
 
 /** A template ready to render, or what in it is not understood. */
-export function compileTemplate(source: string): Template | Refusal {
-  const pieces: Piece[] = [];
-  let rest = source;
-  while (rest !== "") {
-    const open = rest.indexOf("{{");
-    if (open < 0) break;
-    const close = rest.indexOf("}}", open);
-    if (close < 0) return { error: 'a "{{" has no "}}"' };
-    let before = rest.slice(0, open);
-    let action = rest.slice(open + 2, close);
-    rest = rest.slice(close + 2);
-    if (/^-\s/.test(action)) before = before.trimEnd();
-    if (/\s-$/.test(action)) rest = rest.trimStart();
-    action = action.replace(/^-\s/, "").replace(/\s-$/, "").trim();
-    const piece = compilePipeline(action);
-    if ("error" in piece) return piece;
-    pieces.push(() => before, piece);
+export function compileTemplate(source: string): Template | { readonly error: string } {
+  if (!source.includes("{{")) return { source, render: () => source };
+  let nodes: Nodes;
+  try {
+    nodes = parseTemplate(source);
+    checkCalls(nodes);
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
   }
-  const tail = rest;
-  return { source, render: (facts) => pieces.map((piece) => write(piece(facts))).join("") + tail };
-}
-
-function write(datum: Datum): string {
-  return typeof datum === "number" ? formatAny(datum) : datum;
-}
-
-/** `a | f | g`: each stage gets what is before it as its last argument. */
-function compilePipeline(action: string): Piece | Refusal {
-  if (/^\/\*.*\*\/$/s.test(action)) return () => "";
-  const tokens = action.match(/"(?:[^"\\]|\\.)*"|`[^`]*`|\||[^\s|"`]+/g) ?? [];
-  const stages: string[][] = [[]];
-  for (const token of tokens) {
-    if (token === "|") stages.push([]);
-    else stages.at(-1)!.push(token);
-  }
-  let current: Piece | undefined;
-  for (const stage of stages) {
-    const next = compileCommand(stage, current);
-    if ("error" in next) return next;
-    current = next;
-  }
-  return current ?? { error: "an empty {{ }}" };
-}
-
-function compileCommand(words: readonly string[], piped: Piece | undefined): Piece | Refusal {
-  const [head, ...rest] = words;
-  if (head === undefined) return { error: "an empty stage in {{ }}" };
-  const change = Object.hasOwn(functions, head) ? functions[head] : undefined;
-  const takesOperands = change !== undefined || head === "printf";
-  if (!takesOperands && (rest.length > 0 || piped !== undefined)) {
-    return { error: `${head} is not supported in {{ }}; supported are ${understood}` };
-  }
-  const operands: Piece[] = [];
-  for (const word of rest) {
-    const operand = compileOperand(word);
-    if ("error" in operand) return operand;
-    operands.push(operand);
-  }
-  if (piped !== undefined) operands.push(piped);
-  if (change !== undefined) {
-    const only = operands[0];
-    if (operands.length !== 1 || only === undefined)
-      return { error: `${head} takes one value, not ${operands.length}` };
-    return (facts) => onNumber(only(facts), change);
-  }
-  if (head === "printf") return compilePrintf(rest[0], operands.slice(1));
-  return compileOperand(head);
-}
-
-function onNumber(datum: Datum, change: (value: number) => string): string {
-  const value = typeof datum === "number" ? datum : Number(datum);
-  return typeof datum === "string" && (datum.trim() === "" || Number.isNaN(value)) ? datum : change(value);
-}
-
-function compileOperand(word: string): Piece | Refusal {
-  if (word === "$value" || word === ".Value") return (facts) => facts.value;
-  const label = /^(?:\$labels|\.Labels)\.([A-Za-z_][A-Za-z0-9_]*)$/.exec(word)?.[1];
-  if (label !== undefined) return (facts) => facts.labels[label] ?? "";
-  const text = unquote(word);
-  if (text !== undefined) return () => text;
-  if (/^-?\d+(\.\d+)?$/.test(word)) return () => Number(word);
-  return { error: `${word} is not supported in {{ }}; supported are ${understood}` };
-}
-
-function unquote(word: string): string | undefined {
-  if (/^`[^`]*`$/.test(word)) return word.slice(1, -1);
-  if (!/^"(?:[^"\\]|\\["\\nt])*"$/.test(word)) return undefined;
-  return word.slice(1, -1).replace(/\\(.)/g, (_, char: string) => (char === "n" ? "\n" : char === "t" ? "\t" : char));
-}
-
-function compilePrintf(format: string | undefined, operands: readonly Piece[]): Piece | Refusal {
-  const text = format === undefined ? undefined : unquote(format);
-  if (text === undefined) return { error: 'printf needs its format first, as in printf "%.2f" $value' };
-  const verbs = text.match(/%(?:%|[-+# 0]*\d*(?:\.\d+)?[a-zA-Z]|.?)/g) ?? [];
-  const used = verbs.filter((verb) => verb !== "%%");
-  const wrong = used.find((verb) => !/^%(?:(?:\.\d{1,2})?[fg]|[sv])$/.test(verb));
-  if (wrong !== undefined) return { error: `${wrong} is not supported in printf; supported are %s %v %f %g and %.2f` };
-  if (used.length !== operands.length)
-    return { error: `printf has ${used.length} verbs and ${operands.length} values` };
-  return (facts) => {
-    let next = 0;
-    return text.replace(/%(?:%|(?:\.\d{1,2})?[fgsv])/g, (verb) =>
-      verb === "%%" ? "%" : formatVerb(verb, operands[next++]!(facts)),
-    );
+  return {
+    source,
+    render(facts) {
+      try {
+        return renderAll(nodes, facts);
+      } catch (error) {
+        return `<error expanding template: ${error instanceof Error ? error.message : String(error)}>`;
+      }
+    },
   };
 }
 
-function formatVerb(verb: string, datum: Datum): string {
-  const digits = /\.(\d+)/.exec(verb)?.[1];
-  if (verb === "%s" || verb === "%v") return write(datum);
-  const value = Number(datum);
-  if (verb.endsWith("f")) return formatFixed(value, digits === undefined ? 6 : Number(digits));
-  return digits === undefined ? formatAny(value) : formatGeneral(value, Number(digits));
+function renderAll(nodes: Nodes, facts: TemplateFacts): string {
+  const { labels, value, externalLabels = {}, externalUrl = "" } = facts;
+  const query = facts.query ?? (() => fail("there is nothing here to query"));
+  const root: Root = { Labels: labels, ExternalLabels: externalLabels, ExternalURL: externalUrl, Value: value };
+  const scope: Scope = new Map<string, { value: Datum }>([
+    ["$", { value: root }],
+    ["$labels", { value: labels }],
+    ["$externalLabels", { value: externalLabels }],
+    ["$externalURL", { value: externalUrl }],
+    ["$value", { value }],
+  ]);
+  const rendering: Rendering = { root, context: { externalUrl, query }, text: "", steps: 0 };
+  renderNodes(rendering, nodes, root, new Map(scope));
+  return rendering.text.slice(0, lengthMax);
+}
+
+function renderNodes(rendering: Rendering, nodes: Nodes, dot: Datum, scope: Map<string, { value: Datum }>): void {
+  for (const node of nodes) {
+    if (++rendering.steps > stepsMax) fail(`the template takes more than ${stepsMax} steps`);
+    if (rendering.text.length > lengthMax) return;
+    if (node.kind === "text") {
+      rendering.text += node.text;
+      continue;
+    }
+    const own = node.kind === "show" ? scope : new Map(scope);
+    const value = evaluatePipe(rendering, node.pipe, dot, own, node.kind !== "range");
+    if (node.kind === "show") rendering.text += node.pipe.names.length === 0 ? write(value) : "";
+    else if (node.kind === "range") renderRange(rendering, node, value, dot, own);
+    else if (isTrue(value)) renderNodes(rendering, node.body, node.kind === "with" ? value : dot, own);
+    else renderNodes(rendering, node.otherwise, dot, own);
+  }
+}
+
+function renderRange(
+  rendering: Rendering,
+  { pipe, body, otherwise }: Extract<Nodes[number], { kind: "range" | "if" | "with" }>,
+  over: Datum,
+  dot: Datum,
+  scope: Scope,
+): void {
+  const entries = over === undefined ? [] : entriesOf(over);
+  if (entries.length === 0) renderNodes(rendering, otherwise, dot, new Map(scope));
+  for (const [key, element] of entries) {
+    const own = new Map(scope);
+    const [first, second] = pipe.names;
+    if (first !== undefined) own.set(first, { value: second === undefined ? element : key });
+    if (second !== undefined) own.set(second, { value: element });
+    renderNodes(rendering, body, element, own);
+  }
+}
+
+function evaluatePipe(
+  rendering: Rendering,
+  pipe: Pipe,
+  dot: Datum,
+  scope: Map<string, { value: Datum }>,
+  assigns: boolean,
+): Datum {
+  let value: Datum;
+  pipe.commands.forEach((command, i) => {
+    value = evaluateCommand(rendering, command, dot, scope, i === 0 ? [] : [value]);
+  });
+  const [name] = pipe.names;
+  if (name !== undefined && assigns) {
+    const slot = scope.get(name);
+    // An assignment reaches the block that declared the variable; a declaration is this block's own.
+    if (pipe.declares || slot === undefined) scope.set(name, { value });
+    else slot.value = value;
+  }
+  return value;
+}
+
+function evaluateCommand(
+  rendering: Rendering,
+  command: Command,
+  dot: Datum,
+  scope: Map<string, { value: Datum }>,
+  piped: readonly Datum[],
+): Datum {
+  const resolve = (operand: Operand): Datum => {
+    switch (operand.kind) {
+      case "text":
+        return operand.text;
+      case "number":
+        return operand.whole ? { int: operand.value } : operand.value;
+      case "boolean":
+        return operand.value;
+      case "path": {
+        const from = operand.name === undefined ? dot : scope.get(operand.name)?.value;
+        return operand.fields.reduce<Datum>(field, from);
+      }
+      case "pipe":
+        return operand.fields.reduce<Datum>(field, evaluatePipe(rendering, operand.pipe, dot, scope, true));
+    }
+  };
+  if (command.kind === "operand") return resolve(command.operand);
+  return call(command.name, [...command.args.map(resolve), ...piped], rendering.context);
+}
+
+function checkCalls(nodes: Nodes): void {
+  for (const node of nodes) {
+    if (node.kind === "text") continue;
+    checkPipe(node.pipe);
+    if (node.kind === "show") continue;
+    checkCalls(node.body);
+    checkCalls(node.otherwise);
+  }
+}
+
+function checkPipe({ commands }: Pipe): void {
+  commands.forEach((command, i) => {
+    const operands = command.kind === "call" ? command.args : [command.operand];
+    for (const operand of operands) if (operand.kind === "pipe") checkPipe(operand.pipe);
+    if (command.kind !== "call") return;
+    const why = whyNotCalled(command.name, command.args.length + (i === 0 ? 0 : 1));
+    if (why !== undefined) fail(why);
+  });
 }

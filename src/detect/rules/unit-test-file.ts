@@ -10,12 +10,20 @@ import { readYaml } from "./yaml.ts";
 export interface TestFile {
   readonly ruleFiles: readonly string[];
   readonly evaluationMs: DurationMs;
+  /** Names of groups in the order they are evaluated; empty = as they stand in the files. */
+  readonly groupOrder: readonly string[];
+  /** Whether values may differ a little from what is expected. */
+  readonly fuzzy: boolean;
   readonly tests: readonly TestGroup[];
 }
 
 export interface TestGroup {
   readonly name: string;
   readonly intervalMs: DurationMs;
+  /** When the test begins; times in the file count from it. */
+  readonly startAt: Instant;
+  readonly externalLabels: Labels;
+  readonly externalUrl: string;
   readonly series: readonly { readonly labels: Labels; readonly points: readonly Point[] }[];
   readonly alerts: readonly AlertTest[];
   readonly queries: readonly QueryTest[];
@@ -24,6 +32,8 @@ export interface TestGroup {
 export interface AlertTest {
   readonly at: Instant;
   readonly alert: string;
+  /** Undefined = in whatever group. */
+  readonly group: string | undefined;
   readonly expected: readonly { readonly labels: Labels; readonly annotations: Labels }[];
 }
 
@@ -43,7 +53,6 @@ export function parseTestFile(text: string): TestFile | { readonly mistakes: rea
   const yaml = readYaml(text);
   if ("mistakes" in yaml) return yaml;
   const reading: Reading = { yaml, mistakes: [] };
-  // `group_eval_order` and `fuzzy_compare` are promtool's; groups run in file order and values are compared loosely anyway.
   const root = mapAt(reading, [], yaml.value, [
     "rule_files",
     "evaluation_interval",
@@ -53,7 +62,9 @@ export function parseTestFile(text: string): TestFile | { readonly mistakes: rea
   ]);
   const file: TestFile = {
     ruleFiles: listAt(reading, ["rule_files"], root["rule_files"]).map(String),
-    evaluationMs: durationAt(reading, ["evaluation_interval"], root["evaluation_interval"], 60_000),
+    evaluationMs: positiveAt(reading, ["evaluation_interval"], root["evaluation_interval"]),
+    groupOrder: listAt(reading, ["group_eval_order"], root["group_eval_order"]).map(String),
+    fuzzy: root["fuzzy_compare"] === "true",
     tests: listAt(reading, ["tests"], root["tests"]).map((value, i) => readGroup(reading, ["tests", i], value)),
   };
   return reading.mistakes.length > 0 ? { mistakes: reading.mistakes } : file;
@@ -63,21 +74,28 @@ function readGroup(reading: Reading, path: YamlPath, value: unknown): TestGroup 
   const fields = mapAt(reading, path, value, [
     "name",
     "interval",
+    "start_timestamp",
+    "external_labels",
+    "external_url",
     "input_series",
     "alert_rule_test",
     "promql_expr_test",
   ]);
+  const startAt = startOf(reading, [...path, "start_timestamp"], fields["start_timestamp"]);
   return {
     name: textOf(fields["name"]),
-    intervalMs: durationAt(reading, [...path, "interval"], fields["interval"], 60_000),
+    intervalMs: positiveAt(reading, [...path, "interval"], fields["interval"]),
+    startAt,
+    externalLabels: labelsAt(reading, [...path, "external_labels"], fields["external_labels"]),
+    externalUrl: textOf(fields["external_url"]),
     series: listAt(reading, [...path, "input_series"], fields["input_series"]).map((each, i) =>
       readInput(reading, [...path, "input_series", i], each),
     ),
     alerts: listAt(reading, [...path, "alert_rule_test"], fields["alert_rule_test"]).map((each, i) =>
-      readAlertTest(reading, [...path, "alert_rule_test", i], each),
+      readAlertTest(reading, [...path, "alert_rule_test", i], each, startAt),
     ),
     queries: listAt(reading, [...path, "promql_expr_test"], fields["promql_expr_test"]).map((each, i) =>
-      readQueryTest(reading, [...path, "promql_expr_test", i], each),
+      readQueryTest(reading, [...path, "promql_expr_test", i], each, startAt),
     ),
   };
 }
@@ -91,8 +109,8 @@ function readInput(reading: Reading, path: YamlPath, value: unknown): TestGroup[
   return { labels: "error" in metric ? {} : metric.labels, points: "error" in points ? [] : points };
 }
 
-function readAlertTest(reading: Reading, path: YamlPath, value: unknown): AlertTest {
-  const fields = mapAt(reading, path, value, ["eval_time", "alertname", "exp_alerts"]);
+function readAlertTest(reading: Reading, path: YamlPath, value: unknown, startAt: Instant): AlertTest {
+  const fields = mapAt(reading, path, value, ["eval_time", "groupname", "alertname", "exp_alerts"]);
   const expected = listAt(reading, [...path, "exp_alerts"], fields["exp_alerts"]).map((each, i) => {
     const at = [...path, "exp_alerts", i];
     const alert = mapAt(reading, at, each, ["exp_labels", "exp_annotations"]);
@@ -101,11 +119,13 @@ function readAlertTest(reading: Reading, path: YamlPath, value: unknown): AlertT
       annotations: labelsAt(reading, [...at, "exp_annotations"], alert["exp_annotations"]),
     };
   });
-  const at = durationAt(reading, [...path, "eval_time"], fields["eval_time"], 0);
-  return { at, alert: textOf(fields["alertname"]), expected };
+  const at = startAt + durationAt(reading, [...path, "eval_time"], fields["eval_time"], 0);
+  const alert = textOf(fields["alertname"]);
+  if (alert === "") tell(reading, path, "the test names no alert", "add alertname: <the alert of a rule>");
+  return { at, alert, group: textOf(fields["groupname"]) || undefined, expected };
 }
 
-function readQueryTest(reading: Reading, path: YamlPath, value: unknown): QueryTest {
+function readQueryTest(reading: Reading, path: YamlPath, value: unknown, startAt: Instant): QueryTest {
   const fields = mapAt(reading, path, value, ["expr", "eval_time", "exp_samples"]);
   const expected = listAt(reading, [...path, "exp_samples"], fields["exp_samples"]).map((each, i) => {
     const at = [...path, "exp_samples", i];
@@ -120,7 +140,7 @@ function readQueryTest(reading: Reading, path: YamlPath, value: unknown): QueryT
       value: point?.kind === "value" ? point.value : Number.NaN,
     };
   });
-  const at = durationAt(reading, [...path, "eval_time"], fields["eval_time"], 0);
+  const at = startAt + durationAt(reading, [...path, "eval_time"], fields["eval_time"], 0);
   return { at, expr: textOf(fields["expr"]), expected };
 }
 
@@ -166,6 +186,24 @@ function durationAt(reading: Reading, path: YamlPath, value: unknown, otherwise:
   const duration = parseDuration(textOf(value));
   if (duration === undefined) tell(reading, path, `${JSON.stringify(value)} is no duration`, "write it like 90s or 5m");
   return duration ?? otherwise;
+}
+
+/** Of an interval: promtool takes a minute where none is given. */
+function positiveAt(reading: Reading, path: YamlPath, value: unknown): DurationMs {
+  const duration = durationAt(reading, path, value, 60_000);
+  if (duration > 0) return duration;
+  tell(reading, path, "the interval is zero", "write one such as 15s or 1m");
+  return 60_000;
+}
+
+/** Unix seconds or an RFC 3339 time. */
+function startOf(reading: Reading, path: YamlPath, value: unknown): Instant {
+  const text = textOf(value);
+  if (text === "") return 0;
+  const at = /^-?\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text);
+  if (Number.isFinite(at)) return at;
+  tell(reading, path, `${JSON.stringify(text)} is no time`, "write Unix seconds, or one like 2026-11-24T00:00:00Z");
+  return 0;
 }
 
 function textOf(value: unknown): string {

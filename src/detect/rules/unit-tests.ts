@@ -21,22 +21,28 @@ export interface RuleTestReport {
   readonly failures: readonly string[];
   /** Expectations checked. */
   readonly checks: number;
+  /** Names of all alerts in the rule files. */
+  readonly alerts: readonly string[];
   /** Rules that fired at some expectation, and rules an expectation found silent, by alert name. */
   readonly fired: ReadonlySet<string>;
   readonly silent: ReadonlySet<string>;
 }
 
-/** `read` gives the text of a rule file named relative to the test file; it may throw. */
-export async function runRuleTests(
-  name: string,
-  text: string,
-  read: (path: string) => string,
-): Promise<RuleTestReport> {
+/** Rule files by the names a test file gives them, which are relative to it and may be patterns. Both may throw. */
+export interface RuleFolder {
+  read(path: string): string;
+  /** The files a pattern such as `*.rules.yaml` names. */
+  expand?(pattern: string): readonly string[];
+}
+
+/** Runs every test of a file. Mistakes in it and in the rule files are failures like any other; nothing throws. */
+export async function runRuleTests(name: string, text: string, folder: RuleFolder): Promise<RuleTestReport> {
   const failures: string[] = [];
   const fired = new Set<string>();
   const silent = new Set<string>();
   let checks = 0;
-  const report = (): RuleTestReport => ({ failures, checks, fired, silent });
+  let files: readonly RuleFile[] = [];
+  const report = (): RuleTestReport => ({ failures, checks, alerts: alertsOf(files), fired, silent });
   const parsed = parseTestFile(text);
   if ("mistakes" in parsed) {
     failures.push(
@@ -44,7 +50,7 @@ export async function runRuleTests(
     );
     return report();
   }
-  const files = loadFiles(parsed, read, failures);
+  files = loadFiles(parsed, folder, failures);
   for (const [i, group] of parsed.tests.entries()) {
     const where = `${name}: ${group.name === "" ? `test ${i + 1}` : group.name}`;
     for (const test of await runGroup(parsed, group, files)) {
@@ -56,22 +62,49 @@ export async function runRuleTests(
   return report();
 }
 
-function loadFiles(file: TestFile, read: (path: string) => string, failures: string[]): RuleFile[] {
-  return file.ruleFiles.flatMap((path) => {
-    let text: string;
-    try {
-      text = read(path);
-    } catch (error) {
-      failures.push(`rule file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-      return [];
-    }
-    const parsed = parseRuleFile(path, text);
-    for (const { line, column, what } of parsed.mistakes) failures.push(`${path}:${line}:${column}: ${what}`);
-    // As promtool does, every group is evaluated at the interval of the test.
-    return parsed.file === undefined
-      ? []
-      : [{ ...parsed.file, groups: parsed.file.groups.map((group) => ({ ...group, intervalMs: file.evaluationMs })) }];
+function alertsOf(files: readonly RuleFile[]): readonly string[] {
+  const rules = files.flatMap(({ groups }) => groups.flatMap((group) => group.rules));
+  return [...new Set(rules.filter(({ kind }) => kind === "alert").map(({ name }) => name))];
+}
+
+function loadFiles(file: TestFile, folder: RuleFolder, failures: string[]): RuleFile[] {
+  const paths = file.ruleFiles.flatMap((pattern) => {
+    const found = /[*?[]/.test(pattern) ? (folder.expand?.(pattern) ?? []) : [pattern];
+    if (found.length === 0) failures.push(`no rule file fits ${pattern}`);
+    return found;
   });
+  return inOrder(
+    file.groupOrder,
+    paths.flatMap((path): RuleFile[] => {
+      let text: string;
+      try {
+        text = folder.read(path);
+      } catch (error) {
+        failures.push(`rule file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+        return [];
+      }
+      const parsed = parseRuleFile(path, text);
+      for (const { line, column, what } of parsed.mistakes) failures.push(`${path}:${line}:${column}: ${what}`);
+      // As promtool does, every group is evaluated at the interval of the test.
+      return parsed.file === undefined
+        ? []
+        : [
+            {
+              ...parsed.file,
+              groups: parsed.file.groups.map((group) => ({ ...group, intervalMs: file.evaluationMs })),
+            },
+          ];
+    }),
+  );
+}
+
+/** One file a group, those the test names first; without such an order, the files as they are. */
+function inOrder(order: readonly string[], files: RuleFile[]): RuleFile[] {
+  if (order.length === 0) return files;
+  const place = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
+  return files
+    .flatMap((file) => file.groups.map((group): RuleFile => ({ ...file, groups: [group] })))
+    .toSorted((a, b) => place(a.groups[0]!.name) - place(b.groups[0]!.name));
 }
 
 interface Checked {
@@ -83,16 +116,23 @@ interface Checked {
 async function runGroup(file: TestFile, group: TestGroup, files: readonly RuleFile[]): Promise<Checked[]> {
   const store = createScriptStore();
   for (const { labels, points } of group.series) {
-    for (const [i, point] of points.entries()) store.add(labels, i * group.intervalMs, point);
+    for (const [i, point] of points.entries()) store.add(labels, group.startAt + i * group.intervalMs, point);
   }
-  const rules = createRules(files, { source: store, telemetry: silentTelemetry });
+  const rules = createRules(files, {
+    source: store,
+    telemetry: silentTelemetry,
+    // A test may last for days.
+    retentionMs: Number.POSITIVE_INFINITY,
+    externalLabels: group.externalLabels,
+    externalUrl: group.externalUrl,
+  });
   const results: Checked[] = [];
   const due: { readonly at: Instant; check(): Promise<Checked> }[] = [
-    ...group.alerts.map((test) => ({ at: test.at, check: async () => checkAlerts(test, rules) })),
-    ...group.queries.map((test) => ({ at: test.at, check: () => checkQuery(test, rules) })),
+    ...group.alerts.map((test) => ({ at: test.at, check: async () => checkAlerts(test, rules, group.startAt) })),
+    ...group.queries.map((test) => ({ at: test.at, check: () => checkQuery(test, rules, file.fuzzy ? 1e-6 : 1e-12) })),
   ];
   due.sort((a, b) => a.at - b.at);
-  let now: Instant = 0;
+  let now: Instant = group.startAt;
   const step: DurationMs = file.evaluationMs;
   for (const test of due) {
     for (; now <= test.at; now += step) await rules.evaluate(now);
@@ -101,11 +141,13 @@ async function runGroup(file: TestFile, group: TestGroup, files: readonly RuleFi
   return results;
 }
 
-function checkAlerts(test: AlertTest, rules: Rules): Checked {
-  const all = rules.all().filter((alert) => alert.labels["alertname"] === test.alert);
+function checkAlerts(test: AlertTest, rules: Rules, startAt: Instant): Checked {
+  const all = rules
+    .all()
+    .filter(({ rule, group }) => rule === test.alert && (test.group === undefined || group === test.group));
   const firing = all.filter((alert) => alert.state === "firing");
   const failures = all.filter((alert) => alert.state === "unknown").map((alert) => `${test.alert}: ${alert.error}`);
-  const when = `${test.alert} at ${formatDuration(test.at)}`;
+  const when = `${test.alert} at ${formatDuration(test.at - startAt)}`;
   const left = new Map(firing.map((alert) => [alertKey(withoutName(alert.labels), alert.annotations), alert]));
   for (const { labels, annotations } of test.expected) {
     if (left.delete(alertKey(withoutName(labels), annotations))) continue;
@@ -130,7 +172,8 @@ function describe(labels: Labels, annotations: Labels): string {
   return `${formatMetric(labels)} with ${JSON.stringify(annotations)}`;
 }
 
-async function checkQuery(test: QueryTest, rules: Rules): Promise<Checked> {
+/** `tolerance`: for the order of additions, which differs between implementations. */
+async function checkQuery(test: QueryTest, rules: Rules, tolerance: number): Promise<Checked> {
   const when = `${test.expr} at ${formatDuration(test.at)}`;
   const query = parseQuery(test.expr);
   if ("errors" in query) return { failures: [`${when}: ${query.errors[0]!.message}`] };
@@ -148,7 +191,7 @@ async function checkQuery(test: QueryTest, rules: Rules): Promise<Checked> {
     const found = left.get(labelsKey(labels));
     left.delete(labelsKey(labels));
     if (found === undefined) failures.push(`${when}: ${formatMetric(labels)} is missing`);
-    else if (!almostEqual(found.value, value))
+    else if (!almostEqual(found.value, value, tolerance))
       failures.push(`${when}: ${formatMetric(labels)} is ${found.value}, not ${value}`);
   }
   for (const { labels, value } of left.values())

@@ -32,6 +32,8 @@ export interface Delivery {
   /** Unix ms of wall time: when to try next. */
   readonly nextAttemptAt: number;
   readonly createdAt: number;
+  /** Order of messages: one after another within a lane. */
+  readonly lane?: string;
   readonly status?: number;
   readonly error?: string;
 }

@@ -21,6 +21,8 @@ export interface RawSeries {
   readonly attributes: Labels;
   /** Upper bucket bounds of a histogram, without +Inf. */
   readonly bounds: readonly number[];
+  /** Counts that come in parts: several points of one time add up instead of being taken for a resend. */
+  readonly additive?: boolean;
 }
 
 /** One raw point. Histograms carry count, sum and bucket counts (one more than bounds). */

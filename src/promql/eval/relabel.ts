@@ -5,8 +5,8 @@ import type { Expr } from "../ast.ts";
 import { queryFailure } from "../errors.ts";
 import type { Metric } from "../metric.ts";
 import { withLabels } from "../metric.ts";
-import type { Regex } from "../regex/program.ts";
 import { compileRegex } from "../regex/program.ts";
+import { expandGroups } from "../regex/replace.ts";
 import { isValidText, quoteText } from "../syntax/literals.ts";
 import type { Vector } from "./vector.ts";
 import { requireUnique } from "./vector.ts";
@@ -22,7 +22,7 @@ export function labelReplace(
   return relabel(vector, target, (metric) => {
     const value = metric.labels[source] ?? "";
     const groups = regex.match(value);
-    return groups === undefined ? undefined : expand(template, value, groups, regex);
+    return groups === undefined ? undefined : expandGroups(template, value, groups, regex);
   });
 }
 
@@ -48,20 +48,6 @@ function relabel(vector: Vector, target: string, newValue: (metric: Metric) => s
     length: vector.length,
     oneName: vector.oneName && target !== METRIC_NAME,
   });
-}
-
-/** `$1`, `$name`, `${name}`, `$$`; what names no group is empty. */
-function expand(template: string, value: string, groups: Int32Array, regex: Regex): string {
-  return template.replace(
-    /\$(?:\$|(\w+)|\{(\w+)\})/g,
-    (found: string, bare: string | undefined, braced: string | undefined) => {
-      if (found === "$$") return "$";
-      const name = bare ?? braced ?? "";
-      const index = /^\d+$/.test(name) ? Number(name) : regex.names.get(name);
-      const from = index === undefined ? -1 : (groups[2 * index] ?? -1);
-      return from < 0 ? "" : value.slice(from, groups[2 * index! + 1]!);
-    },
-  );
 }
 
 /** What can be said of a series that is not there: the labels its selector pins with `=`, once each. */

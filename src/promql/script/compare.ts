@@ -8,14 +8,15 @@ import type { ScriptCase } from "./parse.ts";
 /** Relative difference that counts as equal, as in Prometheus's own runner. */
 const epsilon = 1e-6;
 
-export function almostEqual(a: number, b: number): boolean {
+/** `tolerance`: relative difference that counts as equal. */
+export function almostEqual(a: number, b: number, tolerance = epsilon): boolean {
   if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) && Number.isNaN(b);
   if (a === b) return true;
   const size = Math.abs(a) + Math.abs(b);
   const difference = Math.abs(a - b);
   const smallestNormal = 2.2250738585072014e-308;
-  if (a === 0 || b === 0 || size < smallestNormal) return difference < epsilon * smallestNormal;
-  return difference / Math.min(size, Number.MAX_VALUE) < epsilon;
+  if (a === 0 || b === 0 || size < smallestNormal) return difference < tolerance * smallestNormal;
+  return difference / Math.min(size, Number.MAX_VALUE) < tolerance;
 }
 
 export function compareInstant(test: ScriptCase, result: QueryResult): string | undefined {

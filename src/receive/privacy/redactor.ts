@@ -4,15 +4,20 @@ import { type Bytes, textSource } from "../../model/columns/bytes.ts";
 import type { MapColumn } from "../../model/columns/column.ts";
 import { clearDictionary, createLowCardinality, type Dictionary, lookUp } from "../../model/columns/dictionary.ts";
 import type { KeyGuard } from "../key-guard.ts";
-import { keyActions, type PrivacyAction, type PrivacyPolicy } from "./policy.ts";
+import { type Carrier, carrierOf, marksModelCall } from "./carriers.ts";
+import type { PrivacyAction } from "./default-rules.ts";
+import { createLedger, type Ledger } from "./ledger.ts";
+import { keyActions, type PrivacyPolicy } from "./policy.ts";
 
 /** Actions as bytes; 0 is the one that costs nothing. */
 export const KEEP = 0;
 export const DROP = 1;
 export const MASK = 2;
 export const HASH = 3;
+/** Kept as it is, but facts are read from it: the fast path must not pass it by. */
+export const READ = 4;
 /** The key is beyond the tenant's limit of distinct keys. */
-export const OVER = 4;
+export const OVER = 5;
 const codes: Readonly<Record<PrivacyAction, number>> = { keep: KEEP, drop: DROP, mask: MASK, hash: HASH };
 
 /** Actions for the entries of one dictionary. */
@@ -21,6 +26,13 @@ export interface Guard {
   actions: Uint8Array;
   inContentEvents: Uint8Array;
   known: number;
+  /** What the entry holds that facts are read from, inside and outside of content events; empty if this column has no facts. */
+  readonly carriers: Carrier[];
+  readonly eventCarriers: Carrier[];
+  /** Entries that only calls of a model have. */
+  readonly marks: number[];
+  /** Whether facts of texts are put beside them in this column. */
+  readonly hasFacts: boolean;
   /** Key under which the length of a dropped text is kept, by entry. */
   readonly lengthKeys: Bytes[];
 }
@@ -34,8 +46,11 @@ export interface AttributeColumn extends MapColumn {
 export interface Redactor {
   readonly content: number;
   readonly logBodies: number;
-  /** The column with a guard. One guard per column: see {@link syncGuard}. */
-  column(map: MapColumn): AttributeColumn;
+  readonly statusMessages: number;
+  /** Facts of the texts of the item being decoded. */
+  readonly ledger: Ledger;
+  /** The column with a guard. One guard per column: see {@link syncGuard}. `hasFacts`: of spans, events and log records. */
+  column(map: MapColumn, hasFacts?: boolean): AttributeColumn;
   /** Action for an entry that {@link lookUp} just gave. */
   actionOf(guard: Guard, dictionary: Dictionary, entry: number, inContentEvent: boolean): number;
   /** Action for a key inside a map value. */
@@ -47,6 +62,8 @@ export interface Redactor {
 /** Keys inside map values whose action is remembered. */
 const INSIDE_KEYS_MAX = 4096;
 const KEY_BYTES_MAX = 1024;
+/** Keys marking a model call that are looked for in each span. */
+const MARKS_MAX = 16;
 /** Says how many bytes a dropped text had. */
 export const bodyLengthKey = lengthKeyOf("body");
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -56,7 +73,7 @@ export function createRedactor(policy: PrivacyPolicy, admits: KeyGuard["admits"]
   const keys = keyActions(policy);
   const salt = policy.salt ?? "";
   const inside = createLowCardinality().dictionary;
-  const insideGuard = createGuard();
+  const insideGuard = createGuard(false);
 
   /** `outside`: keys of attributes; those inside their values are no attributes and not counted. */
   function judge(guard: Guard, dictionary: Dictionary, outside: boolean): void {
@@ -73,6 +90,7 @@ export function createRedactor(policy: PrivacyPolicy, admits: KeyGuard["admits"]
       const inContentEvent = over ? OVER : codes[keys.of(key, true)];
       guard.inContentEvents[entry] = inContentEvent;
       if (inContentEvent === DROP) guard.lengthKeys[entry] = lengthKeyOf(key);
+      if (guard.hasFacts) noteFacts(guard, entry, key);
     }
     guard.known = dictionary.count;
   }
@@ -80,7 +98,9 @@ export function createRedactor(policy: PrivacyPolicy, admits: KeyGuard["admits"]
   const redactor: Redactor = {
     content: codes[keys.content],
     logBodies: codes[keys.logBodies],
-    column: (map) => ({ ...map, guard: createGuard(), redactor }),
+    statusMessages: codes[keys.statusMessages],
+    ledger: createLedger(),
+    column: (map, hasFacts = false) => ({ ...map, guard: createGuard(hasFacts), redactor }),
     actionOf(guard, dictionary, entry, inContentEvent) {
       if (entry >= guard.known) judge(guard, dictionary, guard !== insideGuard);
       return (inContentEvent ? guard.inContentEvents : guard.actions)[entry]!;
@@ -101,11 +121,24 @@ export function createRedactor(policy: PrivacyPolicy, admits: KeyGuard["admits"]
  * entry could inherit the action of another key that had its number.
  */
 export function syncGuard(guard: Guard, dictionary: Dictionary): void {
-  if (dictionary.count < guard.known) guard.known = dictionary.count;
+  if (dictionary.count >= guard.known) return;
+  guard.known = dictionary.count;
+  while (guard.marks.length > 0 && guard.marks.at(-1)! >= guard.known) guard.marks.pop();
 }
 
-function createGuard(): Guard {
-  return { actions: new Uint8Array(64), inContentEvents: new Uint8Array(64), known: 0, lengthKeys: [] };
+function createGuard(hasFacts: boolean): Guard {
+  const [actions, inContentEvents] = [new Uint8Array(64), new Uint8Array(64)];
+  return { actions, inContentEvents, known: 0, carriers: [], eventCarriers: [], marks: [], hasFacts, lengthKeys: [] };
+}
+
+function noteFacts(guard: Guard, entry: number, key: string): void {
+  const carrier = carrierOf(key, false);
+  const eventCarrier = carrierOf(key, true);
+  guard.carriers[entry] = carrier;
+  guard.eventCarriers[entry] = eventCarrier;
+  if (carrier !== 0 && guard.actions[entry] === KEEP) guard.actions[entry] = READ;
+  if (eventCarrier !== 0 && guard.inContentEvents[entry] === KEEP) guard.inContentEvents[entry] = READ;
+  if (marksModelCall(key) && guard.marks.length < MARKS_MAX) guard.marks.push(entry);
 }
 
 function lengthKeyOf(key: string): Bytes {

@@ -1,16 +1,25 @@
 // Finds personal data and secrets in UTF-8 text in one pass over its bytes: e-mail and IP addresses, payment cards, IBANs,
-// US social security numbers, phone numbers, access keys and tokens. No regular expressions, nothing backtracks: most bytes
-// cost one table look-up, and what a trigger starts is bounded in length.
+// US social security numbers, phone numbers, access keys and tokens, by their own marks or by the name before them. No
+// regular expressions, nothing backtracks: most bytes cost one table look-up, and what a trigger starts is bounded in length.
 // Blind to names, postal addresses and numbers without any structure; those need "drop" instead of "mask".
 
+import { isDigit, isHex, isLetter, isLocal, isToken, isWord } from "./characters.ts";
+import { bearerAt, mayEndName, named, namedSecretAt, privateKeyAt, userInfoAt } from "./named-secrets.ts";
+import { found, numberAt } from "./scan-number.ts";
 import { secretPrefixes } from "./secrets.ts";
-import { cardDigits, ibanValid, type Span, type SpanKind, spanLengthMax } from "./spans.ts";
+import { ibanValid, type Span, spanLengthMax } from "./spans.ts";
 
 const other = 0;
 const digit = 1;
 const letter = 2;
 const at = 3;
 const colon = 4;
+/** "+41 …" and "(99) …" begin a phone number. */
+const opener = 5;
+const backslash = 6;
+const equals = 7;
+/** Five of them begin a PEM key. */
+const dash = 8;
 
 /** Class of each byte. Bytes >= 0x80 count as letters, so that words in other alphabets hold together. */
 const classes = new Uint8Array(256);
@@ -20,76 +29,130 @@ for (let b = 0; b < 256; b++) {
 }
 classes[64] = at;
 classes[58] = colon;
+classes[40] = classes[43] = opener;
+classes[92] = backslash;
+classes[61] = equals;
+classes[45] = dash;
 
 /** Prefixes of secrets by their first byte, in their order. */
 const secretsFrom = Array.from({ length: 256 }, (_, byte) => secretPrefixes.filter(({ prefix }) => prefix[0] === byte));
+/** Whether a secret begins with these two bytes: first * 256 + second. Few words do. */
+const secretPairs = new Uint8Array(65_536);
+for (const { prefix } of secretPrefixes) secretPairs[prefix[0]! * 256 + prefix[1]!] = 1;
 
 /** Spans found in `bytes[from, to)`, in order and without overlap. */
 export function scanText(bytes: Uint8Array, from: number, to: number): Span[] {
   const spans: Span[] = [];
   let done = from;
-  const push = (start: number, end: number, kind: SpanKind): number => {
-    // A span may begin in what was passed over already (an address before its @): the later, longer one wins.
-    while (spans.length > 0 && spans.at(-1)!.end > start) spans.pop();
-    spans.push({ start, end, kind });
-    done = end;
-    return end;
-  };
-  let before = other;
+  /** Whether a word that starts here is a whole one. */
+  let fresh = true;
   for (let i = from; i < to; ) {
     const kind = classes[bytes[i]!]!;
     if (kind === other) {
-      before = other;
-      // "+41 …" and "(99) …" begin a phone number.
-      const c = bytes[i]!;
-      if ((c === 43 || c === 40) && i + 1 < to && classes[bytes[i + 1]!] === digit) {
-        const end = numberAt(bytes, i, to, push);
-        if (end > i) {
-          i = end;
-          continue;
-        }
-      }
-      // In JSON inside the text, the n of "\n" is no beginning of a word, and no part of the address after it.
-      i += c === 92 && i + 1 < to && isEscape(bytes[i + 1]!) ? 2 : 1;
-      if (c === 92) done = i;
+      fresh = true;
+      i++;
       continue;
     }
+    if (kind <= letter && !fresh) {
+      do i++;
+      while (i < to && isWordClass(classes[bytes[i]!]!));
+      continue;
+    }
+    let start = i;
+    let end = 0;
+    found.ruledOutTo = 0;
+    named.start = -1;
     if (kind === at) {
-      const [start, end] = emailAround(bytes, i, done, to);
-      i = end > 0 ? push(start, end, "email") : i + 1;
-      before = other;
-      continue;
+      [start, end] = emailAround(bytes, i, done, to);
+      found.kind = "email";
+    } else if (kind === opener) {
+      if (i + 1 < to && classes[bytes[i + 1]!] === digit) end = numberAt(bytes, i, to);
+    } else if (kind === colon) {
+      end = namedAt(bytes, i, from, to);
+      if (end === 0 && fresh && bytes[i + 1] === 58) end = ipv6At(bytes, i, to);
+    } else if (kind === equals) {
+      end = namedAt(bytes, i, from, to);
+    } else if (kind === dash) {
+      end = pemAt(bytes, i, to);
+    } else if (kind === digit) {
+      end = startsIpv6(bytes, i) ? ipv6At(bytes, i, to) : 0;
+      if (end === 0) end = numberAt(bytes, i, to);
+    } else if (kind === letter) end = wordAt(bytes, i, to);
+    if (end > 0) {
+      // A secret that is known by what stands before it begins later.
+      if (named.start >= 0 && found.kind === "secret") start = named.start;
+      // A span may begin in what was passed over already (an address before its @): the later, longer one wins.
+      while (spans.length > 0 && spans.at(-1)!.end > start) spans.pop();
+      spans.push({ start, end, kind: found.kind });
+      done = i = end;
+      fresh = kind === at || kind === opener;
+    } else if (kind === backslash) {
+      // In JSON inside the text, the n of "\n" is no beginning of a word, and no part of the address after it.
+      i += i + 1 < to && isEscape(bytes[i + 1]!) ? 2 : 1;
+      done = i;
+      fresh = true;
+    } else if (found.ruledOutTo > i) {
+      i = found.ruledOutTo;
+      fresh = !isWordClass(classes[bytes[i - 1]!]!);
+    } else {
+      fresh = kind > letter;
+      i++;
     }
-    if (before === other || before === colon) {
-      const end = kind === digit || kind === letter || kind === colon ? tokenAt(bytes, i, to, kind, push) : 0;
-      if (end > i) {
-        i = end;
-        before = letter;
-        continue;
-      }
-    }
-    before = kind;
-    i++;
   }
   return spans;
 }
 
-type Push = (start: number, end: number, kind: SpanKind) => number;
-
-/** Something that starts at a token's first byte; returns its end, or 0. */
-function tokenAt(bytes: Uint8Array, i: number, to: number, kind: number, push: Push): number {
-  if (kind === letter) {
+/** Something that starts with a letter; returns its end, or 0. */
+function wordAt(bytes: Uint8Array, i: number, to: number): number {
+  if (secretPairs[bytes[i]! * 256 + bytes[i + 1]!] === 1) {
     const end = secretAt(bytes, i, to);
-    if (end > 0) return push(i, end, "secret");
-    if (i + 3 < to && isLetter(bytes[i + 1]!) && isDigit(bytes[i + 2]!) && isDigit(bytes[i + 3]!)) {
-      const end = ibanAt(bytes, i, to);
-      if (end > 0) return push(i, end, "iban");
+    if (end > 0) {
+      found.kind = "secret";
+      return end;
     }
-    return isHex(bytes[i]!) ? ipv6At(bytes, i, to, push) : 0;
   }
-  if (kind === colon) return bytes[i + 1] === 58 ? ipv6At(bytes, i, to, push) : 0;
-  const six = ipv6At(bytes, i, to, push);
-  return six > 0 ? six : numberAt(bytes, i, to, push);
+  if ((bytes[i]! | 32) === 98 && bearerAt(bytes, i, to)) {
+    found.kind = "secret";
+    return named.end;
+  }
+  named.start = -1;
+  if (
+    i + 3 < to &&
+    isDigit(bytes[i + 2]!) &&
+    isDigit(bytes[i + 3]!) &&
+    isLetter(bytes[i]!) &&
+    isLetter(bytes[i + 1]!)
+  ) {
+    const end = ibanAt(bytes, i, to);
+    if (end > 0) {
+      found.kind = "iban";
+      return end;
+    }
+  }
+  return isHex(bytes[i]!) && startsIpv6(bytes, i) ? ipv6At(bytes, i, to) : 0;
+}
+
+/** The value after the name of a secret, or user and password in an address; returns its end, or 0. */
+function namedAt(bytes: Uint8Array, i: number, from: number, to: number): number {
+  if (!(mayEndName(bytes, i, from) && namedSecretAt(bytes, i, from, to)) && !userInfoAt(bytes, i, to)) {
+    named.start = -1;
+    return 0;
+  }
+  found.kind = "secret";
+  return named.end;
+}
+
+function pemAt(bytes: Uint8Array, i: number, to: number): number {
+  if (bytes[i + 4] !== 45 || bytes[i + 5] !== 66) return 0;
+  found.kind = "secret";
+  return privateKeyAt(bytes, i, to);
+}
+
+/** Whether the hex digit here is one of at most four before a colon. */
+function startsIpv6(bytes: Uint8Array, i: number): boolean {
+  let k = i + 1;
+  while (k < i + 4 && isHex(bytes[k]!)) k++;
+  return bytes[k] === 58;
 }
 
 function emailAround(bytes: Uint8Array, atSign: number, floor: number, to: number): readonly [number, number] {
@@ -142,7 +205,7 @@ function ibanAt(bytes: Uint8Array, i: number, to: number): number {
 }
 
 /** Hex groups with colons: at least two colons, and eight groups or a `::`. MAC addresses and clock times are neither. */
-function ipv6At(bytes: Uint8Array, i: number, to: number, push: Push): number {
+function ipv6At(bytes: Uint8Array, i: number, to: number): number {
   let end = i;
   let groups = 0;
   let size = 0;
@@ -163,103 +226,10 @@ function ipv6At(bytes: Uint8Array, i: number, to: number, push: Push): number {
   }
   if (end < to && isWord(bytes[end]!)) return 0;
   const whole = groups === 8 || (double && groups >= 2 && groups < 8 && end - i >= 6);
-  return whole ? push(i, end, "ip") : 0;
+  if (!whole) return 0;
+  found.kind = "ip";
+  return end;
 }
 
-/** A run of digits with the separators numbers are written with; decides what kind of number it is. */
-function numberAt(bytes: Uint8Array, i: number, to: number, push: Push): number {
-  let end = i;
-  let lastDigit = i;
-  let slash = false;
-  while (end < to && end - i < 32) {
-    const c = bytes[end]!;
-    if (isDigit(c)) lastDigit = end + 1;
-    else if (!isSeparator(c) && !(c === 43 && end === i)) {
-      slash = c === 47 || c === 58;
-      break;
-    }
-    // Two separators in a row end the number, except around brackets: "+46 (0)8 …".
-    if (end > i && isSeparator(c) && isSeparator(bytes[end - 1]!) && c !== 40 && bytes[end - 1] !== 41) break;
-    end++;
-  }
-  const stop = lastDigit;
-  let digits = 0;
-  let groups = 0;
-  let dots = 0;
-  let dashes = 0;
-  let spaces = 0;
-  let brackets = 0;
-  for (let k = i; k < stop; k++) {
-    const c = bytes[k]!;
-    if (isDigit(c)) {
-      if (k === i || !isDigit(bytes[k - 1]!)) groups++;
-      digits++;
-    } else if (c === 46) dots++;
-    else if (c === 45) dashes++;
-    else if (c === 32) spaces++;
-    else if (c !== 43) brackets++;
-  }
-  const extension = stop < to && bytes[stop] === 120 && stop + 1 < to && isDigit(bytes[stop + 1]!);
-  if (stop < to && isWord(bytes[stop]!) && !extension) return 0;
-  if (dots === 3 && groups === 4 && dashes + spaces + brackets === 0 && isIpv4(bytes, i, stop))
-    return push(i, stop, "ip");
-  const card = cardDigits(bytes, i, stop);
-  if (card >= 12 && card <= 19 && dots === 0) return push(i, stop, "card");
-  if (dashes === 2 && groups === 3 && digits === 9 && isSsn(bytes, i, stop)) return push(i, stop, "ssn");
-  if (slash) return 0;
-  const international = bytes[i] === 43;
-  const separated = groups >= 2 && (dashes > 0 || spaces > 0 || brackets > 0 || dots >= 2);
-  const decimal = dots === 1 && dashes + spaces + brackets === 0;
-  const plain = groups === 1 && digits === 10 && bytes[i] !== 49;
-  const phone =
-    digits >= 7 &&
-    digits <= 15 &&
-    !decimal &&
-    !isDate(bytes, i, digits, dashes, groups) &&
-    (international || separated || plain);
-  if (!phone) return 0;
-  let last = stop;
-  if (extension) for (last = stop + 1; last < to && isDigit(bytes[last]!); ) last++;
-  return push(i, last, "phone");
-}
-
-/** `2026-11-23`, alone or before a time. */
-function isDate(bytes: Uint8Array, i: number, digits: number, dashes: number, groups: number): boolean {
-  return (
-    dashes >= 2 &&
-    groups >= 3 &&
-    digits >= 8 &&
-    bytes[i + 4] === 45 &&
-    bytes[i + 7] === 45 &&
-    (bytes[i] === 49 || bytes[i] === 50)
-  );
-}
-
-function isSsn(bytes: Uint8Array, i: number, end: number): boolean {
-  return end - i === 11 && bytes[i + 3] === 45 && bytes[i + 6] === 45;
-}
-
-function isIpv4(bytes: Uint8Array, i: number, end: number): boolean {
-  let value = 0;
-  let size = 0;
-  for (let k = i; k <= end; k++) {
-    if (k === end || bytes[k] === 46) {
-      if (size === 0 || size > 3 || value > 255) return false;
-      value = 0;
-      size = 0;
-    } else {
-      value = value * 10 + bytes[k]! - 48;
-      size++;
-    }
-  }
-  return true;
-}
-
+const isWordClass = (kind: number): boolean => kind === digit || kind === letter;
 const isEscape = (c: number): boolean => c === 110 || c === 114 || c === 116 || c === 98 || c === 102;
-const isDigit = (c: number): boolean => c >= 48 && c <= 57;
-const isLetter = (c: number): boolean => (c >= 65 && c <= 90) || (c >= 97 && c <= 122);
-const isWord = (c: number): boolean => isDigit(c) || isLetter(c) || c === 95;
-const isHex = (c: number): boolean => isDigit(c) || (c >= 65 && c <= 70) || (c >= 97 && c <= 102);
-const isToken = (c: number): boolean => isWord(c) || c === 45 || c === 46 || c === 47 || c === 43 || c === 61;
-const isLocal = (c: number): boolean => isWord(c) || c === 46 || c === 43 || c === 45 || c === 37 || c >= 0x80;
-const isSeparator = (c: number): boolean => c === 32 || c === 45 || c === 46 || c === 40 || c === 41;

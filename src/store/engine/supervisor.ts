@@ -18,6 +18,8 @@ export interface EngineOptions {
   /** How long to wait for a predecessor that still holds the directory; default 5 s. */
   readonly lockWaitMs?: number;
   readonly tcp?: boolean;
+  /** Asked when the engine does not open its data, with what it said; true: that has been seen to, so try again. */
+  readonly repair?: (failure: string) => Promise<boolean>;
 }
 
 export interface Engine {
@@ -33,11 +35,17 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-const heartbeatMs = 1000;
+const heartbeatMs = 500;
+/** How long one may take to be answered. */
+const answerMs = 1000;
 /** Counted in heartbeats, not by the clock, so that a paused machine does not look like a hung engine. */
-const missedHeartbeats = 5;
+const missed = { ping: 5, statement: 10 } as const;
+/** Of the kind that the engine's control session runs, which waits for no other. */
+const statement = `/?query=${encodeURIComponent("SELECT 1 FROM system.processes LIMIT 1")}`;
 const stderrBytes = 8192;
 const closeMs = 5000;
+/** Repairs before one start is given up; each may be of one file. */
+const repairsMax = 200;
 
 interface Running {
   readonly child: ChildProcess;
@@ -53,7 +61,8 @@ export async function startEngine(options: EngineOptions, telemetry: Telemetry):
   let generation = 0;
   let current: Running | undefined;
   let closing = false;
-  let missed = 0;
+  let deaf = 0;
+  let stuck = 0;
   let timer: NodeJS.Timeout | undefined;
 
   const launch = async (): Promise<Running> => {
@@ -66,8 +75,9 @@ export async function startEngine(options: EngineOptions, telemetry: Telemetry):
       memoryBytes: options.memoryBytes,
       ...(options.tcp === undefined ? {} : { tcp: options.tcp }),
     };
-    const running = await launchUnlocked(start, options.lockWaitMs ?? 5000, telemetry, () => closing);
-    missed = 0;
+    const running = await launchUnlocked(start, options, telemetry, () => closing);
+    deaf = 0;
+    stuck = 0;
     running.child.once("exit", (code, signal) => void died(running, code ?? signal));
     current = running;
     return running;
@@ -90,12 +100,16 @@ export async function startEngine(options: EngineOptions, telemetry: Telemetry):
   const beat = async (): Promise<void> => {
     const watched = current;
     if (watched === undefined) return;
-    if (await answers(watched.socket)) missed = 0;
-    else if (current === watched && ++missed >= missedHeartbeats) {
-      telemetry.log.error("store: the engine does not answer; replacing it", { pid: watched.child.pid });
-      missed = 0;
-      watched.child.kill("SIGKILL");
-    }
+    // A process may be busy with statements for longer than it may be deaf to a ping.
+    const [hears, works] = await Promise.all([answers(watched.socket, "/ping"), answers(watched.socket, statement)]);
+    if (current !== watched) return;
+    deaf = hears ? 0 : deaf + 1;
+    stuck = works ? 0 : stuck + 1;
+    if (deaf < missed.ping && stuck < missed.statement) return;
+    telemetry.log.error("store: the engine does not answer; replacing it", { pid: watched.child.pid, deaf, stuck });
+    deaf = 0;
+    stuck = 0;
+    watched.child.kill("SIGKILL");
   };
 
   try {
@@ -128,18 +142,22 @@ export async function startEngine(options: EngineOptions, telemetry: Telemetry):
 /** Starts a process; while a predecessor still holds the directory, tries again. */
 async function launchUnlocked(
   start: StartEngine,
-  lockWaitMs: number,
+  options: EngineOptions,
   telemetry: Telemetry,
   closing: () => boolean,
 ): Promise<Running> {
   const pauseMs = 250;
-  const giveUpAt = performance.now() + lockWaitMs;
-  for (;;) {
+  const giveUpAt = performance.now() + (options.lockWaitMs ?? 5000);
+  for (let repairs = 0; ; ) {
     const result = await launchOnce(start, telemetry);
     if ("child" in result) {
       if (!closing()) return result;
       await stop(result.child);
       throw storeError("unavailable", "The store is closing.");
+    }
+    if (result.kind === "unavailable" && repairs++ < repairsMax && (await options.repair?.(result.message)) === true) {
+      telemetry.log.error("store: the engine did not open its data; that was repaired", { error: result.message });
+      continue;
     }
     if (result.kind !== "directory-in-use" || performance.now() >= giveUpAt || closing()) throw result;
     await wait(pauseMs);
@@ -197,16 +215,12 @@ function socketAgent(socket: () => string | undefined): Agent {
   return agent;
 }
 
-/** True if the engine's control session runs a statement within a heartbeat. */
-async function answers(socket: string): Promise<boolean> {
+/** True if that is answered in time. */
+async function answers(socket: string, path: string): Promise<boolean> {
   return await new Promise((resolve) => {
-    const query = encodeURIComponent("SELECT 1 FROM system.processes LIMIT 1");
-    const ask = request(
-      { socketPath: socket, path: `/?query=${query}`, timeout: heartbeatMs, agent: false },
-      (answer) => {
-        answer.resume().once("end", () => resolve(answer.statusCode === 200));
-      },
-    );
+    const ask = request({ socketPath: socket, path, timeout: answerMs, agent: false }, (answer) => {
+      answer.resume().once("end", () => resolve(answer.statusCode === 200));
+    });
     const failed = (): void => {
       ask.destroy();
       resolve(false);

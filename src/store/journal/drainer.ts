@@ -7,6 +7,7 @@ import { engineCode, messageOf } from "../errors.ts";
 import type { Inserter, RowRange } from "./inserter.ts";
 import type { Frame } from "./log.ts";
 import { type Attempt, isAboutData, settle, writeDead } from "./settle.ts";
+import { createTurns } from "./turns.ts";
 
 export interface DrainerOptions {
   readonly database: Database;
@@ -30,6 +31,7 @@ export interface Drainer {
   hurry(through: bigint): void;
   /** Lowest id that is not stored, of all tenants or of one; undefined when all is. */
   oldest(tenant?: string): bigint | undefined;
+  /** With an allowance for what each frame costs in memory, so that a limit on it bounds that too. */
   backlogBytes(): number;
   /** Stops after the inserts that run; those that hang are given up after `graceMs`. */
   close(graceMs: number): Promise<void>;
@@ -47,11 +49,14 @@ interface Lane {
 
 const groupRows = 100_000;
 const groupBytes = 32 * 1024 * 1024;
+/** A waiting frame takes some 400 bytes of memory: a backlog of 2 GiB of the smallest then takes 350 MB. */
+const frameAllowanceBytes = 2048;
 const gatherMs = 100;
 const cooldownMs = 1000;
 const backoffMs = { min: 100, max: 5000 };
 /** Unknown errors, and deaths of the engine, before the data are suspected. */
 const patience = 3;
+const insertsAtOnce = 2;
 
 export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Drainer {
   const lanes = new Map<string, Lane>();
@@ -61,7 +66,7 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
   let hurriedThrough = 0n;
   let backlog = 0;
   let statements = 0;
-  const free = semaphore(2);
+  const turn = createTurns(insertsAtOnce);
 
   const pause = async (lane: Lane | undefined, ms: number): Promise<void> => {
     if (stopped.signal.aborted) return;
@@ -78,15 +83,21 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
   };
 
   /** Tries until stored or refused. Stops with an error when the drainer is closed. */
-  const attempt = async (frames: readonly Frame[], known: boolean, range?: RowRange): Promise<Attempt> => {
+  const attempt = async (
+    frames: readonly Frame[],
+    known: boolean,
+    range?: RowRange,
+    deathsMax = patience,
+  ): Promise<Attempt> => {
     let suspect = known;
     let failures = 0;
-    const lostBefore = options.enginesLost();
+    let deaths = 0;
     for (let delayMs = backoffMs.min; ; delayMs = Math.min(delayMs * 2, backoffMs.max)) {
-      if (stopped.signal.aborted) throw new Error("closed");
       const marker = `homeostat-insert:${options.spoolId}:${++statements};`;
-      // One tenant's failing inserts pause outside, where they keep nobody else out.
-      const leave = await free();
+      // One tenant's failing inserts pause outside, where they keep nobody else out. Once the engine died during one,
+      // nothing else is inserted beside it: that must not be blamed as well.
+      const leave = await turn(deaths > 0);
+      const lostBefore = options.enginesLost();
       try {
         if (stopped.signal.aborted) throw new Error("closed");
         const inserter = await inserterFor(frames[0]!);
@@ -106,8 +117,8 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
         if (isAboutData(error)) return { kind: "refused", reason: messageOf(error), fatal: false };
         const unknown = engineCode(error) !== undefined && !isPassing(error);
         if (unknown && ++failures >= patience) return { kind: "refused", reason: messageOf(error), fatal: false };
-        if (options.enginesLost() - lostBefore >= patience)
-          return { kind: "refused", reason: `the engine died ${patience} times: ${messageOf(error)}`, fatal: true };
+        if (options.enginesLost() > lostBefore && ++deaths >= deathsMax)
+          return { kind: "refused", reason: `the engine died of it: ${messageOf(error)}`, fatal: true };
       } finally {
         leave();
       }
@@ -143,7 +154,10 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
     const { frames, suspect } = nextGroup(lane);
     const started = performance.now();
     const result = await attempt(frames, suspect);
-    if (result.kind === "refused") await settle(frames, (some, range) => attempt(some, true, range), setAside);
+    // Of several frames one death is enough to look closer; nothing is set aside for less than `patience`.
+    const probe = (some: readonly Frame[], range?: RowRange): Promise<Attempt> =>
+      attempt(some, true, range, some.length > 1 ? 1 : patience);
+    if (result.kind === "refused") await settle(frames, probe, setAside);
     telemetry.record("homeostat.store.insert_seconds", (performance.now() - started) / 1000);
     telemetry.count(
       "homeostat.store.rows",
@@ -152,7 +166,7 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
     );
     lane.queue.splice(0, frames.length);
     for (const frame of frames) {
-      backlog -= frame.bytes;
+      backlog -= weightOf(frame);
       frame.done();
     }
     options.onStored({ tenant: lane.tenant, table: lane.table, id: frames.at(-1)!.id });
@@ -194,7 +208,7 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
           lanes.set(name, lane);
         }
         lane.queue.push({ frame, suspect });
-        backlog += frame.bytes;
+        backlog += weightOf(frame);
         start(lane);
       }
       for (const lane of lanes.values()) if (isFull(lane)) lane.wake();
@@ -229,18 +243,25 @@ export function laneName({ tenant, table }: Pick<Frame, "tenant" | "table">): st
 
 function nextGroup(lane: Lane): { frames: readonly Frame[]; suspect: boolean } {
   const first = lane.queue[0]!;
-  const columns = JSON.stringify(first.frame.columns);
   const frames: Frame[] = [];
   let rows = 0;
   let bytes = 0;
   for (const { frame, suspect } of lane.queue) {
-    if (suspect !== first.suspect || (frames.length > 0 && JSON.stringify(frame.columns) !== columns)) break;
+    if (suspect !== first.suspect || !sameColumns(frame, first.frame)) break;
     if (frames.length > 0 && (rows + frame.rows > groupRows || bytes + frame.bytes > groupBytes)) break;
     frames.push(frame);
     rows += frame.rows;
     bytes += frame.bytes;
   }
   return { frames, suspect: first.suspect };
+}
+
+function weightOf(frame: Frame): number {
+  return frame.bytes + frameAllowanceBytes;
+}
+
+function sameColumns(one: Frame, other: Frame): boolean {
+  return one.columns === other.columns || JSON.stringify(one.columns) === JSON.stringify(other.columns);
 }
 
 function isFull(lane: Lane): boolean {
@@ -265,19 +286,4 @@ function isPassing(error: unknown): boolean {
   return [3, 60, 81, 159, 164, 202, 203, 209, 210, 225, 236, 241, 242, 243, 252, 285, 319, 394, 439, 999].includes(
     engineCode(error) ?? 0,
   );
-}
-
-/** Lets `count` in at once; the result of entering leaves. */
-function semaphore(count: number): () => Promise<() => void> {
-  let inside = 0;
-  const waiting: (() => void)[] = [];
-  const leave = (): void => {
-    inside--;
-    waiting.shift()?.();
-  };
-  return async () => {
-    while (inside >= count) await new Promise<void>((resolve) => waiting.push(resolve));
-    inside++;
-    return leave;
-  };
 }

@@ -77,7 +77,8 @@ export async function openJournal(options: JournalOptions, telemetry: Telemetry)
     let dirty = false;
     let closed = false;
     const tenants =
-      options.tenants ?? createTenants({ database, prepare: (own, mark) => migrate(own, telemetry.log, mark) });
+      options.tenants ??
+      createTenants({ database, prepare: (own, comment) => migrate(own, telemetry.log, { comment }) });
     /** An inserter knows its database's indexes, so a database made anew has another. */
     const inserters = new WeakMap<Database, Inserter>([[database, await createInserter(database)]]);
     const inserterOf = async (tenant: string): Promise<Inserter> => {

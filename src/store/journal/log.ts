@@ -6,6 +6,7 @@ import { messageOf, storeError } from "../errors.ts";
 import { decodeEntries, encodeEntry, type FrameInfo } from "./entry.ts";
 import type { Rows } from "./native-block.ts";
 import type { RequestKeys } from "./request-keys.ts";
+import { createShapes } from "./shapes.ts";
 
 /** Rows in the log, not stored yet. */
 export interface Frame extends FrameInfo {
@@ -65,6 +66,8 @@ interface Waiting {
 }
 
 const groupBytes = 64 * 1024 * 1024;
+/** Of all logs of the process; the decoders write a few dozen. */
+const shapeOf = createShapes(1000);
 
 /** Reads what is there (`recovered`: frames by id), cuts torn ends, sets damage aside, and starts a new file. */
 export async function openLog(
@@ -231,12 +234,15 @@ function release(file: LogFile): void {
 
 function frameOf(info: FrameInfo, file: LogFile): Frame {
   file.pending++;
+  // Not the whole of `info`, whose columns would live on with it.
+  const { bytes, offset } = info;
   return {
     ...info,
+    columns: shapeOf(info.columns),
     async read() {
-      const block = Buffer.allocUnsafe(info.bytes);
-      const { bytesRead } = await file.handle.read(block, 0, info.bytes, info.offset);
-      if (bytesRead !== info.bytes) throw new Error(`log file ${file.path} is shorter than it was`);
+      const block = Buffer.allocUnsafe(bytes);
+      const { bytesRead } = await file.handle.read(block, 0, bytes, offset);
+      if (bytesRead !== bytes) throw new Error(`log file ${file.path} is shorter than it was`);
       return block;
     },
     done() {

@@ -16,8 +16,9 @@ export interface ReaderOptions {
   readonly seriesMax?: number;
 }
 
-type PointRow = readonly [
-  batch: string,
+/** Begins with the point's place in the order it was read in. */
+export type PointRow = readonly [
+  place: string,
   hash: string,
   at: number,
   start: number,
@@ -26,7 +27,7 @@ type PointRow = readonly [
   buckets: readonly number[],
   flags: number,
 ];
-type SeriesRow = readonly [
+export type SeriesRow = readonly [
   hash: string,
   metric: string,
   kind: PointKind,
@@ -102,11 +103,11 @@ export function createTelemetryReader(options: ReaderOptions): TelemetryReader {
   };
 }
 
-function pointOf([, hash, at, start, value, count, buckets, flags]: PointRow): Own<RawPoint> {
+export function pointOf([, hash, at, start, value, count, buckets, flags]: PointRow): Own<RawPoint> {
   return { hash, at, start, value: numberOf(value), count, buckets, flags };
 }
 
-function seriesOf(row: SeriesRow): Own<RawSeries> {
+export function seriesOf(row: SeriesRow): Own<RawSeries> {
   const [hash, metric, kind, unit, temporality, monotonic, service, resource, attributes, bounds] = row;
   return {
     hash,
@@ -123,7 +124,7 @@ function seriesOf(row: SeriesRow): Own<RawSeries> {
 }
 
 /** The engine writes what JSON cannot as "nan", "inf" and "-inf". */
-function numberOf(value: number | string): number {
+export function numberOf(value: number | string): number {
   if (typeof value === "number") return value;
   if (value === "inf" || value === "+inf") return Number.POSITIVE_INFINITY;
   return value === "-inf" ? Number.NEGATIVE_INFINITY : Number(value);

@@ -6,6 +6,7 @@ import type { Database } from "../database.ts";
 import { messageOf } from "../errors.ts";
 import type { TenantDatabase, Tenants } from "../tenants.ts";
 import { createTelemetryReader } from "./telemetry-reader.ts";
+import { hashPrefixOf } from "./tenant-hash.ts";
 
 export interface TenantReaderOptions {
   readonly tenants: Pick<Tenants, "all">;
@@ -25,7 +26,7 @@ export function createTenantReader(options: TenantReaderOptions, telemetry: Tele
     const made = createTelemetryReader({
       database,
       storedThrough: () => options.storedThrough(tenant),
-      hashPrefix: tenant === defaultTenant ? "" : `${tenant}:`,
+      hashPrefix: hashPrefixOf(tenant),
     });
     readers.set(database, made);
     return made;

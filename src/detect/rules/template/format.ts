@@ -15,8 +15,19 @@ export function formatFixed(value: number, digits: number): string {
   const known = special(value);
   if (known !== undefined) return known;
   return Math.abs(value) < 1e21
-    ? value.toFixed(digits)
+    ? (evenTie(Math.abs(value).toFixed(100), digits, value < 0) ?? value.toFixed(digits))
     : BigInt(value).toString() + (digits > 0 ? `.${"0".repeat(digits)}` : "");
+}
+
+/**
+ * The digits up to `decimals` if what follows them is exactly a half and they end even: Go rounds such ties to even, where
+ * JavaScript rounds them up. Undefined wherever both agree.
+ */
+function evenTie(exact: string, decimals: number, negative: boolean): string | undefined {
+  const dot = exact.indexOf(".");
+  const kept = exact.slice(0, decimals > 0 ? dot + 1 + decimals : dot);
+  if (!/^50*$/.test(exact.slice(dot + 1 + decimals)) || !/[02468]$/.test(kept)) return undefined;
+  return (negative ? "-" : "") + kept;
 }
 
 function special(value: number): string | undefined {
@@ -26,25 +37,51 @@ function special(value: number): string | undefined {
 }
 
 function general(value: number, digits: number | undefined): string {
-  const [mantissa = "0", power = "0"] = (
-    digits === undefined ? value.toExponential() : value.toExponential(digits - 1)
-  ).split("e");
+  const [mantissa = "0", power = "0"] = (digits === undefined ? value.toExponential() : rounded(value, digits)).split(
+    "e",
+  );
   const exponent = Number(power);
   const short = mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa;
   if (exponent < -4 || exponent >= (digits ?? 6)) {
     return `${short}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
   }
   const decimals = Math.max(0, short.replace(/^-?\d\.?/, "").length - exponent);
-  return value.toFixed(Math.min(100, decimals));
+  return formatFixed(value, Math.min(100, decimals));
 }
 
 const larger = ["", "k", "M", "G", "T", "P", "E", "Z", "Y"];
 const smaller = ["", "m", "u", "n", "p", "f", "a", "z", "y"];
 
+function rounded(value: number, digits: number): string {
+  const [exact = "", power = ""] = Math.abs(value).toExponential(100).split("e");
+  const tie = evenTie(exact, digits - 1, value < 0);
+  return tie === undefined ? value.toExponential(digits - 1) : `${tie}e${power}`;
+}
+
 /** Four digits and a metric prefix: 1234567 is 1.235M. */
 export function humanize(value: number): string {
   const { scaled, prefix } = scale(value);
   return formatGeneral(scaled, 4) + prefix;
+}
+
+/** Four digits and a binary prefix: 1536 is 1.5ki. */
+export function humanize1024(value: number): string {
+  const prefixes = ["", "ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"];
+  let scaled = value;
+  let step = 0;
+  while (Number.isFinite(scaled) && Math.abs(scaled) >= 1024 && step < prefixes.length - 1) {
+    scaled /= 1024;
+    step++;
+  }
+  return formatGeneral(scaled, 4) + prefixes[step]!;
+}
+
+/** Of Unix seconds: `2026-11-24 00:00:00.25 +0000 UTC`. */
+export function humanizeTimestamp(seconds: number): string {
+  const ms = Math.round(seconds * 1000);
+  if (!(Math.abs(ms) <= 8.64e15)) return formatGeneral(seconds, 4);
+  const [day = "", time = ""] = new Date(ms).toISOString().split(/[TZ]/);
+  return `${day} ${time.replace(/\.?0*$/, "")} +0000 UTC`;
 }
 
 export function humanizePercentage(ratio: number): string {

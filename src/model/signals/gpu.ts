@@ -1,0 +1,50 @@
+// One GPU (or MIG slice): what it does, what it has, and what is wrong with it.
+import { defineSignals } from "./define.ts";
+
+export const gpuSignals = defineSignals("gpu", [
+  // "A kernel was running": 100 % in a spin-wait. SM, tensor and DRAM activity say more.
+  ["gpu_utilization", "gpu:utilization_ratio", "GPU utilisation", "1", "ratio", "either"],
+  ["gpu_engine_active", "gpu:engine_active_ratio", "Graphics engine active", "1", "ratio", "either"],
+  ["gpu_sm_active", "gpu:sm_active_ratio", "SMs active", "1", "ratio", "either"],
+  ["gpu_sm_occupancy", "gpu:sm_occupancy_ratio", "SM occupancy", "1", "ratio", "either"],
+  ["gpu_tensor_active", "gpu:tensor_active_ratio", "Tensor cores active", "1", "ratio", "either"],
+  ["gpu_dram_active", "gpu:dram_active_ratio", "Memory interface active", "1", "ratio", "either"],
+  ["gpu_memory_busy", "gpu:memory_busy_ratio", "Memory controller busy", "1", "ratio", "either"],
+  ["gpu_memory_used", "gpu:memory_used_bytes", "GPU memory in use", "By", "gauge", "rise"],
+  ["gpu_memory_total", "gpu:memory_total_bytes", "GPU memory", "By", "gauge", "fall"],
+  ["gpu_memory_usage", "gpu:memory_usage_ratio", "GPU memory in use, share", "1", "ratio", "rise"],
+  ["gpu_power", "gpu:power_watts", "GPU power", "W", "gauge", "either"],
+  ["gpu_power_limit", "gpu:power_limit_watts", "GPU power limit", "W", "gauge", "fall"],
+  ["gpu_energy", "gpu:energy_watts:rate", "GPU energy per second", "W", "rate", "either"],
+  ["gpu_temperature", "gpu:temperature_celsius", "GPU temperature", "Cel", "gauge", "rise", 150],
+  ["gpu_memory_temperature", "gpu:memory_temperature_celsius", "GPU memory temperature", "Cel", "gauge", "rise", 150],
+  ["gpu_temperature_margin", "gpu:temperature_margin_celsius", "Margin to the limit", "Cel", "gauge", "fall", 150],
+  ["gpu_sm_clock", "gpu:sm_clock_hertz", "SM clock", "Hz", "gauge", "fall"],
+  ["gpu_memory_clock", "gpu:memory_clock_hertz", "Memory clock", "Hz", "gauge", "fall"],
+  // Clocks held down by hardware: slowdown 0x8, thermal 0x20 and 0x40, power brake 0x80. A sample: short events are missed.
+  ["gpu_throttled", "gpu:throttled", "Clocks held down by heat or hardware", "1", "ratio", "rise"],
+  ["gpu_power_capped", "gpu:power_capped", "Clocks held down by the power cap", "1", "ratio", "either"],
+  ["gpu_power_throttling", "gpu:power_throttling_ratio", "Time throttled by power", "1", "ratio", "rise"],
+  ["gpu_thermal_throttling", "gpu:thermal_throttling_ratio", "Time throttled by heat", "1", "ratio", "rise"],
+  // The code of an XID that came up within the rate window, else 0: the driver's own gauge keeps the last one for ever.
+  ["gpu_xid", "gpu:xid", "New XID error code", "1", "gauge", "rise"],
+  ["gpu_xid_errors", "gpu:xid_errors:count", "XID errors of the exporter's window", "{error}", "gauge", "rise"],
+  ["gpu_ecc_corrected", "gpu:ecc_corrected:rate", "Corrected memory errors per second", "{error}/s", "rate", "rise"],
+  [
+    "gpu_ecc_uncorrected",
+    "gpu:ecc_uncorrected:rate",
+    "Uncorrected memory errors per second",
+    "{error}/s",
+    "rate",
+    "rise",
+  ],
+  ["gpu_rows_remapped", "gpu:rows_remapped", "Rows remapped after uncorrectable errors", "{row}", "gauge", "rise"],
+  ["gpu_row_remap_failed", "gpu:row_remap_failed", "Row remapping failed", "1", "ratio", "rise"],
+  ["gpu_pages_retired", "gpu:pages_retired", "Pages retired after double-bit errors", "{page}", "gauge", "rise"],
+  ["gpu_pcie_replays", "gpu:pcie_replays:rate", "PCIe replays per second", "{retry}/s", "rate", "rise"],
+  ["gpu_pcie_transmit", "gpu:pcie_transmit_bytes:rate", "PCIe sent per second", "By/s", "rate", "either"],
+  ["gpu_pcie_receive", "gpu:pcie_receive_bytes:rate", "PCIe received per second", "By/s", "rate", "either"],
+  ["gpu_nvlink_bandwidth", "gpu:nvlink_bytes:rate", "NVLink traffic per second", "By/s", "rate", "either"],
+  ["gpu_nvlink_errors", "gpu:nvlink_errors:rate", "NVLink errors per second", "{error}/s", "rate", "rise"],
+  ["gpu_degraded", "gpu:degraded", "GPU is degraded or failed", "1", "ratio", "rise"],
+]);

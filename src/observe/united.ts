@@ -1,0 +1,34 @@
+// Several histories as one: our own first, and what others have of before or beside it.
+import { type Labels, labelsKey } from "../model/labels.ts";
+import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts";
+import type { TimeRange } from "../model/time.ts";
+
+export interface LabelledSource extends SeriesSource {
+  labelSets(matchers: readonly LabelMatcher[], range: TimeRange): Promise<readonly Labels[]>;
+}
+
+/**
+ * Where two have a series of the same labels the earlier source's counts, whole. One that fails fails the whole: an answer
+ * without it would be wrong in silence.
+ */
+export function createUnited(sources: readonly LabelledSource[]): LabelledSource {
+  if (sources.length === 1) return sources[0]!;
+  const distinct = <T>(found: readonly (readonly T[])[], labelsOf: (one: T) => Labels): T[] => {
+    const byLabels = new Map<string, T>();
+    for (const one of found.flat()) {
+      const key = labelsKey(labelsOf(one));
+      if (!byLabels.has(key)) byLabels.set(key, one);
+    }
+    return [...byLabels.values()];
+  };
+  return {
+    async select(matchers, range) {
+      const found = await Promise.all(sources.map((source) => source.select(matchers, range)));
+      return distinct(found, (view) => view.labels);
+    },
+    async labelSets(matchers, range) {
+      const found = await Promise.all(sources.map((source) => source.labelSets(matchers, range)));
+      return distinct(found, (labels) => labels);
+    },
+  };
+}
