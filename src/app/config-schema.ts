@@ -1,5 +1,6 @@
 // The one configuration schema: types, checks, defaults, help texts and JSON Schema from one declaration.
 import { z } from "zod";
+import { defaultTenant, tenantPattern } from "../model/tenant.ts";
 import { parseDuration } from "../model/time.ts";
 import { Deliver } from "./config-deliver.ts";
 
@@ -18,7 +19,56 @@ const port = (fallback: number, what: string) =>
     .default(fallback)
     .describe(`${what} 0 picks a free port and prints it, -1 switches it off.`);
 const days = z.number().positive().optional().describe("Days to keep; leave out to keep for ever.");
+const tenant = z
+  .string()
+  .regex(tenantPattern, "must be a lower-case letter and up to 31 letters, digits or _")
+  .describe("Whose telemetry it is; each tenant has a database of its own, <store.database>_<tenant>.");
 const secret = z.string().min(8, "is shorter than 8 characters; use a longer secret");
+
+const rate = {
+  requestsPerSecond: z.number().positive().optional().describe("Requests a second; beyond it clients are told 429."),
+  mibPerSecond: z.number().positive().optional().describe("MiB of bodies a second, once inflated; beyond it 429."),
+};
+
+const Credential = z
+  .strictObject({
+    kind: z.enum(["bearer", "basic"]),
+    secret: secret.optional().describe("The token, or user:password."),
+    secretFile: z.string().min(1).optional().describe("File that holds the secret instead."),
+    tenant: tenant.default(defaultTenant),
+  })
+  .refine(({ secret, secretFile }) => (secret === undefined) !== (secretFile === undefined), {
+    path: ["secret"],
+    error: "needs either secret or secretFile",
+  });
+
+const Tls = z
+  .strictObject({
+    certFile: z.string().min(1).describe("PEM file: certificate of the doors, with what leads to its root."),
+    keyFile: z.string().min(1).describe("PEM file: its private key."),
+    clientCaFile: z.string().min(1).optional().describe("PEM file: only clients with a certificate of these get in."),
+    clients: z
+      .array(
+        z
+          .strictObject({
+            subject: z.string().min(1).optional().describe("Common name of the certificate's subject."),
+            fingerprint256: z
+              .string()
+              .regex(/^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$/, "must be 32 bytes in hexadecimal")
+              .optional(),
+            tenant,
+          })
+          .refine(({ subject, fingerprint256 }) => subject !== undefined || fingerprint256 !== undefined, {
+            error: "needs a subject or a fingerprint256",
+          }),
+      )
+      .default([])
+      .describe("Tenants by client certificate; others of the authority then need a credential."),
+  })
+  .refine(({ clients, clientCaFile }) => clients.length === 0 || clientCaFile !== undefined, {
+    path: ["clientCaFile"],
+    error: "is missing, but clients names certificates; without it none is asked for",
+  });
 
 const Policy = z.strictObject({
   action: z.string().default("*").describe("Action kind this policy is for, or *."),
@@ -96,7 +146,7 @@ export const Config = z.strictObject({
           metrics: z.number().positive().optional(),
         })
         .prefault({})
-        .describe("Disk each signal may take; beyond it its oldest days are dropped, never today."),
+        .describe("Disk each signal of each tenant may take; beyond it its oldest days are dropped, never today."),
       engineMemoryMib: z.int().min(256).default(1200),
       retentionDays: z
         .strictObject({
@@ -120,11 +170,20 @@ export const Config = z.strictObject({
         .int()
         .min(1)
         .default(10_000)
-        .describe("Distinct series of one metric in a day; points of further ones are rejected."),
+        .describe("Distinct series of one metric of a tenant in a day; points of further ones are rejected."),
+      attributeKeys: z
+        .int()
+        .min(1)
+        .default(2000)
+        .describe("Distinct attribute keys of one tenant in a day; further ones are dropped from what carries them."),
       anyTime: z.boolean().default(false).describe("Accept any timestamp (replay, tests)."),
-      credentials: z
-        .array(z.strictObject({ kind: z.enum(["bearer", "basic"]), secret, tenant: z.string().default("default") }))
-        .default([]),
+      tenantDefaults: z.strictObject(rate).prefault({}).describe("For each tenant that tenants does not name."),
+      tenants: z
+        .array(z.strictObject({ name: tenant, ...rate }))
+        .default([])
+        .describe("How fast each tenant may send."),
+      credentials: z.array(Credential).default([]),
+      tls: Tls.optional().describe("TLS on both doors. Unset: plain HTTP and gRPC."),
     })
     .prefault({}),
   privacy: Privacy.prefault({}).describe("What of texts is stored; applied before anything is written."),

@@ -31,6 +31,7 @@ import { shipped, version } from "./paths.ts";
 import { createPipeline } from "./pipeline.ts";
 import { prometheusDeps } from "./prometheus-deps.ts";
 import { createReadiness } from "./readiness.ts";
+import { receiveOptions } from "./receive-options.ts";
 import { openState } from "./state.ts";
 import { storeOptions } from "./store-options.ts";
 import type { AppTelemetry } from "./telemetry.ts";
@@ -176,10 +177,11 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     );
     undo.push("telling", telling);
 
-    const otlpUrl = `http://${shownHost(config.receive.host)}:${receive.httpPort}`;
+    const scheme = config.receive.tls === undefined ? "http" : "https";
+    const otlpUrl = `${scheme}://${shownHost(config.receive.host)}:${receive.httpPort}`;
     const summary = `OTLP on ${otlpUrl} and gRPC ${receive.grpcPort}, API on ${show.url}, ${describeStore(store, directory)}, learned detection on ${detection.learnedBackend()}`;
     feed.publish({ type: "started", at: clock.now(), text: summary, data: { otlpUrl, apiUrl: show.url } });
-    const grpcUrl = `http://${shownHost(config.receive.host)}:${receive.grpcPort}`;
+    const grpcUrl = `${scheme}://${shownHost(config.receive.host)}:${receive.grpcPort}`;
     return {
       feed,
       store,
@@ -212,19 +214,6 @@ function parseJson(json: string): unknown {
 function headOptions(config: Config) {
   const { window, step, rateWindow, lateness, idle, maxSeries } = config.observe;
   return { windowMs: window, stepMs: step, rateWindowMs: rateWindow, latenessMs: lateness, idleMs: idle, maxSeries };
-}
-
-function receiveOptions(config: Config) {
-  const { host, httpPort, grpcPort, past, future, anyTime, credentials, seriesPerMetric } = config.receive;
-  const { salt, ...texts } = config.privacy;
-  const privacy = { ...texts, ...(salt === undefined ? {} : { salt }) };
-  const scrape = config.scrape.map(({ interval, timeout, ...job }) => ({
-    ...job,
-    intervalMs: interval,
-    timeoutMs: timeout,
-  }));
-  const window = anyTime ? null : { pastMs: past, futureMs: future };
-  return { host, httpPort, grpcPort, credentials, scrape, window, seriesPerMetric, privacy };
 }
 
 function foreignPrometheus(

@@ -30,6 +30,7 @@ export function storeOptions(config: Config, directory: string): StoreOptions {
     ...(password === undefined ? {} : { password }),
     ...(cluster === undefined ? {} : { cluster }),
     database,
+    tenants: namedTenants(config),
     directory: join(directory, "store"),
     backlogLimitBytes: backlogLimitMib * mib,
     diskFloorBytes: diskFloorMib * mib,
@@ -38,6 +39,12 @@ export function storeOptions(config: Config, directory: string): StoreOptions {
     budgetBytes: inBytes(budgetMib),
     now: Date.now,
   };
+}
+
+/** Tenants that credentials and certificates lead to. */
+function namedTenants(config: Config): readonly string[] {
+  const { credentials, tls } = config.receive;
+  return [...new Set([...credentials, ...(tls?.clients ?? [])].map(({ tenant }) => tenant))];
 }
 
 function inBytes(budget: Config["store"]["budgetMib"]): NonNullable<StoreOptions["budgetBytes"]> {

@@ -2,12 +2,19 @@
 import { type Entity, type EntityId, type EntityKind, entityId } from "../model/entity.ts";
 import type { Labels } from "../model/labels.ts";
 import type { RawSeries } from "../model/ports/telemetry-reader.ts";
+import { nameWithin } from "../model/tenant.ts";
 
 export interface Identity {
   readonly id: EntityId;
   readonly kind: EntityKind;
   readonly name: string;
   readonly parent?: EntityId;
+}
+
+/** As telemetry says it, whosever it is. */
+interface Named {
+  readonly kind: EntityKind;
+  readonly name: string;
 }
 
 export interface EntityBook {
@@ -30,22 +37,22 @@ export function createEntityBook(): EntityBook {
   return {
     identify(series, kind) {
       if (kind === "gpu") return gpuOf(series);
-      if (kind === "node") return identity("node", nodeName(series));
+      if (kind === "node") return identity(series, "node", nodeName(series));
       if (kind === "container") return containerOf(series);
-      if (kind === "service") return identity("service", serviceName(series));
+      if (kind === "service") return identity(series, "service", serviceName(series));
       return replicaOf(series);
     },
   };
 
   function replicaOf(series: RawSeries): Identity {
     const parentName = series.resource["k8s.deployment.name"] || series.service || "unknown";
-    const parent = entityId("deployment", parentName);
+    const parent = { kind: "deployment", name: parentName } as const;
     const name = instanceName(series);
-    const id = entityId("replica", name);
-    const owner = parentOf.get(id);
-    if (owner === undefined) parentOf.set(id, parent);
-    if (owner === undefined || owner === parent) return { id, kind: "replica", name, parent };
-    return identity("replica", `${parentName}/${name}`, parent);
+    const found = identity(series, "replica", name, parent);
+    const owner = parentOf.get(found.id);
+    if (owner === undefined) parentOf.set(found.id, found.parent!);
+    if (owner === undefined || owner === found.parent) return found;
+    return identity(series, "replica", `${parentName}/${name}`, parent);
   }
 }
 
@@ -63,6 +70,7 @@ export function entityLabels(
   if (model !== undefined) labels["model"] = model;
   if (version !== undefined) labels["version"] = version;
   if (namespace !== undefined && namespace !== "") labels["namespace"] = namespace;
+  if (series.tenant !== undefined) labels["tenant"] = series.tenant;
   return labels;
 }
 
@@ -73,12 +81,12 @@ export function withLabels(entity: Entity, labels: Labels): Entity {
 }
 
 function gpuOf(series: RawSeries): Identity {
-  const node = entityId("node", nodeName(series));
+  const node = { kind: "node", name: nodeName(series) } as const;
   const slice = firstOf(series, ["GPU_I_ID"]);
   const unique = firstOf(series, gpuKeys);
   // Without an identity of its own a GPU is its number on its node.
-  const name = unique ?? `${nodeName(series)}/${firstOf(series, gpuIndexKeys) ?? "0"}`;
-  return identity("gpu", slice === undefined ? name : `${name}/${slice}`, node);
+  const name = unique ?? `${node.name}/${firstOf(series, gpuIndexKeys) ?? "0"}`;
+  return identity(series, "gpu", slice === undefined ? name : `${name}/${slice}`, node);
 }
 
 function nodeName(series: RawSeries): string {
@@ -101,14 +109,15 @@ function containerOf(series: RawSeries): Identity {
     "id",
   ]);
   const name = [namespace, pod, container].filter((part) => part !== undefined).join("/");
-  return identity("container", name === "" ? "unknown" : name, pod === undefined ? undefined : ownerOf(pod, series));
+  const owner = pod === undefined ? undefined : ownerOf(pod, series);
+  return identity(series, "container", name === "" ? "unknown" : name, owner);
 }
 
 /** A pod's deployment: said outright, or read off the pod's name as Kubernetes builds it. */
-function ownerOf(pod: string, series: RawSeries): EntityId {
+function ownerOf(pod: string, series: RawSeries): Named {
   const said = firstOf(series, ["k8s.deployment.name"]);
   const guessed = pod.replace(/-[a-z0-9]{6,10}-[a-z0-9]{5}$|-\d+$/, "");
-  return entityId("deployment", said ?? guessed);
+  return { kind: "deployment", name: said ?? guessed };
 }
 
 function serviceName(series: RawSeries): string {
@@ -134,8 +143,11 @@ function outerName(series: RawSeries): string {
   return series.service || "unknown";
 }
 
-function identity(kind: EntityKind, name: string, parent?: EntityId): Identity {
-  return { id: entityId(kind, name), kind, name, ...(parent === undefined ? {} : { parent }) };
+/** Entities of different tenants are told apart, whatever their telemetry calls them. */
+function identity({ tenant }: RawSeries, kind: EntityKind, name: string, parent?: Named): Identity {
+  const own = nameWithin(tenant, name);
+  const owner = parent && { parent: entityId(parent.kind, nameWithin(tenant, parent.name)) };
+  return { id: entityId(kind, own), kind, name: own, ...owner };
 }
 
 function firstOf(series: RawSeries, keys: readonly string[]): string | undefined {

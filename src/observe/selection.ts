@@ -101,6 +101,11 @@ function rawLabels(definition: RawSeries, identity: Identity): Labels {
   const job = namespace ? `${namespace}/${definition.service}` : definition.service;
   if (job !== "") labels["job"] ??= job;
   labels["instance"] ??= definition.resource["service.instance.id"] || identity.name;
+  if (definition.tenant !== undefined) {
+    // As Prometheus does with a label of the page that the scraper knows better.
+    if (labels["tenant"] !== undefined) labels["exported_tenant"] = labels["tenant"];
+    labels["tenant"] = definition.tenant;
+  }
   labels["entity"] = identity.id;
   if (identity.parent !== undefined) labels["parent"] = identity.parent;
   return labels;

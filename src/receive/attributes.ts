@@ -4,17 +4,16 @@ import { appendUint32, appendWord, type Bytes, ensure } from "../model/columns/b
 import type { MapColumn } from "../model/columns/column.ts";
 import { lookUp } from "../model/columns/dictionary.ts";
 import { collectValue, lookForReason } from "./content.ts";
+import { findKeyValue, found } from "./found-key.ts";
 import { limits } from "./limits.ts";
 import { eventSide, isContentEvent, type Side } from "./privacy/carriers.ts";
-import { type AttributeColumn, DROP, HASH, MASK, syncGuard } from "./privacy/redactor.ts";
+import { type AttributeColumn, DROP, HASH, MASK, OVER, syncGuard } from "./privacy/redactor.ts";
 import type { Spans } from "./spans.ts";
-import { redact, repair, type Tally } from "./tally.ts";
+import { noteOverKey, redact, repair, type Tally } from "./tally.ts";
 import { appendUsual } from "./usual-attributes.ts";
 import { appendDigest, appendShort, appendValue, countText, findValue, foundValue, valueLength } from "./values.ts";
-import { meetAgain, readEnd, readTag, skip, type Wire } from "./wire.ts";
+import type { Wire } from "./wire.ts";
 
-/** Set by {@link findKeyValue}: out-parameters, since this runs for every attribute. */
-export const found = { keyStart: 0, keyEnd: 0, valueStart: 0, valueEnd: 0 };
 /** Grows by one for each map row, so that a key's stamp tells whether this row already has it. */
 let row = 0;
 
@@ -156,8 +155,13 @@ function appendAttribute(
   }
   dictionary.stamps[key] = row;
   const { guard, redactor } = map;
-  const { valueStart, valueEnd } = found;
+  const { keyStart, keyEnd, valueStart, valueEnd } = found;
   const action = redactor.actionOf(guard, dictionary, key, inContentEvent);
+  if (action === OVER) {
+    repair(tally, "key-limit");
+    noteOverKey(tally, wire.data, keyStart, keyEnd);
+    return;
+  }
   if (guard.hasFacts) {
     const carrier = (inContentEvent ? guard.eventCarriers : guard.carriers)[key]!;
     if (carrier !== 0) collectValue(redactor.ledger, carrier, wire, valueStart, valueEnd);
@@ -170,23 +174,4 @@ function appendAttribute(
   else appendValue(map.values, wire, valueStart, valueEnd, limits.valueBytes, tally, redactor, action === MASK);
   ensure(index, 4);
   appendUint32(index, key);
-}
-
-/** Sets the key and value of {@link found}. */
-export function findKeyValue(wire: Wire, start: number, end: number): void {
-  wire.pos = start;
-  found.keyStart = found.keyEnd = found.valueStart = found.valueEnd = start;
-  while (wire.pos < end) {
-    const tag = readTag(wire, end);
-    if (tag === 0x0a) {
-      found.keyEnd = readEnd(wire, end);
-      found.keyStart = wire.pos;
-      wire.pos = found.keyEnd;
-    } else if (tag === 0x12) {
-      if (found.valueEnd !== start) meetAgain(wire);
-      found.valueEnd = readEnd(wire, end);
-      found.valueStart = wire.pos;
-      wire.pos = found.valueEnd;
-    } else skip(wire, tag, end);
-  }
 }

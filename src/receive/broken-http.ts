@@ -1,5 +1,6 @@
 // What a connection is answered whose bytes are not HTTP, or come too slowly: the last thing it hears.
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server as SecureServer } from "node:https";
 import type { Duplex } from "node:stream";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 
@@ -17,7 +18,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
 const notHttp: Refusal = { status: "400 Bad Request", reason: "not-http" };
 
 /** Requests sent ahead on the same connection, before the bytes that are wrong, get their answers first. */
-export function refuseBrokenHttp(server: Server, telemetry: Telemetry): void {
+export function refuseBrokenHttp(server: Server | SecureServer, telemetry: Telemetry): void {
   const unanswered = new WeakMap<Duplex, Set<ServerResponse>>();
 
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {

@@ -1,5 +1,7 @@
 // Who may send, and as which tenant.
 import { createHash, timingSafeEqual } from "node:crypto";
+import { defaultTenant } from "../model/tenant.ts";
+import { type ClientCertificate, type Peer, tenantOfCertificate } from "./tls.ts";
 
 export interface Credential {
   readonly kind: "bearer" | "basic";
@@ -8,17 +10,22 @@ export interface Credential {
   readonly tenant: string;
 }
 
-/** Tenant of the request with this Authorization header; undefined if it may not send. */
-export type Authenticate = (authorization: string | undefined) => string | undefined;
+/** Tenant of the request with this Authorization header over a connection with this client certificate; undefined if it may not send. */
+export type Authenticate = (authorization: string | undefined, peer?: Peer) => string | undefined;
 
-/** The tenant of everybody where no credentials are configured. */
-const DEFAULT_TENANT = "default";
-
-/** Secrets are compared by hash, every one of them, in constant time: an answer's delay tells nothing. */
-export function createAuthenticate(credentials: readonly Credential[]): Authenticate {
+/**
+ * A certificate that leads to a tenant counts before any header. Secrets are compared by hash, every one of them, in constant
+ * time: an answer's delay tells nothing.
+ */
+export function createAuthenticate(
+  credentials: readonly Credential[],
+  clients: readonly ClientCertificate[] = [],
+): Authenticate {
   const known = credentials.map(({ kind, secret, tenant }) => ({ hash: digest(kind, secret), tenant }));
-  return (authorization) => {
-    if (known.length === 0) return DEFAULT_TENANT;
+  return (authorization, peer) => {
+    const certified = peer === undefined ? undefined : tenantOfCertificate(clients, peer);
+    if (certified !== undefined) return certified;
+    if (known.length === 0) return clients.length === 0 ? defaultTenant : undefined;
     const [, scheme = "", value = ""] = /^(\S+) +(\S+) *$/.exec(authorization ?? "") ?? [];
     const kind = scheme.toLowerCase();
     const given = digest(kind, kind === "basic" ? Buffer.from(value, "base64").toString("utf8") : value);

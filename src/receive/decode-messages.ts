@@ -6,18 +6,24 @@ export type ToDecoder =
   | {
       readonly type: "decode";
       readonly id: number;
+      readonly tenant: string;
       readonly signal: Signal;
       readonly encoding: Encoding;
       readonly body: Uint8Array;
       readonly nowMs: number;
     }
   | { readonly type: "seal" }
-  /** The journal took the batches with these series. */
-  | { readonly type: "promised"; readonly series: Int32Array };
+  /** The journal took the tenant's batches with these series. */
+  | { readonly type: "promised"; readonly tenant: string; readonly series: Int32Array };
 
 export type FromDecoder =
   | { readonly type: "decoded"; readonly id: number; readonly answer: DecodeAnswer }
-  | { readonly type: "sealed"; readonly sealed: Sealed };
+  /** Of every tenant with something decoded since the last seal. */
+  | { readonly type: "sealed"; readonly sealed: readonly TenantSealed[] };
+
+export interface TenantSealed extends Sealed {
+  readonly tenant: string;
+}
 
 export interface DecoderData {
   readonly options: DecodeOptions;

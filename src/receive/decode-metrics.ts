@@ -4,6 +4,7 @@ import { endArray } from "../model/columns/column.ts";
 import { createTable, type Table } from "../model/columns/table.ts";
 import { keysFit } from "./attributes.ts";
 import { appendWordAt } from "./fields.ts";
+import type { KeyGuard } from "./key-guard.ts";
 import { limits } from "./limits.ts";
 import { createMetricRows, type Metric, type MetricRows } from "./metric-rows.ts";
 import { appendBuckets, appendQuantiles, appendRuns, exemplarWriter } from "./point-parts.ts";
@@ -14,7 +15,7 @@ import type { SeriesGuard } from "./series-guard.ts";
 import { mixWord } from "./series-hash.ts";
 import type { SeriesMemory } from "./series-memory.ts";
 import { createSeriesRows } from "./series-rows.ts";
-import { copySpans, createSpans, noteSpan, sameSpans } from "./spans.ts";
+import { copySpans, createSpans, noteSpan, type Spans, sameSpans } from "./spans.ts";
 import { type RejectReason, reject } from "./tally.ts";
 import { readBool, readInt32, readTag, skip } from "./wire.ts";
 
@@ -36,7 +37,12 @@ const HISTOGRAM = 2;
 let serials = 0;
 let attributeSerials = 0;
 
-export function createMetricDecoder(memory: SeriesMemory, redactor: Redactor, seriesGuard: SeriesGuard): MetricDecoder {
+export function createMetricDecoder(
+  memory: SeriesMemory,
+  redactor: Redactor,
+  seriesGuard: SeriesGuard,
+  keyGuard: KeyGuard,
+): MetricDecoder {
   const series = createSeriesRows(redactor);
   const point = createPoint();
   const rowsOf = (name: Parameters<typeof createTable>[0]): MetricRows =>
@@ -61,7 +67,7 @@ export function createMetricDecoder(memory: SeriesMemory, redactor: Redactor, se
   const points = createSpans();
   /** Attributes of the point before, of the same request: points of a scrape mostly have the same. */
   const before = createSpans();
-  let keysFitBefore = true;
+  let flawBefore: RejectReason | undefined;
 
   function readMetric(request: Request, start: number, end: number): void {
     const { wire } = request;
@@ -99,7 +105,12 @@ export function createMetricDecoder(memory: SeriesMemory, redactor: Redactor, se
     const { resource } = request.origin;
     if (metric.name.start === metric.name.end) return "metric-name";
     if (resource.count > limits.attributes) return "attributes";
-    return keysFit(request.wire, resource) ? undefined : "key-length";
+    return keyFlaw(request, resource);
+  }
+
+  function keyFlaw({ wire, tally }: Request, attributes: Spans): RejectReason | undefined {
+    if (!keysFit(wire, attributes)) return "key-length";
+    return keyGuard.admitsAll(wire, attributes, tally) ? undefined : "key-limit";
   }
 
   function append(request: Request): void {
@@ -114,10 +125,10 @@ export function createMetricDecoder(memory: SeriesMemory, redactor: Redactor, se
     if (request.attributesSerial === 0 || !sameSpans(wire, before, point.attributes)) {
       request.attributesSerial = ++attributeSerials;
       copySpans(point.attributes, before);
-      keysFitBefore = keysFit(wire, before);
+      flawBefore = keyFlaw(request, before);
     }
-    if (!keysFitBefore) {
-      reject(tally, "key-length");
+    if (flawBefore !== undefined) {
+      reject(tally, flawBefore);
       return;
     }
     if (metric.type === HISTOGRAM && !bucketsFit(point)) {

@@ -5,6 +5,7 @@ import { createLogDecoder } from "./decode-logs.ts";
 import { createMetricDecoder } from "./decode-metrics.ts";
 import { createTraceDecoder } from "./decode-traces.ts";
 import { jsonToWire } from "./json-to-wire.ts";
+import { createKeyGuard } from "./key-guard.ts";
 import { type DecodeOptions, limits } from "./limits.ts";
 import { mergeMessages } from "./merge-messages.ts";
 import { createRedactor } from "./privacy/redactor.ts";
@@ -29,6 +30,7 @@ export type DecodeAnswer =
     }
   | { readonly kind: "malformed" | "too-large" | "failed"; readonly says: string };
 
+/** Of one tenant: its limits are counted here, and its rows share no batch with another's. */
 export interface Decoder {
   /** Adds the items of a body to the open batches, or nothing at all if the body is refused. Never throws. */
   decode(signal: Signal, encoding: Encoding, body: Uint8Array, nowMs: number): DecodeAnswer;
@@ -51,11 +53,12 @@ interface SignalDecoder {
 
 export function createDecoder(options: DecodeOptions): Decoder {
   const memory = createSeriesMemory();
-  const redactor = createRedactor(options.privacy ?? {});
+  const keyGuard = createKeyGuard(options.attributeKeys ?? limits.attributeKeys);
+  const redactor = createRedactor(options.privacy ?? {}, keyGuard.admits);
   const seriesGuard = createSeriesGuard(options.seriesPerMetric ?? limits.seriesPerMetric);
   const decoders: Readonly<Record<Signal, SignalDecoder>> = {
     traces: createTraceDecoder(redactor),
-    metrics: createMetricDecoder(memory, redactor, seriesGuard),
+    metrics: createMetricDecoder(memory, redactor, seriesGuard, keyGuard),
     logs: createLogDecoder(redactor),
   };
   const days: Readonly<Record<Signal, Set<number>>> = { traces: new Set(), metrics: new Set(), logs: new Set() };
@@ -110,6 +113,7 @@ export function createDecoder(options: DecodeOptions): Decoder {
   return {
     decode(signal, encoding, body, nowMs) {
       mark(signal);
+      keyGuard.at(nowMs);
       try {
         // A member of a JSON object that comes twice is the last of both, not a mixture.
         const wire = encoding === "json" ? wireOf(jsonToWire(body, signal), true) : wireOf(body);

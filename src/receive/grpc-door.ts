@@ -13,6 +13,7 @@ import type { Door, DoorDeps } from "./http-door.ts";
 import { limits } from "./limits.ts";
 import { portError } from "./listen.ts";
 import { codes, exportResponse, statusBody } from "./status.ts";
+import type { TlsOptions } from "./tls.ts";
 
 interface Refusal {
   readonly code: number;
@@ -28,18 +29,24 @@ const services: Readonly<Record<Signal, string>> = {
 const CLOSE_MS = 5000;
 
 export async function openGrpcDoor(
-  options: { host: string; port: number; inflatedBytes: number },
+  options: { host: string; port: number; inflatedBytes: number; tls?: TlsOptions },
   deps: DoorDeps,
 ): Promise<Door> {
   const { intake, authenticate, telemetry } = deps;
 
-  async function serve(signal: Signal, message: Buffer, metadata: Metadata): Promise<Buffer | Refusal> {
-    const tenant = authenticate(metadata.get("authorization")[0]?.toString());
+  async function serve(signal: Signal, call: ServerUnaryCall<Buffer, Buffer>): Promise<Buffer | Refusal> {
+    const { request: message, metadata } = call;
+    const peer = options.tls?.clientCa === undefined ? undefined : call.getAuthContext().sslPeerCertificate;
+    const tenant = authenticate(metadata.get("authorization")[0]?.toString(), peer);
     if (tenant === undefined)
       return refusal(codes.unauthenticated, "credentials are missing or wrong; send authorization metadata");
-    const wait = intake.refusal(signal);
-    if (wait !== undefined) return refusal(codes.unavailable, wait);
-    if (!intake.claim(message.length)) {
+    const no = intake.refusal(tenant, signal);
+    if (no !== undefined) {
+      // With RetryInfo RESOURCE_EXHAUSTED may be sent again, without (too large) it may not.
+      const code = no.kind === "limited" ? codes.resourceExhausted : codes.unavailable;
+      return refusal(code, no.says, no.retryAfterSeconds);
+    }
+    if (!intake.claim(tenant, message.length)) {
       telemetry.count("homeostat.receive.dropped_requests", 1, { signal, reason: "body-busy" });
       return refusal(codes.unavailable, "too much is being received at once; send again later");
     }
@@ -47,7 +54,13 @@ export async function openGrpcDoor(
     try {
       const key = await keyOf(tenant, signal, "protobuf", message);
       // A copy: the body is handed to another thread, and grpc-js keeps its messages in shared memory.
-      const answer = await intake.submit({ signal, encoding: "protobuf", body: Uint8Array.from(message), key });
+      const answer = await intake.submit({
+        tenant,
+        signal,
+        encoding: "protobuf",
+        body: Uint8Array.from(message),
+        key,
+      });
       switch (answer.kind) {
         case "accepted":
           return Buffer.from(exportResponse(signal, "protobuf", answer.rejected, answer.says));
@@ -61,7 +74,7 @@ export async function openGrpcDoor(
           return refusal(codes.unavailable, answer.says);
       }
     } finally {
-      intake.release(length);
+      intake.release(tenant, length);
     }
   }
 
@@ -74,7 +87,7 @@ export async function openGrpcDoor(
   for (const signal of Object.keys(services) as Signal[]) {
     server.addService(definition(services[signal]), {
       Export(call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) {
-        serve(signal, call.request, call.metadata)
+        serve(signal, call)
           .then((result) => (Buffer.isBuffer(result) ? answer(null, result) : answer(result)))
           .catch((error: unknown) => {
             telemetry.log.error("the OTLP/gRPC door failed: a bug", { why: String(error) });
@@ -84,7 +97,7 @@ export async function openGrpcDoor(
     });
   }
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(address(options.host, options.port), ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address(options.host, options.port), credentialsOf(options.tls), (error, bound) => {
       if (error === null) resolve(bound);
       else reject(portError(options.host, options.port, "grpcPort", error));
     });
@@ -99,12 +112,23 @@ export async function openGrpcDoor(
   };
 }
 
-/** UNAVAILABLE carries RetryInfo: without it some clients would not try again. */
-function refusal(code: number, details: string): Refusal {
+/** UNAVAILABLE always carries RetryInfo: without it some clients would not try again. */
+function refusal(code: number, details: string, retryAfterSeconds?: number): Refusal {
   const metadata = new Metadata();
-  const retry = code === codes.unavailable ? limits.retryAfterSeconds : undefined;
+  const retry = retryAfterSeconds ?? (code === codes.unavailable ? limits.retryAfterSeconds : undefined);
   metadata.set("grpc-status-details-bin", Buffer.from(statusBody("protobuf", code, details, retry)));
   return { code, details, metadata };
+}
+
+function credentialsOf(tls: TlsOptions | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const { certificate, key, clientCa } = tls;
+  const pair = { cert_chain: Buffer.from(certificate), private_key: Buffer.from(key) };
+  return ServerCredentials.createSsl(
+    clientCa === undefined ? null : Buffer.from(clientCa),
+    [pair],
+    clientCa !== undefined,
+  );
 }
 
 function definition(service: string): ServiceDefinition {

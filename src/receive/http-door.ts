@@ -1,14 +1,24 @@
 // OTLP over HTTP: POST /v1/traces, /v1/metrics, /v1/logs as protobuf or JSON.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
+import { TLSSocket } from "node:tls";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import { type Body, type BodyLimits, readBody, startKey } from "./body.ts";
 import { refuseBrokenHttp } from "./broken-http.ts";
 import type { Authenticate } from "./credentials.ts";
 import type { Encoding, Signal } from "./decoder.ts";
-import type { Intake } from "./intake.ts";
+import type { Intake, Refusal } from "./intake.ts";
 import { limits } from "./limits.ts";
 import { listen } from "./listen.ts";
 import { codes, exportResponse, statusBody } from "./status.ts";
+import type { Peer, TlsOptions } from "./tls.ts";
 
 export interface Door extends AsyncDisposable {
   readonly port: number;
@@ -52,12 +62,13 @@ const codeOf: Readonly<Record<number, number>> = {
   405: codes.unimplemented,
   413: codes.resourceExhausted,
   415: codes.invalidArgument,
+  429: codes.resourceExhausted,
   500: codes.internal,
   503: codes.unavailable,
 };
 
 export async function openHttpDoor(
-  options: { host: string; port: number; body: BodyLimits; patience: Patience },
+  options: { host: string; port: number; body: BodyLimits; patience: Patience; tls?: TlsOptions },
   deps: DoorDeps,
 ): Promise<Door> {
   const { intake, authenticate, telemetry } = deps;
@@ -66,7 +77,8 @@ export async function openHttpDoor(
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const contentType = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
     const encoding: Encoding = contentType === contentTypes.protobuf ? "protobuf" : "json";
-    const refuse = (status: number, says: string): void => fail(request, response, encoding, status, says);
+    const refuse = (status: number, says: string, retryAfterSeconds?: number): void =>
+      fail(request, response, encoding, status, says, retryAfterSeconds);
     const path = (request.url ?? "").split("?")[0]!;
     const other = deps.others !== undefined && Object.hasOwn(deps.others, path) ? deps.others[path] : undefined;
     if (other !== undefined) {
@@ -79,7 +91,7 @@ export async function openHttpDoor(
       response.setHeader("Allow", "POST");
       return refuse(405, "use POST");
     }
-    const tenant = authenticate(request.headers.authorization);
+    const tenant = authenticate(request.headers.authorization, peerOf(request));
     if (tenant === undefined) {
       response.setHeader("WWW-Authenticate", "Bearer");
       return refuse(401, "credentials are missing or wrong; send an Authorization header");
@@ -92,11 +104,12 @@ export async function openHttpDoor(
     if (Number(request.headers["content-length"] ?? 0) > options.body.wireBytes) {
       return refuse(413, `the body is larger than ${options.body.wireBytes} bytes; send smaller batches`);
     }
-    const wait = closing ? "shutting down; send again later" : intake.refusal(signal);
-    if (wait !== undefined) return refuse(503, wait);
+    if (closing) return refuse(503, "shutting down; send again later");
+    const refusal = intake.refusal(tenant, signal);
+    if (refusal !== undefined) return refuse(statusOf(refusal), refusal.says, refusal.retryAfterSeconds);
     let claimed = 0;
     const claim = (bytes: number): boolean => {
-      if (!intake.claim(bytes)) return false;
+      if (!intake.claim(tenant, bytes)) return false;
       claimed += bytes;
       return true;
     };
@@ -109,7 +122,7 @@ export async function openHttpDoor(
         claim,
       );
       if (body.kind !== "read") return refuseBody(body, signal, refuse);
-      const answer = await intake.submit({ signal, encoding, body: body.bytes, key: body.key });
+      const answer = await intake.submit({ tenant, signal, encoding, body: body.bytes, key: body.key });
       if (answer.kind === "accepted") {
         return send(
           response,
@@ -121,7 +134,7 @@ export async function openHttpDoor(
       const status = { malformed: 400, "too-large": 413, failed: 500, busy: 503 }[answer.kind];
       refuse(status, answer.says);
     } finally {
-      intake.release(claimed);
+      intake.release(tenant, claimed);
     }
   }
 
@@ -140,8 +153,9 @@ export async function openHttpDoor(
     encoding: Encoding,
     status: number,
     says: string,
+    retryAfterSeconds: number = limits.retryAfterSeconds,
   ): void {
-    if (status === 503) response.setHeader("Retry-After", String(limits.retryAfterSeconds));
+    if (status === 503 || status === 429) response.setHeader("Retry-After", String(retryAfterSeconds));
     // What is left of the body will not be read, so the connection cannot carry another request.
     if (!request.complete) response.setHeader("Connection", "close");
     send(response, status, contentTypes[encoding], statusBody(encoding, codeOf[status] ?? codes.internal, says));
@@ -153,16 +167,20 @@ export async function openHttpDoor(
     response.end(body);
   }
 
-  const { patience } = options;
-  const timeouts = { connectionsCheckingInterval: patience.checkMs, maxHeaderSize: 16 * 1024 };
-  const server = createServer(timeouts, (request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     serve(request, response).catch((error: unknown) => {
       telemetry.log.error("the OTLP/HTTP door failed: a bug", { why: String(error) });
       if (!response.headersSent) fail(request, response, "json", 500, "internal error");
     });
-  });
-  server.headersTimeout = patience.headersMs;
-  server.requestTimeout = patience.requestMs;
+  };
+  const { patience, tls } = options;
+  const bounds = {
+    connectionsCheckingInterval: patience.checkMs,
+    headersTimeout: patience.headersMs,
+    requestTimeout: patience.requestMs,
+    maxHeaderSize: 16 * 1024,
+  };
+  const server = tls === undefined ? createServer(bounds, answer) : secureServer(tls, bounds, answer);
   limit(server, telemetry);
   const port = await listen(server, options.host, options.port, "httpPort");
   return {
@@ -177,7 +195,29 @@ export async function openHttpDoor(
   };
 }
 
-function limit(server: Server, telemetry: Telemetry): void {
+/** 429 says that the client should send less, 503 that we cannot take it now; both that it may be sent again. */
+export function statusOf({ kind }: Refusal): 429 | 503 {
+  return kind === "limited" ? 429 : 503;
+}
+
+function secureServer(
+  { certificate, key, clientCa }: TlsOptions,
+  bounds: ServerOptions,
+  answer: RequestListener,
+): SecureServer {
+  const clients = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
+  const handshake = { cert: certificate, key, handshakeTimeout: bounds.headersTimeout };
+  return createSecureServer({ ...bounds, ...handshake, ...clients }, answer);
+}
+
+/** The verified certificate of the client; undefined where none was asked for. */
+export function peerOf({ socket }: IncomingMessage): Peer | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const peer = socket.getPeerCertificate();
+  return peer.fingerprint256 === undefined ? undefined : peer;
+}
+
+function limit(server: Server | SecureServer, telemetry: Telemetry): void {
   const perAddress = new Map<string, number>();
   server.maxConnections = limits.connections;
   server.maxHeadersCount = 100;

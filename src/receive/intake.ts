@@ -1,10 +1,12 @@
 // Between doors and journal: admission, decoding, group commit, resends. A request is acknowledged when the journal has it.
 import type { Journal } from "../model/ports/journal.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import type { FromDecoder } from "./decode-messages.ts";
+import type { FromDecoder, TenantSealed } from "./decode-messages.ts";
 import { startDecodeThread } from "./decode-thread.ts";
-import type { DecodeAnswer, Encoding, Sealed, Signal } from "./decoder.ts";
+import type { DecodeAnswer, Encoding, Signal } from "./decoder.ts";
 import { type DecodeOptions, limits } from "./limits.ts";
+import { createRateLimiter, type TenantRates } from "./rates.ts";
+import { createShares } from "./shares.ts";
 import { createTextBook, type ServiceText } from "./text-book.ts";
 
 export type IntakeAnswer =
@@ -16,13 +18,14 @@ export type IntakeAnswer =
   | { readonly kind: "busy"; readonly says: string };
 
 export interface Intake extends AsyncDisposable {
-  /** Whether a request of this signal may come in now; says why not. */
-  refusal(signal: Signal): string | undefined;
-  /** Claims memory for bytes of a body; false if there is none left. */
-  claim(bytes: number): boolean;
-  release(bytes: number): void;
+  /** Whether a request of this signal may come in now; says why not, and whose the trouble is. */
+  refusal(tenant: string, signal: Signal): Refusal | undefined;
+  /** Claims memory for bytes of a body; false if there is none left for this tenant. */
+  claim(tenant: string, bytes: number): boolean;
+  release(tenant: string, bytes: number): void;
   /** `body` is handed over. `key` is the content hash of tenant, signal and body. */
   submit(request: {
+    readonly tenant: string;
     readonly signal: Signal;
     readonly encoding: Encoding;
     readonly body: Uint8Array;
@@ -34,7 +37,23 @@ export interface Intake extends AsyncDisposable {
   killDecoder(): Promise<void>;
 }
 
+/**
+ * `busy` is our trouble: overload, disk, store. The client can only wait. `limited` is the client's: it sends faster than
+ * its tenant may, and should send less.
+ */
+export interface Refusal {
+  readonly kind: "busy" | "limited";
+  readonly says: string;
+  readonly retryAfterSeconds: number;
+}
+
+export interface IntakeOptions extends DecodeOptions {
+  /** How fast tenants may send; absent: as fast as there is room. */
+  readonly rates?: TenantRates;
+}
+
 interface Pending {
+  readonly tenant: string;
   readonly key: string;
   readonly signal: Signal;
   readonly answer: Promise<IntakeAnswer>;
@@ -45,7 +64,7 @@ interface Pending {
 const taken: IntakeAnswer = { kind: "accepted", rejected: 0, says: "" };
 
 export function openIntake(
-  options: DecodeOptions,
+  options: IntakeOptions,
   deps: { journal: Journal; telemetry: Telemetry; now: () => number },
 ): Intake {
   const { journal, telemetry, now } = deps;
@@ -55,12 +74,15 @@ export function openIntake(
   let group: Pending[] = [];
   const byKey = new Map<string, Pending>();
   let ids = 0;
-  let claimed = 0;
+  const { rates = { otherwise: {}, tenants: {} }, ...decodeOptions } = options;
+  const rateLimiter = createRateLimiter(rates);
+  const memory = createShares(limits.inFlightBytes);
+  const requestsInFlight = createShares(limits.inFlightRequests);
   /** A seal is asked for, or a batch is on its way into the journal. */
   let committing: "no" | "sealing" | "appending" = "no";
   let idle: (() => void)[] = [];
   const texts = createTextBook(telemetry);
-  const thread = startDecodeThread(options, { answered, died }, telemetry);
+  const thread = startDecodeThread(decodeOptions, { answered, died }, telemetry);
 
   function answered(message: FromDecoder): void {
     if (message.type === "sealed") {
@@ -105,29 +127,37 @@ export function openIntake(
     if (thread.say({ type: "seal" })) committing = "sealing";
   }
 
-  async function commit(sealed: Sealed, requests: readonly Pending[]): Promise<void> {
+  /** The log syncs the tenants' appends together; each keeps or breaks the promise to its own requests only. */
+  async function commit(sealed: readonly TenantSealed[], requests: readonly Pending[]): Promise<void> {
+    await Promise.all(
+      sealed.map((one) =>
+        append(
+          one,
+          requests.filter((request) => request.tenant === one.tenant),
+        ),
+      ),
+    );
+    committing = "no";
+    telemetry.record("homeostat.receive.group_requests", requests.length);
+    startCommit();
+  }
+
+  async function append({ tenant, batches, series }: TenantSealed, requests: readonly Pending[]): Promise<void> {
     let outcome: IntakeAnswer | undefined;
     try {
-      await journal.append(
-        sealed.batches,
-        requests.map((request) => request.key),
-      );
-      thread.say({ type: "promised", series: sealed.series });
+      const keys = requests.map((request) => request.key);
+      await journal.append(batches, keys, tenant);
+      thread.say({ type: "promised", tenant, series });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      telemetry.log.error("the journal did not take a batch; its requests were not acknowledged", {
-        why,
-        requests: requests.length,
-      });
+      const fields = { why, tenant, requests: requests.length };
+      telemetry.log.error("the journal did not take a batch; its requests were not acknowledged", fields);
       outcome = { kind: "busy", says: `could not be stored (${why}); send again` };
     }
-    committing = "no";
     for (const request of requests) {
       if (outcome !== undefined) drop(request.signal, "journal-failed");
       settle(request, outcome ?? accepted(request.decoded!));
     }
-    telemetry.record("homeostat.receive.group_requests", requests.length);
-    startCommit();
   }
 
   function refuse(pending: Pending, answer: Exclude<DecodeAnswer, { kind: "decoded" }>): void {
@@ -139,6 +169,7 @@ export function openIntake(
 
   function settle(pending: Pending, answer: IntakeAnswer): void {
     byKey.delete(pending.key);
+    requestsInFlight.give(pending.tenant, 1);
     pending.settle(answer);
     if (byKey.size > 0) return;
     for (const wake of idle) wake();
@@ -164,26 +195,29 @@ export function openIntake(
   }
 
   return {
-    refusal(signal) {
+    refusal(tenant, signal) {
       const pressure = journal.pressure();
       const reason = pressureReason(signal, pressure);
       if (reason !== undefined) {
         drop(signal, pressure.writable ? "journal-full" : "journal-unwritable");
-        return reason;
+        return busy(reason);
       }
-      if (byKey.size < limits.inFlightRequests) return undefined;
-      drop(signal, "too-many-requests");
-      return `more than ${limits.inFlightRequests} requests at once; send again later`;
+      if (!requestsInFlight.take(tenant, 1)) {
+        drop(signal, "too-many-requests");
+        return busy("too many requests at once; send again later");
+      }
+      requestsInFlight.give(tenant, 1);
+      const waitMs = rateLimiter.admit(tenant, now());
+      if (waitMs === 0) return undefined;
+      telemetry.count("homeostat.receive.dropped_requests", 1, { signal, reason: "rate-limit", tenant });
+      const retryAfterSeconds = Math.ceil(waitMs / 1000);
+      const says = `tenant ${tenant} sends faster than it may; send less, and again in ${retryAfterSeconds} s`;
+      return { kind: "limited", says, retryAfterSeconds };
     },
-    claim(bytes) {
-      if (claimed + bytes > limits.inFlightBytes) return false;
-      claimed += bytes;
-      return true;
-    },
-    release(bytes) {
-      claimed -= bytes;
-    },
-    submit({ signal, encoding, body, key }) {
+    claim: memory.take,
+    release: memory.give,
+    submit({ tenant, signal, encoding, body, key }) {
+      rateLimiter.charge(tenant, body.length, now());
       const same = byKey.get(key);
       if (same !== undefined || journal.seen(key)) {
         telemetry.count("homeostat.receive.resends", 1, { signal });
@@ -193,11 +227,12 @@ export function openIntake(
       const answer = new Promise<IntakeAnswer>((settled) => {
         resolve = settled;
       });
-      const pending: Pending = { key, signal, answer, settle: resolve };
+      const pending: Pending = { tenant, key, signal, answer, settle: resolve };
       byKey.set(key, pending);
+      requestsInFlight.take(tenant, 1);
       const id = ++ids;
       decoding.set(id, pending);
-      if (!thread.say({ type: "decode", id, signal, encoding, body, nowMs: now() })) {
+      if (!thread.say({ type: "decode", id, tenant, signal, encoding, body, nowMs: now() })) {
         decoding.delete(id);
         drop(signal, "decoder-died");
         settle(pending, { kind: "busy", says: "the decoder is starting; send again" });
@@ -211,6 +246,10 @@ export function openIntake(
       await thread[Symbol.asyncDispose]();
     },
   };
+}
+
+function busy(says: string): Refusal {
+  return { kind: "busy", says, retryAfterSeconds: limits.retryAfterSeconds };
 }
 
 function accepted(answer: { readonly rejected: number; readonly says: string }): IntakeAnswer {

@@ -1,5 +1,5 @@
 // Which label has the most values: a HyperLogLog of 256 registers for each (Flajolet et al. 2007), about 7 % off, 256 bytes.
-import { findKeyValue, found } from "./attributes.ts";
+import { findKeyValue, found } from "./found-key.ts";
 import { createHash64, finishHash, mixBytes, startHash } from "./series-hash.ts";
 import type { Spans } from "./spans.ts";
 import type { Wire } from "./wire.ts";

@@ -10,6 +10,8 @@ export interface ItemLimits {
 export interface DecodeOptions extends ItemLimits {
   /** Distinct series of one metric taken in a day, default {@link limits.seriesPerMetric}. */
   readonly seriesPerMetric?: number;
+  /** Distinct attribute keys taken in a day, default {@link limits.attributeKeys}. */
+  readonly attributeKeys?: number;
   /** Without one, content is dropped and log bodies are masked. */
   readonly privacy?: PrivacyPolicy;
 }
@@ -40,6 +42,8 @@ export const limits = {
   batchBytes: 32 * 1024 * 1024,
   /** Series remembered as already described, in each of two generations. */
   rememberedSeries: 131_072,
+  /** Distinct attribute keys of a tenant in a day; further ones are not stored. */
+  attributeKeys: 2000,
   /** Distinct series of one metric in a day; points of further ones are rejected. */
   seriesPerMetric: 10_000,
   /** Series and metrics counted for that, over all metrics and days; the metric begun first is forgotten first. */

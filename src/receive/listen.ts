@@ -1,6 +1,5 @@
 // Taking a port, or saying which one could not be had and what to do.
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server } from "node:net";
 
 /** A door's port could not be taken. */
 export interface PortError extends Error {

@@ -2,6 +2,7 @@
 
 import type { Journal } from "../model/ports/journal.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
+import { defaultTenant } from "../model/tenant.ts";
 import { keyOf } from "./body.ts";
 import { type Credential, createAuthenticate } from "./credentials.ts";
 import { openGrpcDoor } from "./grpc-door.ts";
@@ -12,7 +13,9 @@ import { keyActions, type PrivacyPolicy } from "./privacy/policy.ts";
 import { type Scraper, startScraper } from "./prometheus/scraper.ts";
 import type { ScrapeJob } from "./prometheus/targets.ts";
 import { createWriteDoor } from "./prometheus/write-door.ts";
+import type { TenantRates } from "./rates.ts";
 import type { ServiceText } from "./text-book.ts";
+import type { TlsOptions } from "./tls.ts";
 
 export interface ReceiveOptions {
   /** Address both doors listen on. Anything but loopback should come with credentials. */
@@ -30,10 +33,16 @@ export interface ReceiveOptions {
   readonly patience?: Patience;
   /** Distinct series of one metric taken in a day, default 10,000; points of further ones are rejected. */
   readonly seriesPerMetric?: number;
+  /** Distinct attribute keys of one tenant taken in a day, default 2,000; further ones are dropped. */
+  readonly attributeKeys?: number;
   /** Which texts are let in; without one, prompts and completions are dropped and log bodies masked. */
   readonly privacy?: PrivacyPolicy;
   /** Prometheus pages to scrape. */
   readonly scrape?: readonly ScrapeJob[];
+  /** Absent: plain HTTP and gRPC. */
+  readonly tls?: TlsOptions;
+  /** How fast tenants may send; absent: as fast as there is room. */
+  readonly rates?: TenantRates;
   /** Without any, everybody may send. */
   readonly credentials?: readonly Credential[];
 }
@@ -68,13 +77,21 @@ export async function openReceive(
   const inflatedBytes = options.maxInflatedBytes ?? limits.inflatedBytes;
   const body = { wireBytes: options.maxBodyBytes ?? limits.wireBytes, inflatedBytes };
   const credentials = options.credentials ?? [];
-  if (credentials.length === 0 && !isLoopback(host)) {
-    deps.telemetry.log.warn("OTLP is open to everybody who can reach it; set receive.credentials", { host });
+  const { tls } = options;
+  if (credentials.length === 0 && tls?.clientCa === undefined && !isLoopback(host)) {
+    const says = "OTLP is open to everybody who can reach it; set receive.credentials or receive.tls.clientCaFile";
+    deps.telemetry.log.warn(says, { host });
   }
   const { window, seriesPerMetric = limits.seriesPerMetric, privacy = {}, patience = limits.patience } = options;
+  const { attributeKeys = limits.attributeKeys } = options;
   keyActions(privacy);
-  const intake = openIntake({ window, seriesPerMetric, privacy }, deps);
-  const doorDeps = { intake, authenticate: createAuthenticate(credentials), telemetry: deps.telemetry };
+  const { rates } = options;
+  const intake = openIntake(
+    { window, seriesPerMetric, attributeKeys, privacy, ...(rates === undefined ? {} : { rates }) },
+    deps,
+  );
+  const doorDeps = { intake, authenticate: createAuthenticate(credentials, tls?.clients), telemetry: deps.telemetry };
+  const secure = tls === undefined ? {} : { tls };
   let http = noDoor;
   let grpc = noDoor;
   let scraper: Scraper | undefined;
@@ -85,8 +102,9 @@ export async function openReceive(
   };
   try {
     const others = { "/api/v1/write": createWriteDoor({ body }, { ...doorDeps, now: deps.now }) };
-    if (httpPort >= 0) http = await openHttpDoor({ host, port: httpPort, body, patience }, { ...doorDeps, others });
-    if (grpcPort >= 0) grpc = await openGrpcDoor({ host, port: grpcPort, inflatedBytes }, doorDeps);
+    const httpOptions = { host, port: httpPort, body, patience, ...secure };
+    if (httpPort >= 0) http = await openHttpDoor(httpOptions, { ...doorDeps, others });
+    if (grpcPort >= 0) grpc = await openGrpcDoor({ host, port: grpcPort, inflatedBytes, ...secure }, doorDeps);
     if (options.scrape !== undefined && options.scrape.length > 0) {
       scraper = await startScraper(
         { ...scrapeLimits, jobs: options.scrape },
@@ -107,15 +125,17 @@ export async function openReceive(
 }
 
 async function submitPage(intake: Intake, body: Uint8Array): Promise<void> {
-  const busy = intake.refusal("metrics");
-  if (busy !== undefined || !intake.claim(body.length)) throw new Error(busy ?? "too much is in flight");
+  const refusal = intake.refusal(defaultTenant, "metrics");
+  // Rates are for those who send to us; what we fetch ourselves is as fast as it was told to be.
+  if (refusal?.kind === "busy") throw new Error(refusal.says);
+  if (!intake.claim(defaultTenant, body.length)) throw new Error("too much is in flight");
   const { length } = body;
   try {
     const key = await keyOf("scrape", "metrics", "protobuf", body);
-    const answer = await intake.submit({ signal: "metrics", encoding: "protobuf", body, key });
+    const answer = await intake.submit({ tenant: defaultTenant, signal: "metrics", encoding: "protobuf", body, key });
     if (answer.kind !== "accepted") throw new Error(answer.says);
   } finally {
-    intake.release(length);
+    intake.release(defaultTenant, length);
   }
 }
 

@@ -11,8 +11,8 @@ import type { Wire } from "./wire.ts";
 
 /**
  * Counts exactly, over resource, scope name and attributes as they are on the wire; bounds and quantiles are left out.
- * Blind to: tenants, which the decoder does not know; what was stored before it started; values that the privacy policy
- * makes the same, which still count as different. A series noted by a request that is refused stays noted.
+ * Blind to: what was stored before it started; values that the privacy policy makes the same, which still count as
+ * different. One decoder is one tenant's, so each tenant has the limit for itself. A series noted by a request that is refused stays noted.
  */
 export interface SeriesGuard {
   /** Whether the point may be stored; if not, counts the rejection and notes metric and label. */

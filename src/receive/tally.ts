@@ -11,7 +11,8 @@ export type RejectReason =
   | "buckets"
   | "metric-name"
   | "metric-type"
-  | "series-limit";
+  | "series-limit"
+  | "key-limit";
 
 /** What was changed in an item that was stored. */
 export type RepairReason =
@@ -19,6 +20,7 @@ export type RepairReason =
   | "value-cut"
   | "attribute-limit"
   | "key-length"
+  | "key-limit"
   | "duplicate-key"
   | "depth"
   | "negative-duration"
@@ -45,10 +47,14 @@ export interface Tally {
   textCoverage: TextCoverage[];
   /** Which metrics and labels went over the series limit, a few of them. */
   overLimit: Map<string, string>;
+  /** Attribute keys that went over the tenant's limit, a few of them. */
+  overKeys: Set<string>;
 }
 
-/** Metrics named in one answer. */
+/** Metrics, and attribute keys, named in one answer. */
 const OVER_LIMIT_NAMED = 5;
+const KEY_SHOWN = 100;
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 const rejectTexts: Readonly<Record<RejectReason, string>> = {
   "trace-id": "trace_id must be 16 bytes (32 hex digits in JSON) and not all zero",
@@ -60,6 +66,7 @@ const rejectTexts: Readonly<Record<RejectReason, string>> = {
   buckets: "bucket_counts must have one element more than explicit_bounds",
   "metric-name": "the metric has no name",
   "metric-type": "the metric has no data",
+  "key-limit": "an attribute key beyond the limit of distinct keys; put what varies into values",
   "series-limit": "too many series of one metric in a day; aggregate or drop the label at the sender",
 };
 
@@ -68,6 +75,7 @@ const repairTexts: Readonly<Record<RepairReason, string>> = {
   "value-cut": "text over the length limit was cut",
   "attribute-limit": "attributes beyond the 128th were dropped",
   "key-length": "attributes with keys over 256 bytes were dropped",
+  "key-limit": "attributes with keys beyond the limit of distinct keys were dropped; put what varies into values",
   "duplicate-key": "repeated attribute keys were dropped, the first kept",
   depth: "attribute values nested deeper than 64 levels were cut",
   "negative-duration": "a span that ends before it starts was given duration 0",
@@ -75,7 +83,14 @@ const repairTexts: Readonly<Record<RepairReason, string>> = {
 };
 
 export function createTally(): Tally {
-  return { rejected: new Map(), repaired: new Map(), redacted: new Map(), textCoverage: [], overLimit: new Map() };
+  return {
+    rejected: new Map(),
+    repaired: new Map(),
+    redacted: new Map(),
+    textCoverage: [],
+    overLimit: new Map(),
+    overKeys: new Set(),
+  };
 }
 
 export function reject(tally: Tally, reason: RejectReason, items = 1): void {
@@ -95,6 +110,12 @@ export function noteOverLimit(tally: Tally, metric: string, what: string): void 
   if (tally.overLimit.size < OVER_LIMIT_NAMED) tally.overLimit.set(metric, what);
 }
 
+/** Notes an attribute key over the limit, by where it stands. */
+export function noteOverKey(tally: Tally, data: Uint8Array, start: number, end: number): void {
+  if (tally.overKeys.size < OVER_LIMIT_NAMED)
+    tally.overKeys.add(JSON.stringify(decoder.decode(data.subarray(start, Math.min(end, start + KEY_SHOWN)))));
+}
+
 /** Items rejected in all. */
 export function rejectedItems(tally: Tally): number {
   return [...tally.rejected.values()].reduce((sum, items) => sum + items, 0);
@@ -104,5 +125,6 @@ export function rejectedItems(tally: Tally): number {
 export function sayTally(tally: Tally): string {
   const rejected = [...tally.rejected].map(([reason, items]) => `${items} rejected: ${rejectTexts[reason]}`);
   const repaired = [...tally.repaired].map(([reason, times]) => `${times} changed: ${repairTexts[reason]}`);
-  return [...rejected, ...tally.overLimit.values(), ...repaired].join("; ");
+  const keys = tally.overKeys.size === 0 ? [] : [`over the limit of keys: ${[...tally.overKeys].join(", ")}`];
+  return [...rejected, ...tally.overLimit.values(), ...repaired, ...keys].join("; ");
 }

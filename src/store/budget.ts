@@ -3,6 +3,7 @@ import type { Telemetry } from "../model/ports/telemetry.ts";
 import { type Database, localTable, onCluster } from "./database.ts";
 import { quote } from "./engine/sql-text.ts";
 import { dayOf, type PartitionSize, partitionSizes, storedTables } from "./tables.ts";
+import type { TenantDatabase } from "./tenants.ts";
 
 /** Bytes on disk; of a cluster, of one replica of each shard. Absent signals have no budget. */
 export interface BudgetBytes {
@@ -12,6 +13,7 @@ export interface BudgetBytes {
 }
 
 export interface DroppedDay {
+  readonly tenant: string;
   readonly signal: keyof BudgetBytes;
   /** The day of event time, as `2026-01-02`. */
   readonly day: string;
@@ -28,7 +30,7 @@ const signals = ["traces", "logs", "metrics"] as const;
  * below that is told and not kept. `beforeDrop` is called with a day's end before anything of it goes.
  */
 export async function enforceBudgets(
-  database: Database,
+  { tenant, database }: TenantDatabase,
   budget: BudgetBytes,
   now: number,
   telemetry: Telemetry,
@@ -47,6 +49,7 @@ export async function enforceBudgets(
       await beforeDrop(signal, start + dayMs);
       for (const { table, partition } of parts) await dropPartition(database, table, partition);
       const day: DroppedDay = {
+        tenant,
         signal,
         day: new Date(start).toISOString().slice(0, 10),
         tables: parts.map((part) => part.table),
@@ -55,12 +58,17 @@ export async function enforceBudgets(
       };
       bytes -= day.bytes;
       dropped.push(day);
-      telemetry.count("homeostat.store.dropped", day.rows, { reason: "budget", signal });
+      telemetry.count("homeostat.store.dropped", day.rows, { reason: "budget", signal, tenant });
       telemetry.log.warn("store: a day was dropped to keep the byte budget", { ...day, budget: limit });
     }
     if (bytes <= limit) continue;
-    telemetry.count("homeostat.store.over_budget", 1, { signal });
-    telemetry.log.warn("store: over its byte budget with nothing old left to drop", { signal, bytes, budget: limit });
+    telemetry.count("homeostat.store.over_budget", 1, { signal, tenant });
+    telemetry.log.warn("store: over its byte budget with nothing old left to drop", {
+      tenant,
+      signal,
+      bytes,
+      budget: limit,
+    });
   }
   return dropped;
 }

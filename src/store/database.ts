@@ -120,6 +120,16 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
 }
 
+/** Another database of the same server, through the same client; closing stays with the first. */
+export function inDatabase(database: Database, name: string): Database {
+  return {
+    ...database,
+    name,
+    table: (table) => `${backquote(name)}.${backquote(table)}`,
+    close: () => Promise.resolve(),
+  };
+}
+
 /** A system table, of all nodes where there are several; `cluster`: of one replica of each shard. */
 export function systemTable(
   { cluster }: { readonly cluster?: string | undefined },

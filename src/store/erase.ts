@@ -2,20 +2,24 @@
 import { readdir } from "node:fs/promises";
 import { columnsOf } from "../model/otel-schema.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
+import { defaultTenant } from "../model/tenant.ts";
 import { type Database, onCluster } from "./database.ts";
 import { backquote, quote } from "./engine/sql-text.ts";
 import { storeError } from "./errors.ts";
 import { fingerprint, hasFingerprint, mutate } from "./mutation.ts";
 import { storedTables } from "./tables.ts";
+import { type Tenants, unknownTenant } from "./tenants.ts";
 
 export type EraseTarget =
   | { readonly trace: string }
   /** Value of `user.id`, `enduser.id` or `gen_ai.user.id` in any attributes. */
   | { readonly user: string }
-  /** A tenant is a database of its own. */
-  | { readonly tenantDatabase: string };
+  /** A tenant by its name; it has a database of its own. */
+  | { readonly tenant: string };
 
 export interface ErasedRows {
+  /** Absent: the default tenant. */
+  readonly tenant?: string;
   readonly table: string;
   /** `clear-exemplars`: the metric points stay, without the examples that lead to the target. */
   readonly how: "delete" | "clear-exemplars" | "drop";
@@ -38,12 +42,12 @@ export interface EraseReport {
 }
 
 export interface EraseContext {
-  readonly database: Database;
+  readonly tenants: Tenants;
   /** Resolves when nothing appended before can come back from our own log. */
   readonly settled: () => Promise<void>;
   /** Rows the database refused are kept there as files. */
   readonly deadDirectory: string;
-  /** Makes this store's own database anew after it was dropped. */
+  /** Makes the default tenant's database anew after it was dropped. */
   readonly remake: () => Promise<void>;
 }
 
@@ -72,15 +76,29 @@ export async function erase(
   await context.settled();
   const notes = await notesOn(context, target);
   const tables =
-    "tenantDatabase" in target
-      ? await eraseTenant(context, target.tenantDatabase, dryRun)
-      : await eraseRows(context.database, target, dryRun, notes);
+    "tenant" in target
+      ? await eraseTenant(context, target.tenant, dryRun)
+      : await eraseEverywhere(context.tenants, target, dryRun, notes);
   const report = { target, dryRun, tables, complete: tables.every((table) => table.left === 0), notes };
   const rows = tables.reduce((sum, table) => sum + table.rows, 0);
   if (!dryRun) telemetry.count("homeostat.store.erased", rows, { reason: Object.keys(target)[0]! });
   // Without saying whom: that would keep what was to go.
   telemetry.log.info("store: erase", { what: Object.keys(target)[0], rows, dryRun, complete: report.complete });
   return report;
+}
+
+async function eraseEverywhere(
+  tenants: Tenants,
+  target: { readonly trace: string } | { readonly user: string },
+  dryRun: boolean,
+  notes: string[],
+): Promise<readonly ErasedRows[]> {
+  const done: ErasedRows[] = [];
+  for (const { tenant, database } of tenants.all()) {
+    const rows = await eraseRows(database, target, dryRun, notes);
+    done.push(...(tenant === defaultTenant ? rows : rows.map((row) => ({ tenant, ...row }))));
+  }
+  return done;
 }
 
 async function eraseRows(
@@ -188,28 +206,37 @@ async function countRows(database: Database, table: string, where: string): Prom
   return count;
 }
 
-async function eraseTenant(context: EraseContext, name: string, dryRun: boolean): Promise<readonly ErasedRows[]> {
-  const { database } = context;
+async function eraseTenant(
+  { tenants, remake }: EraseContext,
+  tenant: string,
+  dryRun: boolean,
+): Promise<readonly ErasedRows[]> {
+  const found = tenants.all().find((one) => one.tenant === tenant);
+  if (found === undefined) throw unknownTenant(tenant, tenants);
+  const { database } = found;
   const read = async (): Promise<readonly (readonly [string, number])[]> =>
     await database.select<[string, number]>(
       `SELECT name, toFloat64(ifNull(total_rows, 0)) FROM system.tables
         WHERE database = {name:String} AND engine NOT LIKE '%View' ORDER BY name`,
-      { name },
+      { name: database.name },
     );
   const before = await read();
-  if (!before.some(([table]) => table === "homeostat_migrations"))
-    throw storeError(
-      "refused",
-      `There is no Homeostat database ${name}; nothing was dropped. Databases of others are never touched.`,
-    );
   if (!dryRun) {
-    await database.command(`DROP DATABASE IF EXISTS ${backquote(name)}${onCluster(database)} SYNC`);
-    if (name === database.name) await context.remake();
+    // Forgotten first: what arrives from now on waits for a database that is made anew.
+    tenants.forget(tenant);
+    await database.command(`DROP DATABASE IF EXISTS ${backquote(database.name)}${onCluster(database)} SYNC`);
+    if (tenant === defaultTenant) await remake();
   }
-  const after = new Map(name === database.name && !dryRun ? [] : await read());
+  const after = new Map(tenant === defaultTenant && !dryRun ? [] : await read());
   return before
     .filter(([table]) => table !== "homeostat_migrations")
-    .map(([table, rows]) => ({ table, how: "drop", rows, left: after.get(table) ?? 0 }));
+    .map(([table, rows]) => ({
+      ...(tenant === defaultTenant ? {} : { tenant }),
+      table,
+      how: "drop",
+      rows,
+      left: after.get(table) ?? 0,
+    }));
 }
 
 async function notesOn(context: EraseContext, target: EraseTarget): Promise<string[]> {
@@ -219,7 +246,7 @@ async function notesOn(context: EraseContext, target: EraseTarget): Promise<stri
     notes.push(
       `Rows the database refused lie in ${context.deadDirectory} (${dead.length} files) and were not searched; delete the files.`,
     );
-  if ("tenantDatabase" in target) return notes;
+  if ("tenant" in target) return notes;
   notes.push("Homeostat's own records (incidents, ledger) and backups were not searched.");
   notes.push("The engine deletes the files of replaced parts about 8 minutes later.");
   return notes;

@@ -3,6 +3,8 @@
 export type StoreFailure =
   /** Another process holds the data or spool directory. */
   | "directory-in-use"
+  /** Another Homeostat writes to the server's database. */
+  | "database-in-use"
   /** The embedded engine cannot run on this platform or is not installed. */
   | "engine-unsupported"
   /** The engine or server cannot be reached now; trying again later may help. */

@@ -12,13 +12,14 @@ const durable =
 
 /**
  * Safe when several processes start together: every statement of a migration can be run twice. `again`: runs those
- * recorded as applied too, to make what is missing.
+ * recorded as applied too, to make what is missing. `comment` is set where the database is made.
  * Throws a StoreError `schema-too-new` on a database of a later version.
  */
-export async function migrate(database: Database, log: Logger, again = false): Promise<void> {
+export async function migrate(database: Database, log: Logger, { again = false, comment = "" } = {}): Promise<void> {
   const { cluster, name } = database;
   const on = cluster === undefined ? "" : ` ON CLUSTER ${backquote(cluster)}`;
-  await tolerant(() => database.command(`CREATE DATABASE IF NOT EXISTS ${backquote(name)}${on}`));
+  const marked = comment === "" ? "" : ` COMMENT ${quote(comment)}`;
+  await tolerant(() => database.command(`CREATE DATABASE IF NOT EXISTS ${backquote(name)}${on}${marked}`));
   const record = database.table("homeostat_migrations");
   const engine = cluster === undefined ? "ReplacingMergeTree" : "ReplicatedReplacingMergeTree";
   await tolerant(() =>

@@ -9,53 +9,29 @@ import type { SpanReader } from "../model/ports/span-reader.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { TelemetryHistory } from "../model/ports/telemetry-history.ts";
 import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
+import { defaultTenant } from "../model/tenant.ts";
 import type { Instant } from "../model/time.ts";
-import { type BudgetBytes, type DroppedDay, enforceBudgets } from "./budget.ts";
+import type { DroppedDay } from "./budget.ts";
 import { type CostReport, readCost } from "./cost.ts";
-import { type Database, openDatabase } from "./database.ts";
-import { createDefinitions } from "./engine/definitions.ts";
+import type { Database } from "./database.ts";
 import { inspect } from "./engine/sql-text.ts";
-import { startEngine } from "./engine/supervisor.ts";
 import { type EraseReport, type EraseTarget, erase } from "./erase.ts";
 import { storeError } from "./errors.ts";
-import { refuseForeign } from "./foreign/ownership.ts";
 import { openJournal } from "./journal/journal.ts";
-import { migrate } from "./migrate.ts";
-import { createTelemetryHistory } from "./read/history.ts";
+import { openDatabases } from "./open-databases.ts";
+import type { StoreOptions } from "./options.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
 import { createSpanReader } from "./read/span-reader.ts";
-import { createTelemetryReader } from "./read/telemetry-reader.ts";
-import { applyRetention, type RetentionDays } from "./retention.ts";
-import { createRollups, type RollUpReport } from "./rollup.ts";
-import type { Finding, StoreAlarm } from "./watch/alarms.ts";
-import { remakeTables, rememberTables } from "./watch/remake.ts";
+import { createTenantHistory } from "./read/tenant-history.ts";
+import { createTenantReader } from "./read/tenant-reader.ts";
+import type { RollUpReport } from "./rollup.ts";
+import { unknownTenant } from "./tenants.ts";
+import { createUpkeep } from "./upkeep.ts";
+import type { StoreAlarm } from "./watch/alarms.ts";
 import { createEngineWatch } from "./watch/watch.ts";
 
-export interface StoreOptions {
-  /** A ClickHouse server; absent = the embedded engine. */
-  readonly url?: string;
-  readonly username?: string;
-  readonly password?: string;
-  /** Makes tables replicated and distributed over this cluster. */
-  readonly cluster?: string;
-  /** Default `homeostat`. */
-  readonly database?: string;
-  /** Embedded data and the log of received telemetry live under it. */
-  readonly directory: string;
-  /** Received and not yet stored beyond which intake is refused; default 2 GiB. */
-  readonly backlogLimitBytes?: number;
-  /** Free disk below which intake is refused; default 256 MiB. */
-  readonly diskFloorBytes?: number;
-  /** Absent kinds are kept for ever. */
-  readonly retentionDays?: RetentionDays;
-  /** Bytes on disk a signal may take, kept by `enforceBudgets`; absent ones may take any. */
-  readonly budgetBytes?: BudgetBytes;
-  /** Memory the embedded engine may use; default 1.2 GiB. */
-  readonly engineMemoryBytes?: number;
-  /** Wall time, Unix ms. */
-  readonly now: () => number;
-}
+export type { StoreOptions };
 
 export interface StoreInfo {
   readonly mode: "embedded" | "server";
@@ -84,14 +60,16 @@ export interface Store extends AsyncDisposable {
   watch(): Promise<readonly StoreAlarm[]>;
   /** Reads everything and compares checksums, then tells as `watch` does. Long; meant for the night. */
   checkTables(): Promise<readonly StoreAlarm[]>;
-  /** What the data take, a table and a signal, and what they will take. Reads no rows. */
-  cost(): Promise<CostReport>;
-  /** Drops the oldest days of signals that take more than their budget, never today's. Roll up before. */
+  /** Tenants with a database, the default one first. */
+  tenants(): readonly string[];
+  /** What a tenant's data take, a table and a signal, and what they will take. Reads no rows. Throws a StoreError `refused` for an unknown one. */
+  cost(tenant?: string): Promise<CostReport>;
+  /** Drops the oldest days of signals of which a tenant has more than the budget, never today's. Roll up before. */
   enforceBudgets(): Promise<readonly DroppedDay[]>;
-  /** Brings the rollups up to date with all stored points before `upTo` (whole minutes of event time). */
+  /** Brings every tenant's rollups up to date with all stored points before `upTo` (whole minutes of event time). */
   rollUp(upTo: Instant): Promise<RollUpReport>;
   /**
-   * Removes what is stored about the target, and counts that it is gone; `dryRun` only counts. Long on large tables.
+   * Removes what is stored about the target, of whichever tenant, and counts that it is gone; `dryRun` only counts. Long on large tables.
    * Throws a StoreError: refused, unavailable.
    */
   erase(target: EraseTarget, options?: { readonly dryRun?: boolean }): Promise<EraseReport>;
@@ -103,10 +81,11 @@ const closeGraceMs = 5000;
 
 /**
  * Opens the engine or reaches the server, brings the schema up to date and takes up what the log still holds.
- * Throws a StoreError: directory-in-use, engine-unsupported, unavailable, schema-too-new, foreign-tables.
+ * Throws a StoreError: directory-in-use, database-in-use, engine-unsupported, unavailable, schema-too-new, foreign-tables,
+ * refused (a database is not ours).
  */
 export async function openStore(options: StoreOptions, telemetry: Telemetry): Promise<Store> {
-  const { url, username, password, cluster, directory } = options;
+  const { directory } = options;
   const undo: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) {
@@ -117,42 +96,14 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
   };
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const memoryBytes = options.engineMemoryBytes ?? Math.round(1.2 * gib);
-    const path = join(directory, "data");
-    const definitions = url === undefined ? createDefinitions(path, join(directory, "set-aside")) : undefined;
-    const engine = definitions && (await startEngine({ path, memoryBytes, repair: definitions.setAside }, telemetry));
-    if (engine !== undefined) undo.push(() => engine.close());
-    const openOne = (name: string): Database =>
-      openDatabase({
-        database: name,
-        ...(url === undefined ? {} : { url }),
-        ...(username === undefined ? {} : { username }),
-        ...(password === undefined ? {} : { password }),
-        ...(cluster === undefined ? {} : { cluster }),
-        ...(engine === undefined ? {} : { agent: engine.agent }),
-      });
-    const database = openOne(options.database ?? "homeostat");
-    undo.push(() => database.close());
-    const retention = options.retentionDays ?? {};
-    const remakeTablesNow = async (): Promise<readonly Finding[]> => {
-      if (definitions === undefined) return [];
-      const makeSchema = (one: Database): Promise<void> => migrate(one, telemetry.log, true);
-      return await remakeTables({ database, definitions, other: openOne, makeSchema }, telemetry);
-    };
-    const prepare = async (): Promise<void> => {
-      await migrate(database, telemetry.log);
-      await applyRetention(database, retention);
-      if (definitions !== undefined) await rememberTables(database, definitions);
-    };
-    if (url !== undefined) await refuseForeign(database);
-    // Before the migrations, which would put an empty table in the place of one with rows.
-    await remakeTablesNow();
-    await prepare();
+    const opened = await openDatabases(options, telemetry, (step) => undo.push(step));
+    const { engine, database, tenants, retention } = opened;
     const [[serverVersion] = [""]] = await database.select<[string]>("SELECT version()");
     const spool = await openJournal(
       {
         directory: join(directory, "spool"),
         database,
+        tenants,
         backlogLimitBytes: options.backlogLimitBytes ?? 2 * gib,
         diskFloorBytes: options.diskFloorBytes ?? gib / 4,
         now: options.now,
@@ -162,17 +113,14 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
     );
     undo.push(() => spool.close(closeGraceMs));
     const records = createRecords(database, spool);
-    const rollups = createRollups(
-      {
-        database,
-        storedThrough: spool.storedThrough,
-        ...(retention.metrics === undefined ? {} : { rawDays: retention.metrics }),
-      },
+    const upkeep = createUpkeep(
+      { tenants, spool, retention, budget: options.budgetBytes ?? {}, now: options.now },
       telemetry,
     );
+    const databases = (): readonly Database[] => tenants.all().map((one) => one.database);
     const deadDirectory = join(directory, "spool", "dead");
     const watch = createEngineWatch(
-      { database, directory, deadDirectory, definitions: remakeTablesNow, now: options.now },
+      { database, databases, directory, deadDirectory, definitions: opened.remakeTables, now: options.now },
       telemetry,
     );
     // Opening is when the engine sets parts aside. Not to be able to tell must not keep telemetry out.
@@ -181,10 +129,10 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
     });
     return {
       journal: spool.journal,
-      reader: createTelemetryReader({ database, storedThrough: spool.storedThrough }),
-      history: createTelemetryHistory(database),
+      reader: createTenantReader({ tenants, storedThrough: spool.storedThrough }, telemetry),
+      history: createTenantHistory(tenants),
       spans: createSpanReader({ database, storedThrough: spool.storedThrough }),
-      logs: createLogSource(database),
+      logs: createLogSource(tenants),
       changes: createChangeLog(database, records),
       records,
       flushed: spool.flushed,
@@ -207,15 +155,17 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       },
       watch: watch.watch,
       checkTables: watch.checkTables,
-      cost: () => readCost(database, retention, options.now()),
-      enforceBudgets: () =>
-        enforceBudgets(database, options.budgetBytes ?? {}, options.now(), telemetry, async (signal, dayEnd) => {
-          if (signal === "metrics") await rollups.freeze(dayEnd);
-        }),
-      rollUp: rollups.rollUp,
+      tenants: () => tenants.all().map(({ tenant }) => tenant),
+      async cost(tenant = defaultTenant) {
+        const found = tenants.all().find((one) => one.tenant === tenant);
+        if (found === undefined) throw unknownTenant(tenant, tenants);
+        return await readCost(found.database, retention, options.now());
+      },
+      enforceBudgets: upkeep.enforceBudgets,
+      rollUp: upkeep.rollUp,
       async erase(target, { dryRun = false } = {}) {
-        const context = { database, settled: spool.settled, deadDirectory, remake: prepare };
-        return await erase(context, target, dryRun, telemetry);
+        const remake = (): Promise<void> => opened.prepare(database);
+        return await erase({ tenants, settled: spool.settled, deadDirectory, remake }, target, dryRun, telemetry);
       },
       [Symbol.asyncDispose]: close,
     };

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { type ConfigSources, formatMistakes, loadConfig } from "../../src/app/config.ts";
 import { configJsonSchema } from "../../src/app/config-schema.ts";
+import { receiveOptions } from "../../src/app/receive-options.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "homeostat-config-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -26,6 +27,35 @@ describe("configuration", () => {
     expect(loaded.ok && loaded.config.receive).toMatchObject({ host: "127.0.0.1", httpPort: 4318, grpcPort: 4317 });
     expect(loaded.ok && loaded.config.store.url).toBeUndefined();
     expect(loaded.ok && loaded.config.act.policies).toEqual([]);
+  });
+
+  test("tenants: names that can be databases, one kind of secret, certificates only with an authority", () => {
+    const credential = (more: string): string => `receive:\n  credentials:\n    - { kind: bearer, ${more} }\n`;
+    for (const name of ["A", "1a", "a-b", "a b", "a;", "x".repeat(33), ""])
+      expect(mistakes(credential(`secret: long-enough, tenant: "${name}"`))).toContain("lower-case letter");
+    expect(mistakes(credential("secret: long-enough, tenant: acme_1"))).toBe("");
+    expect(mistakes(credential("tenant: acme"))).toContain("either secret or secretFile");
+    expect(mistakes(credential("secret: long-enough, secretFile: f"))).toContain("either secret or secretFile");
+    const tls = (more: string): string => `receive:\n  tls: { certFile: c, keyFile: k, ${more} }\n`;
+    expect(mistakes(tls("clients: [{ subject: a, tenant: acme }]"))).toContain("clientCaFile");
+    expect(mistakes(tls("clientCaFile: d, clients: [{ tenant: acme }]"))).toContain("subject or a fingerprint256");
+    expect(mistakes(tls("clientCaFile: d, clients: [{ subject: a, tenant: acme }]"))).toBe("");
+  });
+
+  test("secrets and certificates are read from the files that are named", () => {
+    const secretFile = join(folder, "secret");
+    writeFileSync(secretFile, "from-the-file\n");
+    const text = (file: string): string =>
+      `receive:\n  credentials: [{ kind: bearer, secretFile: "${file}", tenant: acme }]\n  tenants: [{ name: acme, mibPerSecond: 2 }]\n`;
+    const loaded = load(text(secretFile));
+    const options = loaded.ok ? receiveOptions(loaded.config) : undefined;
+    expect(options?.credentials).toEqual([{ kind: "bearer", secret: "from-the-file", tenant: "acme" }]);
+    expect(options?.rates?.tenants).toEqual({ acme: { bytesPerSecond: 2 * 1024 * 1024 } });
+    writeFileSync(secretFile, "short");
+    const again = load(text(secretFile));
+    expect(() => again.ok && receiveOptions(again.config)).toThrow(/secretFile: .* put a longer secret there/);
+    const missing = load(text(join(folder, "nowhere")));
+    expect(() => missing.ok && receiveOptions(missing.config)).toThrow(/cannot be read/);
   });
 
   test("file, then environment, then flags; later ones win", () => {

@@ -1,7 +1,43 @@
 // What queries find in the Head, and its limits.
 import { describe, expect, test } from "vitest";
+import type { RawSeries } from "../../src/model/ports/telemetry-reader.ts";
 import { histogramPoint, point, rawSeries } from "./raw.ts";
 import { bounds, framesOf, read, setUp, t0 } from "./set-up.ts";
+
+describe("tenants", () => {
+  test("are told apart although all they send is the same, and nobody can name himself into another", async () => {
+    const { head, reader } = setUp();
+    const send = (tenant: string, instance: string, hash: string, attributes = {}): RawSeries => ({
+      ...rawSeries("vllm:num_requests_running", "gauge", { instance, attributes: { model_name: "m1", ...attributes } }),
+      hash,
+      tenant,
+    });
+    const series = [
+      send("default", "vllm-0", "1"),
+      send("acme", "vllm-0", "acme:1"),
+      send("default", "acme~vllm-0", "2", { tenant: "acme" }),
+    ];
+    const points = series.flatMap((one, i) => [point(one, t0, i + 1), point(one, t0 + 5000, i + 1)]);
+    const frames = await framesOf(head, reader, series, points, t0 + 5000);
+    expect(head.entities().map(({ id, parent, labels }) => [id, parent, labels["tenant"]])).toEqual([
+      ["replica:vllm-0", "deployment:chat", "default"],
+      ["replica:acme~vllm-0", "deployment:acme~chat", "acme"],
+      ["replica:acme-vllm-0", "deployment:chat", "default"],
+    ]);
+    const values = ["replica:vllm-0", "replica:acme~vllm-0", "replica:acme-vllm-0"].map(
+      (entity) => read(frames.at(-1)!, "running", entity).value,
+    );
+    expect(values).toEqual([1, 2, 3]);
+    const found = head.select(
+      [
+        { name: "__name__", op: "=", value: "vllm:num_requests_running" },
+        { name: "tenant", op: "=", value: "acme" },
+      ],
+      { from: t0, to: t0 + 1 },
+    );
+    expect(found.map(({ values }) => values[0])).toEqual([2]);
+  });
+});
 
 describe("limits and queries", () => {
   test("series over the limit are counted and come in once there is room", async () => {

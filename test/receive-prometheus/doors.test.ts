@@ -193,9 +193,9 @@ describe("remote write", () => {
     ["a block that is no WriteRequest", Uint8Array.from([3, 2 << 2, 10, 200, 1]), {}, 400],
     ["a series without a name", writeRequest([{ labels: { job: "j" }, samples: [[1, 1]] }]), {}, 400],
     [
-      "remote write 2.0",
+      "a version that is not known",
       new Uint8Array(1),
-      { "content-type": "application/x-protobuf;proto=io.prometheus.write.v2.Request" },
+      { "content-type": "application/x-protobuf;proto=io.prometheus.write.v3.Request" },
       415,
     ],
     ["gzip", new Uint8Array(1), { "content-encoding": "gzip" }, 415],

@@ -17,11 +17,12 @@ beforeEach(() => {
 });
 afterEach(() => intake[Symbol.asyncDispose]());
 
-async function submit(signal: Signal, body: Uint8Array): Promise<IntakeAnswer> {
+async function submit(signal: Signal, body: Uint8Array, tenant = "default"): Promise<IntakeAnswer> {
   return intake.submit({
+    tenant,
     signal,
     encoding: "protobuf",
-    key: await keyOf("default", signal, "protobuf", body),
+    key: await keyOf(tenant, signal, "protobuf", body),
     body: body.slice(),
   });
 }
@@ -78,6 +79,37 @@ describe("group commit", () => {
     journal.failure = undefined;
     expect((await submit("traces", spanRequest("a"))).kind).toBe("accepted");
     expect(journal.rows("otel_traces")).toHaveLength(1);
+  });
+});
+
+describe("tenants of one group", () => {
+  it("are appended each for itself, rows, requests and series descriptions", async () => {
+    const gate = latch();
+    journal.gate = gate.wait;
+    const first = submit("traces", spanRequest("first"), "a");
+    await until(() => journal.appends === 1);
+    const others = ["a", "b", "a", "default"].flatMap((tenant, i) => [
+      submit("traces", spanRequest(`${tenant} ${i}`), tenant),
+      submit("metrics", gaugeRequest("m", i), tenant),
+    ]);
+    await until(() => counts.total("homeostat.receive.items", { outcome: "accepted" }) === 9);
+    gate.open();
+    expect((await Promise.all([first, ...others])).every(({ kind }) => kind === "accepted")).toBe(true);
+    expect(journal.appends).toBe(4);
+    const names = (tenant: string): unknown[] => journal.rows("otel_traces", tenant).map((row) => row.SpanName);
+    expect([names("a"), names("b"), names("default")]).toEqual([["first", "a 0", "a 2"], ["b 1"], ["default 3"]]);
+    // The same series is described once to each tenant.
+    for (const tenant of ["a", "b", "default"]) expect(journal.rows("otel_metrics_series", tenant)).toHaveLength(1);
+  });
+
+  it("do not share the fate of an append that fails", async () => {
+    journal.failure = "no room for b";
+    journal.failureOf = "b";
+    const answers = await Promise.all([
+      submit("traces", spanRequest("x"), "a"),
+      submit("traces", spanRequest("x"), "b"),
+    ]);
+    expect(answers.map(({ kind }) => kind)).toEqual(["accepted", "busy"]);
   });
 });
 
@@ -157,7 +189,7 @@ describe("admission", () => {
   it("turns traces and logs away before metrics when the journal fills up", () => {
     const at = (backlogBytes: number): boolean[] => {
       journal.state = { backlogBytes, backlogLimitBytes: 100, writable: true };
-      return (["traces", "logs", "metrics"] as const).map((signal) => intake.refusal(signal) === undefined);
+      return (["traces", "logs", "metrics"] as const).map((signal) => intake.refusal("default", signal) === undefined);
     };
     expect(at(79)).toEqual([true, true, true]);
     expect(at(80)).toEqual([false, false, true]);
@@ -166,13 +198,13 @@ describe("admission", () => {
 
   it("says why when the journal cannot be written", () => {
     journal.state = { ...journal.state, writable: false, reason: "disk full" };
-    expect(intake.refusal("metrics")).toContain("disk full");
+    expect(intake.refusal("default", "metrics")?.says).toContain("disk full");
   });
 
   it("hands out only so much memory for bodies", () => {
-    expect(intake.claim(60 * 1024 * 1024)).toBe(true);
-    expect(intake.claim(10 * 1024 * 1024)).toBe(false);
-    intake.release(60 * 1024 * 1024);
-    expect(intake.claim(10 * 1024 * 1024)).toBe(true);
+    expect(intake.claim("default", 60 * 1024 * 1024)).toBe(true);
+    expect(intake.claim("default", 10 * 1024 * 1024)).toBe(false);
+    intake.release("default", 60 * 1024 * 1024);
+    expect(intake.claim("default", 10 * 1024 * 1024)).toBe(true);
   });
 });

@@ -6,15 +6,18 @@ import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { type Row, rowsOf } from "./read-native.ts";
 
 export interface MemoryJournal extends Journal {
-  readonly batches: ColumnBatch[];
+  readonly batches: (ColumnBatch & { readonly tenant: string })[];
   /** Number of `append` calls so far. */
   appends: number;
   /** While set, `append` waits for it. */
   gate: Promise<void> | undefined;
   /** While set, `append` rejects with it. */
   failure: string | undefined;
+  /** Only appends of this tenant fail, if set. */
+  failureOf: string | undefined;
   state: JournalPressure;
-  rows(table: string): Row[];
+  /** Of all tenants, or of one. */
+  rows(table: string, tenant?: string): Row[];
 }
 
 export function createMemoryJournal(): MemoryJournal {
@@ -24,17 +27,21 @@ export function createMemoryJournal(): MemoryJournal {
     appends: 0,
     gate: undefined,
     failure: undefined,
+    failureOf: undefined,
     state: { backlogBytes: 0, backlogLimitBytes: 1000, writable: true },
-    async append(batches, requestKeys = []) {
+    async append(batches, requestKeys = [], tenant = "default") {
       journal.appends++;
       await journal.gate;
-      if (journal.failure !== undefined) throw new Error(journal.failure);
-      journal.batches.push(...batches);
+      if (journal.failure !== undefined && (journal.failureOf ?? tenant) === tenant) throw new Error(journal.failure);
+      journal.batches.push(...batches.map((batch) => ({ ...batch, tenant })));
       for (const key of requestKeys) keys.add(key);
     },
     seen: (key) => keys.has(key),
     pressure: () => journal.state,
-    rows: (table) => journal.batches.filter((batch) => batch.table === table).flatMap(rowsOf),
+    rows: (table, tenant) =>
+      journal.batches
+        .filter((batch) => batch.table === table && (tenant ?? batch.tenant) === batch.tenant)
+        .flatMap(rowsOf),
   };
   return journal;
 }

@@ -141,6 +141,7 @@ describe.each(doors)("$name", (door) => {
     });
     expect(Object.keys(first).filter((name) => first[name] === undefined)).toEqual([
       "homeostat_migrations",
+      ...(door.mode === "server" ? ["homeostat_owners"] : []),
       "metrics_rollup_state",
     ]);
     const before = await altered();

@@ -105,7 +105,10 @@ async function enter(kind: "embedded" | "tcp" | "server"): Promise<Place> {
       await closeAll();
       if (kind === "server") {
         const own = openDatabase({ url: serverUrl!, database });
-        for (const name of used) await own.command(`DROP DATABASE IF EXISTS ${name} SYNC`);
+        // Tenants' as well: each begins with the name of its store's.
+        const names = await own.select<[string]>("SELECT name FROM system.databases");
+        for (const [name] of names)
+          if ([...used].some((one) => name.startsWith(one))) await own.command(`DROP DATABASE IF EXISTS ${name} SYNC`);
         await own.close();
       }
       await engine?.close();

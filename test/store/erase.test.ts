@@ -183,34 +183,48 @@ describe.each(doors)("$name", (door) => {
     expect(await store.rows(`SELECT Body AS b FROM ${place.database}.otel_logs`)).toEqual([{ b: "after" }]);
   });
 
-  it("drops a tenant's database, starts its own anew, and refuses databases that are not Homeostat's", async () => {
-    const tenant = `${place.database}_a`;
-    await store[Symbol.asyncDispose]();
-    store = await place.open({ database: tenant });
-    await store.journal.append([logs(["of a"], t0)]);
+  it("drops a tenant's database, starts the default one anew, and refuses databases that are not a tenant's", async () => {
+    const own = `${place.database}_a`;
+    await store.journal.append([logs(["of a"], t0)], [], "a");
+    await store.journal.append([logs(["ours"], t0)]);
     await store.flushed();
     await store[Symbol.asyncDispose]();
     store = await place.open();
-    await store.journal.append([logs(["ours"], t0)]);
+    expect(store.tenants()).toEqual(["default", "a"]);
 
-    for (const tenantDatabase of ["system", "default", "nowhere"])
-      await expect(store.erase({ tenantDatabase })).rejects.toMatchObject({ kind: "refused" });
+    for (const tenant of ["system", place.database, own, "nobody", "A", "a'"])
+      await expect(store.erase({ tenant })).rejects.toMatchObject({ kind: "refused" });
     await expect(store.erase({ user: "" })).rejects.toMatchObject({ kind: "refused" });
-    const report = await store.erase({ tenantDatabase: tenant });
+    const report = await store.erase({ tenant: "a" });
     expect(report.complete).toBe(true);
     expect(report.tables.find(({ table }) => table === "otel_logs")).toEqual({
+      tenant: "a",
       table: "otel_logs",
       how: "drop",
       rows: 1,
       left: 0,
     });
-    expect(await store.rows(`SELECT name FROM system.databases WHERE name = '${tenant}'`)).toEqual([]);
+    expect(await store.rows(`SELECT name FROM system.databases WHERE name = '${own}'`)).toEqual([]);
     expect(await count("otel_logs")).toBe(1);
 
-    expect((await store.erase({ tenantDatabase: place.database })).complete).toBe(true);
+    expect((await store.erase({ tenant: "default" })).complete).toBe(true);
     expect(await count("otel_logs")).toBe(0);
     await store.journal.append([logs(["again"], t0)]);
+    await store.journal.append([logs(["a again"], t0)], [], "a");
     await store.flushed();
     expect(await count("otel_logs")).toBe(1);
+    expect(await store.rows(`SELECT Body AS b FROM ${own}.otel_logs`)).toEqual([{ b: "a again" }]);
+  });
+
+  it("finds a trace in every tenant's database, and says in whose", async () => {
+    for (const tenant of ["default", "a", "b"]) await store.journal.append([spans(["t1", "t2"], t0)], [], tenant);
+    const report = await store.erase({ trace: "t1" });
+    const spanTables = report.tables.filter(({ table }) => table === "otel_traces");
+    expect(spanTables).toEqual([
+      { table: "otel_traces", how: "delete", rows: 1, left: 0 },
+      { tenant: "a", table: "otel_traces", how: "delete", rows: 1, left: 0 },
+      { tenant: "b", table: "otel_traces", how: "delete", rows: 1, left: 0 },
+    ]);
+    expect(await store.rows(`SELECT TraceId AS t FROM ${place.database}_b.otel_traces`)).toEqual([{ t: "t2" }]);
   });
 });

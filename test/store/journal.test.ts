@@ -9,6 +9,7 @@ import { type Engine, startEngine } from "../../src/store/engine/supervisor.ts";
 import { storeError } from "../../src/store/errors.ts";
 import { type JournalOptions, openJournal, type Spool } from "../../src/store/journal/journal.ts";
 import { migrate, render } from "../../src/store/migrate.ts";
+import { claimDatabase } from "../../src/store/owner.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { gauges } from "./batches.ts";
 import { float64s, strings, uint64s } from "./native.ts";
@@ -56,32 +57,50 @@ const values = async (from: number): Promise<number[]> =>
     )
   ).map(([value]) => value);
 
-it("lets two processes bring one database to its schema at the same time, and knows a newer one", async () => {
-  const stores: Store[] = await Promise.all(
-    [1, 2, 3].map(() =>
-      openStore(
-        { url, database: "both", directory: freshDirectory(), diskFloorBytes: 1, now: Date.now },
-        silentTelemetry,
-      ),
-    ),
-  );
-  expect(await stores[0]!.rows("SELECT DISTINCT version AS v FROM both.homeostat_migrations ORDER BY v")).toEqual([
-    { v: 1 },
-    { v: 2 },
-    { v: 3 },
+it("lets processes bring one database to its schema at the same time, and knows a newer one", async () => {
+  const clients = [1, 2, 3].map(() => openDatabase({ url, database: "both" }));
+  await Promise.all(clients.map((client) => migrate(client, silentTelemetry.log)));
+  expect(await clients[0]!.select("SELECT DISTINCT version FROM both.homeostat_migrations ORDER BY version")).toEqual([
+    [1],
+    [2],
+    [3],
   ]);
-  await Promise.all(stores.map((store, i) => store.journal.append([point(i)])));
-  await Promise.all(stores.map((store) => store.flushed()));
-  expect(await stores[1]!.rows("SELECT Value AS v FROM both.otel_metrics_gauge ORDER BY v")).toEqual([
-    { v: 0 },
-    { v: 1 },
-    { v: 2 },
-  ]);
-  expect(stores[0]!.info()).toMatchObject({ mode: "server", database: "both" });
-  for (const store of stores) await store[Symbol.asyncDispose]();
+  for (const client of clients) await client.close();
+  const own = (): Promise<Store> =>
+    openStore(
+      { url, database: "both", directory: freshDirectory(), diskFloorBytes: 1, now: Date.now },
+      silentTelemetry,
+    );
+  const store = await own();
+  expect(store.info()).toMatchObject({ mode: "server", database: "both" });
+  await store[Symbol.asyncDispose]();
   await database.command("INSERT INTO both.homeostat_migrations VALUES (9999, 'later')");
-  const late = openStore({ url, database: "both", directory: freshDirectory(), now: Date.now }, silentTelemetry);
-  await expect(late).rejects.toMatchObject({ kind: "schema-too-new" });
+  await expect(own()).rejects.toMatchObject({ kind: "schema-too-new" });
+});
+
+it("lets one Homeostat own a server's database: not a second, but the next one after it ended or died", async () => {
+  const claim = (spoolId: string, counts = countingTelemetry()) =>
+    claimDatabase({ database, spoolId, now: Date.now, beatMs: 50 }, counts.telemetry);
+  const release = await claim("b");
+  await expect(claim("a")).rejects.toMatchObject({
+    kind: "database-in-use",
+    message: expect.stringContaining("spool b"),
+  });
+  await release();
+  const again = await claim("c");
+  await again();
+  // One that died left its claim behind, and never beats again.
+  await database.command("INSERT INTO journal.homeostat_owners VALUES ('dead', 'owning', 9999999999999)");
+  const counts = countingTelemetry();
+  const last = await claim("d", counts);
+  await database.command("INSERT INTO journal.homeostat_owners VALUES ('dead', 'owning', 9999999999998888)");
+  await until("it saw the one it took for dead", () => counts.of("homeostat.store.alarms", "second-owner") > 0);
+  await last();
+  await database.command("INSERT INTO journal.homeostat_owners VALUES ('dead', 'released', 9999999999999999)");
+  // Of two that come at once, one goes on.
+  const both = await Promise.allSettled([claim("e"), claim("f")]);
+  expect(both.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+  for (const one of both) if (one.status === "fulfilled") await one.value();
 });
 
 it("keeps rows as long as it is told, and for ever when it is told no longer", async () => {

@@ -41,6 +41,7 @@ describe.each(doors)("$name", (door) => {
     const read = async (): Promise<Buffer> => block;
     const frame: Frame = {
       id,
+      tenant: "default",
       table: rows.table,
       rows: rows.rows,
       columns,

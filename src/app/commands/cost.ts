@@ -11,21 +11,28 @@ export const cost: Command = {
   summary: "print what stored telemetry takes: rows, bytes, bytes a day, and the size to come at the retention",
   help: `Usage: homeostat cost [OPTIONS]
 
+  --tenant NAME     only this tenant's; without it every tenant's, one table each
 ${configHelp}
-  --json            one JSON document, sizes in bytes
+  --json            one JSON document a tenant, one a line, sizes in bytes
 
 Reads what the engine knows of its files, no rows. "A day" is the mean of the last up to 7 whole days of event time.
 Works on the data of a stopped service.`,
   async run(args, io) {
     const { values } = parseArgs({
       args: [...args],
-      options: { ...configOptions, json: { type: "boolean", default: false } },
+      options: { ...configOptions, tenant: { type: "string" }, json: { type: "boolean", default: false } },
     });
     await using telemetry = createTelemetry({ level: "warn", version });
     await using store = await openConfiguredStore({ file: values.config, sets: values.set ?? [] }, telemetry);
-    const report = await store.cost();
-    if (values.json) io.out(JSON.stringify(report));
-    else for (const line of tableOf(report)) io.out(line);
+    const tenants = values.tenant === undefined ? store.tenants() : [values.tenant];
+    for (const tenant of tenants) {
+      const report = await store.cost(tenant);
+      if (values.json) io.out(JSON.stringify({ tenant, ...report }));
+      else {
+        if (tenants.length > 1) io.out(`tenant ${tenant}:`);
+        for (const line of tableOf(report)) io.out(line);
+      }
+    }
     return 0;
   },
 };

@@ -9,11 +9,11 @@ import { createTelemetry } from "../telemetry.ts";
 export const erase: Command = {
   name: "erase",
   summary: "remove what is stored about a trace, a user or a tenant; only shows it without --yes",
-  help: `Usage: homeostat erase --trace ID | --user ID | --tenant DATABASE [OPTIONS]
+  help: `Usage: homeostat erase --trace ID | --user ID | --tenant NAME [OPTIONS]
 
   --trace ID        spans, logs and exemplars of this trace
   --user ID         spans, logs and points whose user.id, enduser.id or gen_ai.user.id is this, and their exemplars
-  --tenant DATABASE everything of a tenant: its whole database
+  --tenant NAME     everything of a tenant: its whole database
   --yes             do it; without it, print what would be removed and remove nothing
 ${configHelp}
   --json            one JSON document
@@ -46,7 +46,7 @@ function targetOf({ trace, user, tenant }: { trace?: string; user?: string; tena
   const targets: EraseTarget[] = [];
   if (trace !== undefined) targets.push({ trace });
   if (user !== undefined) targets.push({ user });
-  if (tenant !== undefined) targets.push({ tenantDatabase: tenant });
+  if (tenant !== undefined) targets.push({ tenant });
   const [target] = targets;
   if (target === undefined || targets.length > 1) throw usageError("name one of --trace, --user and --tenant");
   if (Object.values(target)[0] === "") throw usageError("the id is empty");
@@ -61,9 +61,11 @@ const ways = {
 
 function print({ tables, dryRun, notes }: EraseReport, io: Io): void {
   if (tables.length === 0) io.out("nothing was found");
-  for (const { table, how, rows, left } of tables) {
+  for (const { tenant, table, how, rows, left } of tables) {
     const text = ways[how](`${rows.toLocaleString("en")} rows`, !dryRun);
-    io.out(`${table}: ${text}${dryRun ? "" : `, ${left.toLocaleString("en")} left`}`);
+    io.out(
+      `${tenant === undefined ? "" : `${tenant}: `}${table}: ${text}${dryRun ? "" : `, ${left.toLocaleString("en")} left`}`,
+    );
   }
   for (const note of notes) io.out(`note: ${note}`);
   if (dryRun && tables.length > 0) io.out("nothing was removed; run it again with --yes to remove these");

@@ -11,6 +11,8 @@ export interface LogRecord {
   readonly resource: Labels;
   readonly attributes: Labels;
   readonly entity?: EntityId;
+  /** Whose it is; absent: the default tenant's. */
+  readonly tenant?: string;
 }
 
 export interface LogSource {

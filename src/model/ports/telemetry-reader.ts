@@ -6,8 +6,10 @@ export type PointKind = "gauge" | "sum" | "histogram";
 
 /** Identity of one raw series, sent once; points refer to it by `hash`. */
 export interface RawSeries {
-  /** The 64-bit series identity as a decimal string. */
+  /** The 64-bit series identity as a decimal string; of other tenants than the default one, with `tenant:` before it. */
   readonly hash: string;
+  /** Whose it is, told as soon as there is more than one tenant. Nothing in the telemetry itself can say it. */
+  readonly tenant?: string;
   readonly metric: string;
   readonly kind: PointKind;
   readonly unit: string;

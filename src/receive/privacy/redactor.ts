@@ -3,6 +3,7 @@ import { createHmac } from "node:crypto";
 import { type Bytes, textSource } from "../../model/columns/bytes.ts";
 import type { MapColumn } from "../../model/columns/column.ts";
 import { clearDictionary, createLowCardinality, type Dictionary, lookUp } from "../../model/columns/dictionary.ts";
+import type { KeyGuard } from "../key-guard.ts";
 import { type Carrier, carrierOf, marksModelCall } from "./carriers.ts";
 import type { PrivacyAction } from "./default-rules.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
@@ -15,6 +16,8 @@ export const MASK = 2;
 export const HASH = 3;
 /** Kept as it is, but facts are read from it: the fast path must not pass it by. */
 export const READ = 4;
+/** The key is beyond the tenant's limit of distinct keys. */
+export const OVER = 5;
 const codes: Readonly<Record<PrivacyAction, number>> = { keep: KEEP, drop: DROP, mask: MASK, hash: HASH };
 
 /** Actions for the entries of one dictionary. */
@@ -65,14 +68,15 @@ const MARKS_MAX = 16;
 export const bodyLengthKey = lengthKeyOf("body");
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Throws if the policy cannot be followed; see {@link keyActions}. */
-export function createRedactor(policy: PrivacyPolicy): Redactor {
+/** `admits`: whether a key is stored at all. Throws if the policy cannot be followed; see {@link keyActions}. */
+export function createRedactor(policy: PrivacyPolicy, admits: KeyGuard["admits"] = () => true): Redactor {
   const keys = keyActions(policy);
   const salt = policy.salt ?? "";
   const inside = createLowCardinality().dictionary;
   const insideGuard = createGuard(false);
 
-  function judge(guard: Guard, dictionary: Dictionary): void {
+  /** `outside`: keys of attributes; those inside their values are no attributes and not counted. */
+  function judge(guard: Guard, dictionary: Dictionary, outside: boolean): void {
     const { starts, lengths } = dictionary;
     if (guard.actions.length < starts.length) {
       guard.actions = larger(guard.actions, starts.length);
@@ -81,8 +85,9 @@ export function createRedactor(policy: PrivacyPolicy): Redactor {
     for (let entry = guard.known; entry < dictionary.count; entry++) {
       const start = starts[entry]!;
       const key = decoder.decode(dictionary.bytes.data.subarray(start, start + lengths[entry]!));
-      guard.actions[entry] = codes[keys.of(key, false)];
-      const inContentEvent = codes[keys.of(key, true)];
+      const over = outside && !admits(dictionary.bytes, start, start + lengths[entry]!, entry);
+      guard.actions[entry] = over ? OVER : codes[keys.of(key, false)];
+      const inContentEvent = over ? OVER : codes[keys.of(key, true)];
       guard.inContentEvents[entry] = inContentEvent;
       if (inContentEvent === DROP) guard.lengthKeys[entry] = lengthKeyOf(key);
       if (guard.hasFacts) noteFacts(guard, entry, key);
@@ -97,7 +102,7 @@ export function createRedactor(policy: PrivacyPolicy): Redactor {
     ledger: createLedger(),
     column: (map, hasFacts = false) => ({ ...map, guard: createGuard(hasFacts), redactor }),
     actionOf(guard, dictionary, entry, inContentEvent) {
-      if (entry >= guard.known) judge(guard, dictionary);
+      if (entry >= guard.known) judge(guard, dictionary, guard !== insideGuard);
       return (inContentEvent ? guard.inContentEvents : guard.actions)[entry]!;
     },
     actionInside(source, start, end) {

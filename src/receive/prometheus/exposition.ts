@@ -11,6 +11,17 @@ export interface Sample {
   readonly value: number;
   /** Unix milliseconds, if the page gives one. */
   readonly timestampMs?: number;
+  /** When the counter began, Unix milliseconds, if the sender says it of this very sample. */
+  readonly startMs?: number;
+  readonly exemplars?: readonly Exemplar[];
+}
+
+export interface Exemplar {
+  /** `trace_id` and `span_id` are links to a trace, the others are kept as attributes. */
+  readonly labels: readonly (readonly [name: string, value: string])[];
+  readonly value: number;
+  /** Unix milliseconds; 0: that of its sample. */
+  readonly timestampMs: number;
 }
 
 export interface Family {

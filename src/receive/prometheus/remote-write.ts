@@ -14,7 +14,7 @@ import {
   type Wire,
   wireOf,
 } from "../wire.ts";
-import type { Family, FamilyType, Sample } from "./exposition.ts";
+import type { Exemplar, Family, FamilyType } from "./exposition.ts";
 import type { StartTimes } from "./start-times.ts";
 import { pageToOtlp, seriesKey } from "./to-otlp.ts";
 
@@ -36,15 +36,23 @@ export interface RemoteWriteState {
   readonly accepts: (cluster: string, replica: string) => boolean;
 }
 
-interface WireSeries {
+export interface WireSeries {
   name: string;
   labels: (readonly [string, string])[];
-  samples: { value: number; timestampMs: number }[];
+  samples: WireSample[];
+}
+
+export interface WireSample {
+  value: number;
+  timestampMs: number;
+  startMs?: number;
+  exemplars?: readonly Exemplar[];
 }
 
 const typesMax = 20_000;
-const samplesMax = 100_000;
-const familyTypes: readonly FamilyType[] = [
+export const samplesMax = 100_000;
+/** By the number both versions of the protocol give them. */
+export const familyTypes: readonly FamilyType[] = [
   "untyped",
   "counter",
   "gauge",
@@ -62,8 +70,6 @@ export function remoteWriteToOtlp(body: Uint8Array, state: RemoteWriteState): Re
   const series: WireSeries[] = [];
   let samples = 0;
   let unsupported = 0;
-  let duplicates = 0;
-  const listened = new Map<string, boolean>();
   while (wire.pos < body.length) {
     const tag = readTag(wire, body.length);
     if (tag === ((1 << 3) | 2)) {
@@ -74,15 +80,35 @@ export function remoteWriteToOtlp(body: Uint8Array, state: RemoteWriteState): Re
       if (samples > samplesMax)
         throw tooLarge(`more than ${samplesMax} samples in one request; lower max_samples_per_send`);
       if (one.name === "") throw malformed("a series has no __name__ label");
-      if (fromListened(one, state, listened)) series.push(one);
-      else duplicates += one.samples.length;
+      series.push(one);
     } else if (tag === ((3 << 3) | 2)) {
       readMetadata(wire, readEnd(wire, body.length), state);
     } else {
       skip(wire, tag, body.length);
     }
   }
-  return { requests: byTarget(series, state), samples, unsupported, duplicates };
+  const { requests, duplicates } = seriesToOtlp(series, state);
+  return { requests, samples, unsupported, duplicates };
+}
+
+/** Series of either version as OTLP requests, those of a replica that is not listened to left out. */
+export function seriesToOtlp(
+  series: readonly WireSeries[],
+  state: RemoteWriteState,
+): { readonly requests: readonly Uint8Array[]; readonly duplicates: number; readonly exemplars: number } {
+  const listened = new Map<string, boolean>();
+  const taken: WireSeries[] = [];
+  let duplicates = 0;
+  let exemplars = 0;
+  for (const one of series) {
+    if (!fromListened(one, state, listened)) {
+      duplicates += one.samples.length;
+      continue;
+    }
+    taken.push(one);
+    for (const sample of one.samples) exemplars += sample.exemplars?.length ?? 0;
+  }
+  return { requests: byTarget(taken, state), duplicates, exemplars };
 }
 
 /** Asked once a replica and request, so that a failover never splits one. Takes `__replica__` off the series. */
@@ -156,12 +182,18 @@ function readMetadata(wire: Wire, end: number, state: RemoteWriteState): void {
     else if (tag === 42) unit = readText(wire, end);
     else skip(wire, tag, end);
   }
-  if (family !== "" && (state.types.size < typesMax || state.types.has(family))) {
-    state.types.set(family, { type: familyTypes[type] ?? "untyped", help, unit });
-  }
+  noteType(state, family, { type: familyTypes[type] ?? "untyped", help, unit });
 }
 
-function readText(wire: Wire, end: number): string {
+export function noteType(
+  { types }: RemoteWriteState,
+  family: string | undefined,
+  facts: { readonly type: FamilyType; readonly help: string; readonly unit: string },
+): void {
+  if (family !== undefined && family !== "" && (types.size < typesMax || types.has(family))) types.set(family, facts);
+}
+
+export function readText(wire: Wire, end: number): string {
   const stop = readEnd(wire, end);
   const from = wire.pos;
   wire.pos = stop;
@@ -173,7 +205,7 @@ function readText(wire: Wire, end: number): string {
 }
 
 function byTarget(series: readonly WireSeries[], state: RemoteWriteState): readonly Uint8Array[] {
-  const targets = new Map<string, { resource: Labels; families: Map<string, Family> }>();
+  const targets = new Map<string, { resource: Labels; families: Map<string, Family>; starts: StartTimes }>();
   for (const one of series) {
     const job = labelOf(one, "job");
     const instance = labelOf(one, "instance");
@@ -183,7 +215,7 @@ function byTarget(series: readonly WireSeries[], state: RemoteWriteState): reado
     ]);
     let target = targets.get(key);
     if (target === undefined) {
-      target = { resource: targetResource(job, instance), families: new Map() };
+      target = { resource: targetResource(job, instance), families: new Map(), starts: startsOf(state.starts, key) };
       targets.set(key, target);
     }
     let family = target.families.get(one.name);
@@ -192,13 +224,22 @@ function byTarget(series: readonly WireSeries[], state: RemoteWriteState): reado
       target.families.set(one.name, family);
     }
     const labels = one.labels.filter(([name]) => name !== "job" && name !== "instance");
-    for (const { value, timestampMs } of one.samples) {
-      (family.samples as Sample[]).push({ name: one.name, labels, value, timestampMs });
-    }
+    for (const sample of one.samples) family.samples.push({ name: one.name, labels, ...sample });
   }
-  return [...targets.values()].map(({ resource, families }) =>
-    pageToOtlp({ families: [...families.values()], resource, atMs: 0, starts: state.starts }),
+  return [...targets.values()].map(({ resource, families, starts }) =>
+    pageToOtlp({ families: [...families.values()], resource, atMs: 0, starts }),
   );
+}
+
+/** Two targets have series of the same labels once `job` and `instance` are taken off; their starts are their own. */
+function startsOf(starts: StartTimes, target: string): StartTimes {
+  return {
+    startOf: (series, ...rest) => starts.startOf(target + series, ...rest),
+    sweep: starts.sweep,
+    get size() {
+      return starts.size;
+    },
+  };
 }
 
 /** Resource attributes of what a Prometheus scraped. */

@@ -2,7 +2,7 @@
 // them: counter -> monotonic cumulative sum, gauge and untyped -> gauge, histogram and summary as such, `_created` as start
 // time and not as a series, stale markers as points with "no recorded value".
 import type { Labels } from "../../model/labels.ts";
-import type { Family, Sample } from "./exposition.ts";
+import type { Exemplar, Family, Sample } from "./exposition.ts";
 import { createProtoWriter, type ProtoWriter } from "./otlp-writer.ts";
 import type { StartTimes } from "./start-times.ts";
 
@@ -75,13 +75,27 @@ function writePoint(
           seriesKey(sample.name, sample.labels),
           at,
           sample.value,
-          created.get(seriesKey("", sample.labels)),
+          sample.startMs ?? created.get(seriesKey("", sample.labels)),
         ),
       );
     writer.nanos(3, at);
     if (isStale(sample.value)) writer.flag(8, noRecordedValue);
     else writer.double(4, sample.value);
+    for (const exemplar of sample.exemplars ?? []) writeExemplar(writer, exemplar, at);
     for (const [key, value] of sample.labels) attribute(writer, 7, key, value);
+  });
+}
+
+/** Labels that are no well-formed ids stay attributes: they may still lead a person somewhere. */
+function writeExemplar(writer: ProtoWriter, { labels, value, timestampMs }: Exemplar, at: number): void {
+  writer.message(5, () => {
+    writer.nanos(2, timestampMs > 0 ? timestampMs : at);
+    writer.double(3, value);
+    for (const [key, text] of labels) {
+      if (key === "trace_id" && /^[0-9a-f]{32}$/i.test(text)) writer.bytes(5, Buffer.from(text, "hex"));
+      else if (key === "span_id" && /^[0-9a-f]{16}$/i.test(text)) writer.bytes(4, Buffer.from(text, "hex"));
+      else attribute(writer, 7, key, text);
+    }
   });
 }
 

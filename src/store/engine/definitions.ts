@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
+import { quote } from "./sql-text.ts";
 
 export interface SetAside {
   readonly database: string;
@@ -38,8 +39,15 @@ export interface Definitions {
   hasRows(uuid: string): boolean;
 }
 
-/** `path`: the engine's data directory; `directory`: where to set aside. */
-export function createDefinitions(path: string, directory: string): Definitions {
+/**
+ * `path`: the engine's data directory; `directory`: where to set aside; `commentOf`: the comment a database is to have when
+ * its definition is written anew.
+ */
+export function createDefinitions(
+  path: string,
+  directory: string,
+  commentOf: (database: string) => string = () => "",
+): Definitions {
   const memory = join(directory, "tables.json");
   const about = (file: string): string => file.replace(/\.sql$/, ".json");
   const remembered = (): Record<string, Record<string, string>> => {
@@ -75,7 +83,7 @@ export function createDefinitions(path: string, directory: string): Definitions 
       await keep(about(file), JSON.stringify(entry));
       await rename(definition, file);
       if (isDatabase && uuid !== undefined)
-        await writeFile(definition, `ATTACH DATABASE _ UUID '${uuid}'\nENGINE = Atomic\n`, { mode: 0o600 });
+        await writeFile(definition, databaseDefinition(uuid, commentOf(name)), { mode: 0o600 });
       return true;
     },
     async list() {
@@ -99,6 +107,11 @@ export function createDefinitions(path: string, directory: string): Definitions 
     },
     hasRows: (uuid) => uuidPattern.test(uuid) && existsSync(join(path, "store", uuid.slice(0, 3), uuid)),
   };
+}
+
+function databaseDefinition(uuid: string, comment: string): string {
+  const marked = comment === "" ? "" : `COMMENT ${quote(comment)}\n`;
+  return `ATTACH DATABASE _ UUID '${uuid}'\nENGINE = Atomic\n${marked}`;
 }
 
 /** The database whose tables' definitions lie in that folder; empty if none says so. */

@@ -1,5 +1,7 @@
-// Moves frames from the log into the database: a lane for each table, in order, in large inserts.
+// Moves frames from the log into the tenants' databases: a lane for each tenant and table, in order, in large inserts.
+import { setMaxListeners } from "node:events";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
+import { defaultTenant } from "../../model/tenant.ts";
 import type { Database } from "../database.ts";
 import { engineCode, messageOf } from "../errors.ts";
 import type { Inserter, RowRange } from "./inserter.ts";
@@ -9,14 +11,17 @@ import { createTurns } from "./turns.ts";
 
 export interface DrainerOptions {
   readonly database: Database;
-  readonly inserter: Inserter;
+  /** Of the tenant's database, which may have to be made; rejects while that cannot be done. */
+  readonly inserterOf: (tenant: string) => Promise<Inserter>;
+  /** Called when a tenant's database turns out to be gone: the next inserter has it made anew. */
+  readonly databaseGone: (tenant: string) => void;
   /** Names this spool in its statements, for ever. */
   readonly spoolId: string;
   readonly deadDirectory: string;
   /** How often the engine process was replaced; a frame must not kill it again and again. */
   readonly enginesLost: () => number;
-  /** Called when rows of a table are stored through this id. */
-  readonly onStored: (table: string, id: bigint) => void;
+  /** Called when rows of a table of a tenant are stored through this id. */
+  readonly onStored: (frame: Pick<Frame, "tenant" | "table" | "id">) => void;
 }
 
 export interface Drainer {
@@ -24,8 +29,8 @@ export interface Drainer {
   offer(frames: readonly Frame[], suspect: boolean): void;
   /** Inserts what waits up to this id without gathering more. */
   hurry(through: bigint): void;
-  /** Lowest id that is not stored; undefined when all is. */
-  oldest(): bigint | undefined;
+  /** Lowest id that is not stored, of all tenants or of one; undefined when all is. */
+  oldest(tenant?: string): bigint | undefined;
   /** With an allowance for what each frame costs in memory, so that a limit on it bounds that too. */
   backlogBytes(): number;
   /** Stops after the inserts that run; those that hang are given up after `graceMs`. */
@@ -33,6 +38,7 @@ export interface Drainer {
 }
 
 interface Lane {
+  readonly tenant: string;
   readonly table: string;
   readonly queue: { readonly frame: Frame; readonly suspect: boolean }[];
   working: boolean;
@@ -50,15 +56,17 @@ const cooldownMs = 1000;
 const backoffMs = { min: 100, max: 5000 };
 /** Unknown errors, and deaths of the engine, before the data are suspected. */
 const patience = 3;
+const insertsAtOnce = 2;
 
 export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Drainer {
   const lanes = new Map<string, Lane>();
   const stopped = new AbortController();
+  // Every lane may be pausing: as many listeners as there are tenants and tables.
+  setMaxListeners(0, stopped.signal);
   let hurriedThrough = 0n;
   let backlog = 0;
   let statements = 0;
-  const free = semaphore(2);
-  const turn = createTurns();
+  const turn = createTurns(insertsAtOnce);
 
   const pause = async (lane: Lane | undefined, ms: number): Promise<void> => {
     if (stopped.signal.aborted) return;
@@ -86,31 +94,45 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
     let deaths = 0;
     for (let delayMs = backoffMs.min; ; delayMs = Math.min(delayMs * 2, backoffMs.max)) {
       const marker = `homeostat-insert:${options.spoolId}:${++statements};`;
-      // Once the engine died during it, nothing else is inserted beside it: that must not be blamed as well.
+      // One tenant's failing inserts pause outside, where they keep nobody else out. Once the engine died during one,
+      // nothing else is inserted beside it: that must not be blamed as well.
       const leave = await turn(deaths > 0);
-      if (stopped.signal.aborted) {
-        leave();
-        throw new Error("closed");
-      }
       const lostBefore = options.enginesLost();
       try {
-        if (suspect) await options.inserter.insertMissing(frames, marker, range);
-        else await options.inserter.insertNew(frames, marker);
-        return { kind: "stored" };
+        if (stopped.signal.aborted) throw new Error("closed");
+        const inserter = await inserterFor(frames[0]!);
+        if (inserter !== undefined) {
+          if (suspect) await inserter.insertMissing(frames, marker, range);
+          else await inserter.insertNew(frames, marker);
+          return { kind: "stored" };
+        }
       } catch (error) {
+        if (stopped.signal.aborted) throw error;
         suspect = true;
+        const { tenant, table } = frames[0]!;
         telemetry.count("homeostat.store.insert_failures", 1, { reason: String(engineCode(error) ?? "unreachable") });
-        telemetry.log.warn("store: an insert failed", { table: frames[0]!.table, error: messageOf(error) });
+        telemetry.log.warn("store: an insert failed", { tenant, table, error: messageOf(error) });
         await untilOver(marker, delayMs);
+        if (isGone(error)) options.databaseGone(tenant);
         if (isAboutData(error)) return { kind: "refused", reason: messageOf(error), fatal: false };
         const unknown = engineCode(error) !== undefined && !isPassing(error);
         if (unknown && ++failures >= patience) return { kind: "refused", reason: messageOf(error), fatal: false };
         if (options.enginesLost() > lostBefore && ++deaths >= deathsMax)
           return { kind: "refused", reason: `the engine died of it: ${messageOf(error)}`, fatal: true };
-        await pause(undefined, delayMs);
       } finally {
         leave();
       }
+      await pause(undefined, delayMs);
+    }
+  };
+  /** Undefined while the tenant has no database: that is not the data's fault, so they wait for as long as it takes. */
+  const inserterFor = async ({ tenant, table }: Frame): Promise<Inserter | undefined> => {
+    try {
+      return await options.inserterOf(tenant);
+    } catch (error) {
+      telemetry.count("homeostat.store.insert_failures", 1, { reason: "no-database" });
+      telemetry.log.warn("store: the tenant's database cannot be opened", { tenant, table, error: messageOf(error) });
+      return undefined;
     }
   };
   /** Returns when no statement of the marker runs any more, however long the database cannot be asked. */
@@ -147,24 +169,19 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
       backlog -= weightOf(frame);
       frame.done();
     }
-    options.onStored(lane.table, frames.at(-1)!.id);
+    options.onStored({ tenant: lane.tenant, table: lane.table, id: frames.at(-1)!.id });
   };
   const work = async (lane: Lane): Promise<void> => {
     while (lane.queue.length > 0 && !stopped.signal.aborted) {
       const hurried = lane.queue[0]!.frame.id <= hurriedThrough;
       if (!hurried && !isFull(lane)) await pause(lane, lane.cooling ? cooldownMs : gatherMs);
-      const leave = await free();
       lane.cooling = true;
       const cooled = setTimeout(() => {
         lane.cooling = false;
         lane.wake();
       }, cooldownMs);
       cooled.unref();
-      try {
-        if (!stopped.signal.aborted) await storeNext(lane);
-      } finally {
-        leave();
-      }
+      if (!stopped.signal.aborted) await storeNext(lane);
     }
   };
   const start = (lane: Lane): void => {
@@ -183,10 +200,12 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
   return {
     offer(frames, suspect) {
       for (const frame of frames) {
-        let lane = lanes.get(frame.table);
+        const name = laneName(frame);
+        let lane = lanes.get(name);
         if (lane === undefined) {
-          lane = { table: frame.table, queue: [], working: false, cooling: false, wake: () => {} };
-          lanes.set(frame.table, lane);
+          const { tenant, table } = frame;
+          lane = { tenant, table, queue: [], working: false, cooling: false, wake: () => {} };
+          lanes.set(name, lane);
         }
         lane.queue.push({ frame, suspect });
         backlog += weightOf(frame);
@@ -198,9 +217,10 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
       hurriedThrough = through;
       for (const lane of lanes.values()) if ((lane.queue[0]?.frame.id ?? through + 1n) <= through) lane.wake();
     },
-    oldest() {
+    oldest(of) {
       let oldest: bigint | undefined;
-      for (const { queue } of lanes.values()) {
+      for (const { tenant, queue } of lanes.values()) {
+        if (of !== undefined && tenant !== of) continue;
         const id = queue[0]?.frame.id;
         if (id !== undefined && (oldest === undefined || id < oldest)) oldest = id;
       }
@@ -214,6 +234,11 @@ export function createDrainer(options: DrainerOptions, telemetry: Telemetry): Dr
       }
     },
   };
+}
+
+/** What a lane is called where it must be remembered. Names of the default tenant's are those from before tenants. */
+export function laneName({ tenant, table }: Pick<Frame, "tenant" | "table">): string {
+  return tenant === defaultTenant ? table : `${tenant}/${table}`;
 }
 
 function nextGroup(lane: Lane): { frames: readonly Frame[]; suspect: boolean } {
@@ -251,24 +276,14 @@ function isFull(lane: Lane): boolean {
   return false;
 }
 
+/** No such table, no such database. */
+function isGone(error: unknown): boolean {
+  return [60, 81].includes(engineCode(error) ?? 0);
+}
+
 /** Errors that pass by themselves or when a person helps: memory, disk, parts, timeouts, shutdown, replication. */
 function isPassing(error: unknown): boolean {
   return [3, 60, 81, 159, 164, 202, 203, 209, 210, 225, 236, 241, 242, 243, 252, 285, 319, 394, 439, 999].includes(
     engineCode(error) ?? 0,
   );
-}
-
-/** Lets `count` in at once; the result of entering leaves. */
-function semaphore(count: number): () => Promise<() => void> {
-  let inside = 0;
-  const waiting: (() => void)[] = [];
-  const leave = (): void => {
-    inside--;
-    waiting.shift()?.();
-  };
-  return async () => {
-    while (inside >= count) await new Promise<void>((resolve) => waiting.push(resolve));
-    inside++;
-    return leave;
-  };
 }

@@ -1,11 +1,13 @@
 // What the log is made of: one entry for each append, whole or not there at all.
 import { crc32 } from "node:zlib";
 import { z } from "zod";
+import { defaultTenant, tenantPattern } from "../../model/tenant.ts";
 import { encodeBlock, type Rows } from "./native-block.ts";
 
 /** Rows of one table inside an entry. */
 export interface FrameInfo {
   readonly id: bigint;
+  readonly tenant: string;
   readonly table: string;
   readonly rows: number;
   /** Name and type, `_batch` and `_i` left out. */
@@ -32,6 +34,8 @@ export interface Damage {
 }
 
 const magic = 0x314c5348; // "HSL1"
+/** "HSL2": as HSL1, of another tenant than the default one. A version that knows no tenants must not take it for its own. */
+const tenantMagic = 0x324c5348;
 const headBytes = 12;
 
 const metaSchema = z.object({
@@ -40,6 +44,7 @@ const metaSchema = z.object({
   frames: z.array(
     z.object({
       id: z.string().regex(/^\d{1,20}$/),
+      tenant: z.string().regex(tenantPattern).default(defaultTenant),
       table: z.string(),
       rows: z.number(),
       columns: z.array(z.tuple([z.string(), z.string()])),
@@ -54,21 +59,31 @@ export function encodeEntry(
   keys: readonly (readonly [string, number])[],
   batches: readonly Rows[],
   ids: readonly bigint[],
+  tenant: string = defaultTenant,
 ): { readonly bytes: Buffer; readonly frames: readonly FrameInfo[] } {
   const blocks = batches.map((batch, i) => encodeBlock(batch, ids[i]!));
   const frames = batches.map((batch, i) => ({
     id: ids[i]!,
+    tenant,
     table: batch.table,
     rows: batch.rows,
     columns: batch.columns.map((column) => [column.name, column.type] as const),
     bytes: blocks[i]!.length,
   }));
   const meta = Buffer.from(
-    JSON.stringify({ at, keys, frames: frames.map((frame) => ({ ...frame, id: String(frame.id) })) }),
+    JSON.stringify({
+      at,
+      keys,
+      frames: frames.map((frame) => ({
+        ...frame,
+        id: String(frame.id),
+        tenant: tenant === defaultTenant ? undefined : tenant,
+      })),
+    }),
   );
   const size = headBytes + 4 + meta.length + blocks.reduce((sum, block) => sum + block.length, 0);
   const out = Buffer.allocUnsafe(size);
-  out.writeUInt32LE(magic, 0);
+  out.writeUInt32LE(tenant === defaultTenant ? magic : tenantMagic, 0);
   out.writeUInt32LE(size - headBytes, 4);
   out.writeUInt32LE(meta.length, 12);
   meta.copy(out, 16);
@@ -108,23 +123,31 @@ export function decodeEntries(
 
 /** Start of the next whole entry at or behind `from`. */
 function nextEntry(file: Buffer, from: number, base: number): number | undefined {
-  const mark = Buffer.alloc(4);
-  mark.writeUInt32LE(magic);
-  for (let at = file.indexOf(mark, from); at >= 0; at = file.indexOf(mark, at + 1)) {
-    if (entryAt(file, at, base) !== undefined) return at;
-  }
-  return undefined;
+  const starts = [magic, tenantMagic].flatMap((kind) => {
+    const mark = Buffer.alloc(4);
+    mark.writeUInt32LE(kind);
+    for (let at = file.indexOf(mark, from); at >= 0; at = file.indexOf(mark, at + 1)) {
+      if (entryAt(file, at, base) !== undefined) return [at];
+    }
+    return [];
+  });
+  return starts.length === 0 ? undefined : Math.min(...starts);
 }
 
 function isUnfinished(file: Buffer, at: number): boolean {
   if (file.length - at < headBytes) return true;
   // Some file systems give a grown file zeros where the write had not got to.
   if (file.subarray(at).every((byte) => byte === 0)) return true;
-  return file.readUInt32LE(at) === magic && at + headBytes + file.readUInt32LE(at + 4) > file.length;
+  return isMagic(file, at) && at + headBytes + file.readUInt32LE(at + 4) > file.length;
+}
+
+function isMagic(file: Buffer, at: number): boolean {
+  const found = file.readUInt32LE(at);
+  return found === magic || found === tenantMagic;
 }
 
 function entryAt(file: Buffer, at: number, base: number): { entry: Entry; end: number } | undefined {
-  if (file.length - at < headBytes + 4 || file.readUInt32LE(at) !== magic) return undefined;
+  if (file.length - at < headBytes + 4 || !isMagic(file, at)) return undefined;
   const end = at + headBytes + file.readUInt32LE(at + 4);
   if (end > file.length || crc32(file.subarray(at + headBytes, end)) !== file.readUInt32LE(at + 8)) return undefined;
   const metaEnd = at + 16 + file.readUInt32LE(at + headBytes);

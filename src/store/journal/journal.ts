@@ -4,12 +4,15 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Journal } from "../../model/ports/journal.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
+import { defaultTenant } from "../../model/tenant.ts";
 import type { Database } from "../database.ts";
 import { messageOf, storeError } from "../errors.ts";
+import { migrate } from "../migrate.ts";
+import { createTenants, type Tenants } from "../tenants.ts";
 import { readCheckpoint, spoolIdOf, writeCheckpoint } from "./checkpoint.ts";
 import { lockDirectory } from "./directory-lock.ts";
-import { createDrainer } from "./drainer.ts";
-import { createInserter } from "./inserter.ts";
+import { createDrainer, laneName } from "./drainer.ts";
+import { createInserter, type Inserter } from "./inserter.ts";
 import { type Frame, openLog } from "./log.ts";
 import type { Rows } from "./native-block.ts";
 import { createRequestKeys } from "./request-keys.ts";
@@ -17,6 +20,8 @@ import { createRequestKeys } from "./request-keys.ts";
 export interface JournalOptions {
   readonly directory: string;
   readonly database: Database;
+  /** Absent: the tenants of that database, made as they come. */
+  readonly tenants?: Tenants;
   readonly backlogLimitBytes: number;
   readonly diskFloorBytes: number;
   /** Size at which a log file is closed and the next begun; default 64 MiB. */
@@ -28,9 +33,9 @@ export interface JournalOptions {
 export interface Spool {
   readonly journal: Journal;
   /** Like append for any table, and resolves with the batch ids. */
-  append(batches: readonly Rows[], keys?: readonly string[]): Promise<readonly bigint[]>;
-  /** All rows of all batches with ids up to this one are stored (or set aside and counted). */
-  storedThrough(): bigint;
+  append(batches: readonly Rows[], keys?: readonly string[], tenant?: string): Promise<readonly bigint[]>;
+  /** All rows of all batches with ids up to this one, of all tenants or of one, are stored (or set aside and counted). */
+  storedThrough(tenant?: string): bigint;
   /** Resolves when everything appended before the call is stored. */
   flushed(): Promise<void>;
   /** Resolves with true when `id` is stored, without gathering more first; with false after `limitMs`. */
@@ -71,15 +76,27 @@ export async function openJournal(options: JournalOptions, telemetry: Telemetry)
     let waiters: { readonly id: bigint; resolve(): void }[] = [];
     let dirty = false;
     let closed = false;
+    const tenants =
+      options.tenants ??
+      createTenants({ database, prepare: (own, comment) => migrate(own, telemetry.log, { comment }) });
+    /** An inserter knows its database's indexes, so a database made anew has another. */
+    const inserters = new WeakMap<Database, Inserter>([[database, await createInserter(database)]]);
+    const inserterOf = async (tenant: string): Promise<Inserter> => {
+      const own = await tenants.open(tenant);
+      const inserter = inserters.get(own) ?? (await createInserter(own));
+      inserters.set(own, inserter);
+      return inserter;
+    };
     const drainer = createDrainer(
       {
         database,
-        inserter: await createInserter(database),
+        inserterOf,
+        databaseGone: tenants.forget,
         spoolId,
         deadDirectory,
         enginesLost: options.enginesLost,
-        onStored(table, id) {
-          checkpoint.tables.set(table, id);
+        onStored(frame) {
+          checkpoint.tables.set(laneName(frame), frame.id);
           dirty = true;
           const through = storedThrough();
           const ready = waiters.filter((waiter) => waiter.id <= through);
@@ -102,12 +119,12 @@ export async function openJournal(options: JournalOptions, telemetry: Telemetry)
       },
       telemetry,
     );
-    const isOpen = (frame: Frame): boolean => frame.id > (checkpoint.tables.get(frame.table) ?? 0n);
+    const isOpen = (frame: Frame): boolean => frame.id > (checkpoint.tables.get(laneName(frame)) ?? 0n);
     for (const frame of recovered) if (!isOpen(frame)) frame.done();
     drainer.offer(recovered.filter(isOpen), true);
 
-    const storedThrough = (): bigint => {
-      const oldest = drainer.oldest();
+    const storedThrough = (tenant?: string): bigint => {
+      const oldest = drainer.oldest(tenant);
       return oldest === undefined ? log.lastId() : oldest - 1n;
     };
     const saveCheckpoint = async (): Promise<void> => {
@@ -136,6 +153,7 @@ export async function openJournal(options: JournalOptions, telemetry: Telemetry)
     const append = async (
       batches: readonly Rows[],
       requestKeys: readonly string[] = [],
+      tenant: string = defaultTenant,
     ): Promise<readonly bigint[]> => {
       const { writable, reason, backlogBytes, backlogLimitBytes } = pressure();
       if (!writable) throw storeError("unwritable", `The log of received telemetry takes nothing: ${reason}.`);
@@ -147,6 +165,7 @@ export async function openJournal(options: JournalOptions, telemetry: Telemetry)
       return await log.append(
         batches.filter((batch) => batch.rows > 0),
         requestKeys,
+        tenant,
       );
     };
     const stored = async (id: bigint, limitMs?: number): Promise<boolean> => {
@@ -163,7 +182,7 @@ export async function openJournal(options: JournalOptions, telemetry: Telemetry)
     };
     return {
       journal: {
-        append: async (batches, requestKeys) => void (await append(batches, requestKeys)),
+        append: async (batches, requestKeys, tenant) => void (await append(batches, requestKeys, tenant)),
         seen: (key) => keys.has(key, options.now()),
         pressure,
       },

@@ -32,7 +32,7 @@ export interface LogOptions {
 
 export interface Log {
   /** Resolves with the ids once all is safe on disk. */
-  append(batches: readonly Rows[], keys: readonly string[]): Promise<readonly bigint[]>;
+  append(batches: readonly Rows[], keys: readonly string[], tenant?: string): Promise<readonly bigint[]>;
   /** Resolves when no append is on its way. */
   settled(): Promise<void>;
   /** Highest id that is safe. */
@@ -57,6 +57,7 @@ interface LogFile {
 }
 
 interface Waiting {
+  readonly tenant: string | undefined;
   readonly batches: readonly Rows[];
   readonly keys: readonly string[];
   readonly bytes: number;
@@ -132,9 +133,9 @@ export async function openLog(
     const into = file;
     const at = options.now();
     const start = into.bytes;
-    const entries = group.map(({ batches, keys }) => {
+    const entries = group.map(({ batches, keys, tenant }) => {
       const own = keys.map((key) => [key, at] as const);
-      return encodeEntry(at, own, batches, batches.map(freshId));
+      return encodeEntry(at, own, batches, batches.map(freshId), tenant);
     });
     const bytes = Buffer.concat(entries.map((entry) => entry.bytes));
     try {
@@ -182,12 +183,12 @@ export async function openLog(
   };
 
   const log: Log = {
-    async append(batches, keys) {
+    async append(batches, keys, tenant) {
       if (closed) throw storeError("unwritable", "The store is closed.");
       const bytes = batches.reduce((sum, batch) => sum + sizeOf(batch), 0);
       waitingBytes += bytes;
       return await new Promise((resolve, reject) => {
-        queue.push({ batches, keys, bytes, resolve, reject });
+        queue.push({ tenant, batches, keys, bytes, resolve, reject });
         running ??= run();
       });
     },

@@ -70,6 +70,7 @@ export async function writeDead(
   const rows = ranges.reduce((sum, range) => sum + range.to - range.from, 0);
   telemetry.count("homeostat.store.dropped", rows, { reason: "refused" });
   telemetry.log.error("store: the database refuses rows; they are set aside", {
+    tenant: frame.tenant,
     table: frame.table,
     batch: String(frame.id),
     rows,
@@ -83,7 +84,7 @@ export async function writeDead(
     await writeFile(`${name}.native`, await frame.read());
     await writeFile(
       `${name}.json`,
-      JSON.stringify({ table: frame.table, rows: ranges, reason, columns: frame.columns }),
+      JSON.stringify({ tenant: frame.tenant, table: frame.table, rows: ranges, reason, columns: frame.columns }),
     );
   } catch (error) {
     telemetry.log.error("store: refused rows could not be set aside", { error: messageOf(error) });

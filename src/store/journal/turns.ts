@@ -3,13 +3,14 @@
 /** Enters in the order of asking; the result of entering leaves. */
 export type EnterTurn = (alone: boolean) => Promise<() => void>;
 
-export function createTurns(): EnterTurn {
+/** `width`: so many are inside at once. */
+export function createTurns(width = Number.POSITIVE_INFINITY): EnterTurn {
   const waiting: { readonly alone: boolean; readonly go: () => void }[] = [];
   let inside = 0;
   let taken = false;
   const admit = (): void => {
     for (let next = waiting[0]; next !== undefined && !taken; next = waiting[0]) {
-      if (next.alone && inside > 0) return;
+      if (next.alone ? inside > 0 : inside >= width) return;
       waiting.shift();
       inside++;
       taken = next.alone;

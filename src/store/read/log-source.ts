@@ -1,35 +1,46 @@
-// Log records by text and time.
+// Log records by text and time, of every tenant.
 import type { Labels } from "../../model/labels.ts";
 import type { LogRecord, LogSource } from "../../model/ports/log-source.ts";
-import type { Database } from "../database.ts";
+import { defaultTenant } from "../../model/tenant.ts";
+import type { TenantDatabase, Tenants } from "../tenants.ts";
 import { clamp } from "./records.ts";
 
 const limitMax = 10_000;
 
-export function createLogSource(database: Database): LogSource {
+export function createLogSource(tenants: Pick<Tenants, "all">): LogSource {
   return {
     async search({ contains, range, limit }): Promise<readonly LogRecord[]> {
-      const rows = await database.select<[number, string, number, string, Labels, Labels]>(
-        `SELECT toFloat64(toUnixTimestamp64Milli(Timestamp)), ServiceName, SeverityNumber, Body, ResourceAttributes, LogAttributes
-          FROM ${database.table("otel_logs")}
-          WHERE Timestamp >= fromUnixTimestamp64Milli({from:Int64}) AND Timestamp < fromUnixTimestamp64Milli({to:Int64})
-            AND position(Body, {contains:String}) > 0
-          ORDER BY Timestamp DESC, _batch DESC, _i DESC LIMIT {limit:UInt32}`,
-        {
-          contains,
-          from: clamp(range.from),
-          to: clamp(range.to),
-          limit: Math.min(limitMax, Math.max(0, Math.floor(limit))),
-        },
-      );
-      return rows.map(([at, service, severity, body, resource, attributes]) => ({
-        at,
-        service,
-        severity,
-        body,
-        resource,
-        attributes,
-      }));
+      const most = Math.min(limitMax, Math.max(0, Math.floor(limit)));
+      const query = { contains, from: clamp(range.from), to: clamp(range.to), limit: most };
+      const found = await Promise.all(tenants.all().map((one) => searchIn(one, query)));
+      if (found.length === 1) return found[0]!;
+      return found
+        .flat()
+        .toSorted((a, b) => b.at - a.at)
+        .slice(0, most);
     },
   };
+}
+
+async function searchIn(
+  { tenant, database }: TenantDatabase,
+  query: { readonly contains: string; readonly from: number; readonly to: number; readonly limit: number },
+): Promise<readonly LogRecord[]> {
+  const rows = await database.select<[number, string, number, string, Labels, Labels]>(
+    `SELECT toFloat64(toUnixTimestamp64Milli(Timestamp)), ServiceName, SeverityNumber, Body, ResourceAttributes, LogAttributes
+      FROM ${database.table("otel_logs")}
+      WHERE Timestamp >= fromUnixTimestamp64Milli({from:Int64}) AND Timestamp < fromUnixTimestamp64Milli({to:Int64})
+        AND position(Body, {contains:String}) > 0
+      ORDER BY Timestamp DESC, _batch DESC, _i DESC LIMIT {limit:UInt32}`,
+    query,
+  );
+  return rows.map(([at, service, severity, body, resource, attributes]) => ({
+    at,
+    service,
+    severity,
+    body,
+    resource,
+    attributes,
+    ...(tenant === defaultTenant ? {} : { tenant }),
+  }));
 }

@@ -8,6 +8,8 @@ export interface ReaderOptions {
   readonly database: Database;
   /** Everything up to this batch is stored; what lies beyond may still have gaps. */
   readonly storedThrough: () => bigint;
+  /** Put before every hash; series of different tenants may have the same. */
+  readonly hashPrefix?: string;
   /** Points a page aims at; it ends with the batch that reaches them. Default 20,000. */
   readonly pagePoints?: number;
   /** Series whose identity counts as sent; beyond it the oldest are sent again. Default 200,000. */
@@ -38,12 +40,15 @@ export type SeriesRow = readonly [
   bounds: readonly (number | string)[],
 ];
 
+/** Still being made, so its hash may change. */
+type Own<T extends { readonly hash: string }> = Omit<T, "hash"> & { hash: string };
+
 const CUMULATIVE = 2;
 /** Series asked for by name in one query; a list is cheaper than all series of a page only while it is short. */
 const askedAtOnce = 2500;
 
 export function createTelemetryReader(options: ReaderOptions): TelemetryReader {
-  const { database, storedThrough, pagePoints = 20_000, seriesMax = 200_000 } = options;
+  const { database, storedThrough, pagePoints = 20_000, seriesMax = 200_000, hashPrefix = "" } = options;
   const sent = new Set<string>();
   const gauge = database.table("otel_metrics_gauge");
   const sum = database.table("otel_metrics_sum");
@@ -66,8 +71,8 @@ export function createTelemetryReader(options: ReaderOptions): TelemetryReader {
     identity(histogram, "histogram", "AggregationTemporality", "toUInt8(1)", "ExplicitBounds"),
   ].join(" UNION ALL ");
 
-  const newSeries = async (hashes: readonly string[], bounds: Record<string, unknown>): Promise<RawSeries[]> => {
-    const series: RawSeries[] = [];
+  const newSeries = async (hashes: readonly string[], bounds: Record<string, unknown>): Promise<Own<RawSeries>[]> => {
+    const series: Own<RawSeries>[] = [];
     for (let from = 0; from < hashes.length; from += askedAtOnce) {
       // Decimal digits from the engine itself, in the statement because a URL could not hold them.
       const list = hashes.slice(from, from + askedAtOnce).join(", ");
@@ -92,16 +97,17 @@ export function createTelemetryReader(options: ReaderOptions): TelemetryReader {
       for (const { hash } of page) if (!sent.has(hash)) unknown.add(hash);
       const series = unknown.size === 0 ? [] : await newSeries([...unknown], { ...bounds, through: reached });
       for (const { hash } of series) remember(sent, hash, seriesMax);
+      if (hashPrefix !== "") for (const one of [...series, ...page]) one.hash = hashPrefix + one.hash;
       return { series, points: page, cursor: reached };
     },
   };
 }
 
-export function pointOf([, hash, at, start, value, count, buckets, flags]: PointRow): RawPoint {
+export function pointOf([, hash, at, start, value, count, buckets, flags]: PointRow): Own<RawPoint> {
   return { hash, at, start, value: numberOf(value), count, buckets, flags };
 }
 
-export function seriesOf(row: SeriesRow): RawSeries {
+export function seriesOf(row: SeriesRow): Own<RawSeries> {
   const [hash, metric, kind, unit, temporality, monotonic, service, resource, attributes, bounds] = row;
   return {
     hash,

@@ -22,6 +22,7 @@ const kinds = [
 
 export interface StoreAlarm {
   readonly kind: (typeof kinds)[number];
+  /** Of other databases than the default tenant's with the database before it. */
   readonly table: string;
   /** The part; of an unchecked table, the partition; of set-aside files, where they lie. */
   readonly part: string;
@@ -37,6 +38,11 @@ export interface StoreAlarm {
 
 /** An alarm before it is known since when. */
 export type Finding = Omit<StoreAlarm, "since">;
+
+/** A table as alarms name it. `main`: the default tenant's database. */
+export function tableIn(database: string, table: string, main: string): string {
+  return database === main ? table : `${database}.${table}`;
+}
 
 export function keyOf({ kind, table, part }: Pick<StoreAlarm, "kind" | "table" | "part">): string {
   return `${kind}/${table}/${part}`;

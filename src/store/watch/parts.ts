@@ -66,13 +66,15 @@ export async function partitions(database: Database): Promise<readonly (readonly
   );
 }
 
-/** `table/part` of all parts in use. */
-export async function activeParts(database: Database): Promise<ReadonlySet<string>> {
+/** All parts in use. */
+export async function activeParts(
+  database: Database,
+): Promise<readonly { readonly table: string; readonly part: string }[]> {
   const rows = await database.select<[string, string]>(
     `SELECT table, name FROM ${systemTable(database, "parts")} WHERE database = {database:String} AND active`,
     { database: database.name },
   );
-  return new Set(rows.map(([table, name]) => `${table}/${name}`));
+  return rows.map(([table, part]) => ({ table, part }));
 }
 
 async function brokenPart(database: Database, table: string, part: string, message: string): Promise<Finding> {

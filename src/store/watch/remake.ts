@@ -4,10 +4,13 @@ import type { Database } from "../database.ts";
 import type { Definitions, SetAside } from "../engine/definitions.ts";
 import { backquote, quote } from "../engine/sql-text.ts";
 import { messageOf } from "../errors.ts";
-import type { Finding } from "./alarms.ts";
+import { type Finding, tableIn } from "./alarms.ts";
 
 export interface RemakeOptions {
-  readonly database: Database;
+  /** Name of the default tenant's database: tables of others are told with their database. */
+  readonly main: string;
+  /** Those whose tables are made anew now. */
+  readonly databases: readonly Database[];
   readonly definitions: Definitions;
   /** The same engine, another database. */
   readonly other: (name: string) => Database;
@@ -17,19 +20,20 @@ export interface RemakeOptions {
 
 /** Remakes what it can and says all that is set aside. A table it cannot remake now is tried again the next time. */
 export async function remakeTables(options: RemakeOptions, telemetry: Telemetry): Promise<readonly Finding[]> {
-  const { definitions, database } = options;
+  const { definitions, databases, main } = options;
   const all = await definitions.list();
   for (const [file, entry] of all) {
-    if (entry.table === undefined || entry.remade !== undefined || entry.database !== database.name) continue;
+    const database = databases.find(({ name }) => name === entry.database);
+    if (entry.table === undefined || entry.remade !== undefined || database === undefined) continue;
     try {
-      const rows = await remake(options, entry.table, entry.uuid);
+      const rows = await remake(options, database, entry.table, entry.uuid);
       await definitions.remade(file, rows);
       telemetry.log.warn("store: a table was made anew", { table: entry.table, rows });
     } catch (error) {
       telemetry.log.error("store: a table cannot be made anew", { table: entry.table, error: messageOf(error) });
     }
   }
-  return [...(await definitions.list())].map(([file, entry]) => findingOf(file, entry));
+  return [...(await definitions.list())].map(([file, entry]) => findingOf(file, entry, main));
 }
 
 /** Remembers where the rows of the tables lie, for the day a definition is lost. */
@@ -42,8 +46,13 @@ export async function rememberTables(database: Database, definitions: Definition
   await definitions.remember(database.name, Object.fromEntries(rows));
 }
 
-async function remake(options: RemakeOptions, table: string, uuid: string | undefined): Promise<number | "none"> {
-  const { database, definitions, makeSchema } = options;
+async function remake(
+  options: RemakeOptions,
+  database: Database,
+  table: string,
+  uuid: string | undefined,
+): Promise<number | "none"> {
+  const { definitions, makeSchema } = options;
   const present = async (): Promise<string | undefined> => {
     const [[found] = [undefined]] = await database.select<[string]>(
       "SELECT toString(uuid) FROM system.tables WHERE database = {database:String} AND name = {table:String}",
@@ -52,7 +61,7 @@ async function remake(options: RemakeOptions, table: string, uuid: string | unde
     return found;
   };
   if ((await present()) === undefined && uuid !== undefined && definitions.hasRows(uuid))
-    await attach(options, table, uuid);
+    await attach(options, database, table, uuid);
   const found = await present();
   // Views, and tables of which nobody knows where their rows lie.
   if (found === undefined) await makeSchema(database);
@@ -62,9 +71,10 @@ async function remake(options: RemakeOptions, table: string, uuid: string | unde
 }
 
 /** The definition is taken from a database made for that purpose, so that it is what the migrations together say. */
-async function attach(options: RemakeOptions, table: string, uuid: string): Promise<void> {
-  const { database, other, makeSchema } = options;
-  const scratch = other(`${database.name}_remake`);
+async function attach(options: RemakeOptions, database: Database, table: string, uuid: string): Promise<void> {
+  const { other, makeSchema } = options;
+  // No tenant's name has a hyphen, so it can be nobody's.
+  const scratch = other(`${database.name}-remake`);
   try {
     await makeSchema(scratch);
     const [[definition] = [undefined]] = await scratch.select<[string]>(
@@ -82,7 +92,7 @@ async function attach(options: RemakeOptions, table: string, uuid: string): Prom
   }
 }
 
-function findingOf(file: string, entry: SetAside): Finding {
+function findingOf(file: string, entry: SetAside, main: string): Finding {
   const { database, table, remade, reason } = entry;
   const what = table === undefined ? `of database ${database}` : `of table ${table} in ${database}`;
   const now =
@@ -95,7 +105,7 @@ function findingOf(file: string, entry: SetAside): Finding {
           : `it was made anew from this version's schema over its ${remade} rows`;
   return {
     kind: "broken-definition",
-    table: table ?? "",
+    table: tableIn(database, table ?? "", main),
     part: file,
     says: `the definition ${what} could not be read; ${now}. The engine said: ${reason}`,
     remedy: `Check the disk, and that what is stored is as expected. Delete ${file} to end this alarm.`,

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import type { Database } from "../database.ts";
-import { type Finding, keyOf, readAlarms, type StoreAlarm, writeAlarms } from "./alarms.ts";
+import { type Finding, keyOf, readAlarms, type StoreAlarm, tableIn, writeAlarms } from "./alarms.ts";
 import { deadRows } from "./dead-rows.ts";
 import { activeParts, checkPartition, detachedParts, partitions } from "./parts.ts";
 
@@ -14,7 +14,10 @@ export interface EngineWatch {
 }
 
 export interface WatchOptions {
+  /** The default tenant's. */
   readonly database: Database;
+  /** Those watched, `database` among them; absent: only that. */
+  readonly databases?: () => readonly Database[];
   /** Remembers in `watch.json` what was seen. */
   readonly directory: string;
   /** Where refused rows lie. */
@@ -30,7 +33,9 @@ const checked: readonly StoreAlarm["kind"][] = ["broken-part", "unchecked"];
 
 /** On a cluster, `watch` sees all its nodes; `checkTables` only the one it is connected to. */
 export function createEngineWatch(options: WatchOptions, telemetry: Telemetry): EngineWatch {
-  const { database } = options;
+  const databases = (): readonly Database[] => options.databases?.() ?? [options.database];
+  const named = <T extends { readonly table: string }>({ name }: Database, found: readonly T[]): readonly T[] =>
+    found.map((one) => ({ ...one, table: tableIn(name, one.table, options.database.name) }));
   const file = join(options.directory, "watch.json");
   const alarms = new Map(readAlarms(file).map((alarm) => [keyOf(alarm), alarm]));
 
@@ -55,16 +60,18 @@ export function createEngineWatch(options: WatchOptions, telemetry: Telemetry): 
     if (JSON.stringify(after) !== before) await writeAlarms(file, after, telemetry);
     return after;
   };
-  const look = async (): Promise<readonly Finding[]> => [
-    ...(await options.definitions()),
-    ...(await detachedParts(database)),
-    ...(await deadRows(options.deadDirectory)),
-  ];
+  const look = async (): Promise<readonly Finding[]> => {
+    const found = [...(await options.definitions())];
+    for (const database of databases()) found.push(...named(database, await detachedParts(database)));
+    return [...found, ...(await deadRows(options.deadDirectory))];
+  };
   /** What the last check found and is still so; a part that was dropped or replaced is no alarm any more. */
   const stillSo = async (): Promise<readonly Finding[]> => {
     const found = [...alarms.values()].filter((alarm) => checked.includes(alarm.kind));
     if (!found.some((alarm) => alarm.kind === "broken-part")) return found;
-    const active = await activeParts(database);
+    const active = new Set<string>();
+    for (const database of databases())
+      for (const { table, part } of named(database, await activeParts(database))) active.add(`${table}/${part}`);
     return found.filter(({ kind, table, part }) => kind !== "broken-part" || active.has(`${table}/${part}`));
   };
 
@@ -74,8 +81,9 @@ export function createEngineWatch(options: WatchOptions, telemetry: Telemetry): 
     },
     async checkTables() {
       const found: Finding[] = [];
-      for (const [table, partition] of await partitions(database))
-        found.push(...(await checkPartition(database, table, partition)));
+      for (const database of databases())
+        for (const [table, partition] of await partitions(database))
+          found.push(...named(database, await checkPartition(database, table, partition)));
       telemetry.count("homeostat.store.table_checks");
       const own = new Set(found.map(keyOf));
       return await set([...found, ...(await look()).filter((finding) => !own.has(keyOf(finding)))]);

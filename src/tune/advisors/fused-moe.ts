@@ -4,6 +4,7 @@ import { stableId } from "../../model/ids.ts";
 import type { LogRecord } from "../../model/ports/log-source.ts";
 import type { SeriesSource } from "../../model/ports/series-source.ts";
 import type { Recommendation } from "../../model/recommendation.ts";
+import { nameWithin } from "../../model/tenant.ts";
 import type { Instant } from "../../model/time.ts";
 import type { Advisor, Situation } from "../advisor.ts";
 import { numberOf, only } from "../measure.ts";
@@ -124,7 +125,7 @@ function command(config: MoeConfig, members: readonly Entity[], counts: readonly
 function deploymentOf(record: LogRecord, entities: readonly Entity[]): EntityId {
   const entity = entities.find(({ id }) => id === record.entity);
   if (entity !== undefined) return entity.parent ?? entity.id;
-  const deployment = `deployment:${record.service}`;
+  const deployment = `deployment:${nameWithin(record.tenant, record.service)}`;
   return entities.some(({ id, parent }) => id === deployment || parent === deployment)
     ? deployment
     : (record.entity ?? deployment);
