@@ -92,23 +92,39 @@ it("holds over random interleavings of tenants, tables, lost answers and crashes
         run++;
         const directory = freshDirectory();
         let sends = 0;
-        // Every so many inserts succeed without anybody hearing of it.
-        const losing: Database = {
-          ...database,
-          async send(...insert) {
-            await database.send(...insert);
-            if (++sends % (every + 1) === 0) throw storeError("unavailable", "the answer was lost");
-          },
+        // Every so many inserts succeed without anybody hearing of it. One that died sends nothing more, which the client
+        // of a process that goes on would.
+        const losing = (): { readonly database: Database; die(): Promise<void> } => {
+          let dead = false;
+          const running = new Set<Promise<void>>();
+          return {
+            database: {
+              ...database,
+              async send(...insert) {
+                if (dead) throw storeError("unavailable", "the process is dead");
+                const sent = database.send(...insert);
+                running.add(sent);
+                await sent.finally(() => running.delete(sent));
+                if (++sends % (every + 1) === 0) throw storeError("unavailable", "the answer was lost");
+              },
+            },
+            async die() {
+              dead = true;
+              await Promise.allSettled(running);
+            },
+          };
         };
         const expected = new Map(names.map((tenant) => [tenant, [] as string[]]));
         let canary = run * 1000;
-        let spool = await open(directory, losing);
+        let life = losing();
+        let spool = await open(directory, life.database);
         for (const one of steps) {
           if (typeof one === "string") {
             // Whatever runs is given up: the next process finds the log as it lies there.
-            await spool.close(0);
+            await Promise.all([life.die(), spool.close(0)]);
             if (one === "forget the checkpoint") rmSync(join(directory, "checkpoint.json"), { force: true });
-            spool = await open(directory, losing);
+            life = losing();
+            spool = await open(directory, life.database);
             continue;
           }
           const rows = one.kinds.map((kind) => [kind, canary++] as const);
