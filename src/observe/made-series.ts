@@ -8,7 +8,7 @@ import type { DurationMs } from "../model/time.ts";
 export function pageOf(samples: readonly MadeSample[], stepMs: DurationMs): RawPage {
   const series = new Map<string, RawSeries>();
   const points = samples.map((sample): RawPoint => {
-    const hash = `made ${sample.metric} ${labelsKey(sample.resource)} ${labelsKey(sample.attributes)}`;
+    const hash = `made ${sample.tenant ?? ""} ${sample.metric} ${labelsKey(sample.resource)} ${labelsKey(sample.attributes)}`;
     if (!series.has(hash)) series.set(hash, seriesOf(sample, hash));
     const distribution = sample.kind === "distribution";
     return {
@@ -38,5 +38,6 @@ function seriesOf(sample: MadeSample, hash: string): RawSeries {
     attributes,
     bounds: kind === "distribution" ? sample.bounds : [],
     additive: kind !== "level",
+    ...(sample.tenant === undefined ? {} : { tenant: sample.tenant }),
   };
 }

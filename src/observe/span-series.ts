@@ -14,6 +14,7 @@ export interface SpanSeries {
 }
 
 interface Known {
+  readonly tenant?: string;
   readonly resource: Labels;
   readonly attributes: Labels;
   lastAt: Instant;
@@ -47,16 +48,16 @@ export function createSpanSeries(stepMs: DurationMs, telemetry: Telemetry): Span
   /** Labels of the group's operation. Beyond the limit operations are told as one. */
   function remember(group: SpanGroup): Known {
     let attributes = attributesOf(group, group.operation);
-    let key = JSON.stringify([group.service, attributes]);
+    let key = JSON.stringify([group.tenant, group.service, attributes]);
     if (!known.has(key) && known.size >= operationsMax) {
       telemetry.count("homeostat.observe.merged", group.count, { reason: "operation-limit" });
       attributes = attributesOf(group, "other");
-      key = JSON.stringify([group.service, attributes]);
+      key = JSON.stringify([group.tenant, group.service, attributes]);
     }
     let operation = known.get(key);
     if (operation === undefined) {
       const resource = { "service.name": group.service, "service.instance.id": group.service };
-      operation = { resource, attributes, lastAt: group.at, toldAt: group.at };
+      operation = { ...ownerOf(group), resource, attributes, lastAt: group.at, toldAt: group.at };
       known.set(key, operation);
     }
     operation.lastAt = Math.max(operation.lastAt, group.at);
@@ -72,7 +73,7 @@ export function isOfSpans({ metric }: { readonly metric: string }): boolean {
 
 function samplesOfGroup(group: SpanGroup, { resource, attributes }: Known): readonly MadeSample[] {
   const { at, count, firstTokens } = group;
-  const about = { at, resource, unit: "" };
+  const about = { ...ownerOf(group), at, resource, unit: "" };
   const counted = (metric: string, value: number, more: Labels = {}): MadeSample => ({
     ...about,
     kind: "count",
@@ -116,8 +117,9 @@ function samplesOfGroup(group: SpanGroup, { resource, attributes }: Known): read
   }
 }
 
-function silence({ resource, attributes }: Known, at: Instant): readonly MadeSample[] {
-  const about = { at, resource, unit: "" };
+function silence(operation: Known, at: Instant): readonly MadeSample[] {
+  const { resource, attributes } = operation;
+  const about = { ...ownerOf(operation), at, resource, unit: "" };
   const calls = (status: string): MadeSample => ({
     ...about,
     kind: "count",
@@ -136,6 +138,10 @@ function silence({ resource, attributes }: Known, at: Instant): readonly MadeSam
     counts: none,
   };
   return [calls("STATUS_CODE_ERROR"), calls("STATUS_CODE_UNSET"), durations];
+}
+
+function ownerOf({ tenant }: { readonly tenant?: string }): { readonly tenant?: string } {
+  return tenant === undefined ? {} : { tenant };
 }
 
 function attributesOf({ kind, model, genAi, provider }: SpanGroup, operation: string): Labels {

@@ -7,7 +7,7 @@ import { collectValue, lookForReason } from "./content.ts";
 import { findKeyValue, found } from "./found-key.ts";
 import { limits } from "./limits.ts";
 import { eventSide, isContentEvent, type Side } from "./privacy/carriers.ts";
-import { type AttributeColumn, DROP, HASH, MASK, OVER, syncGuard } from "./privacy/redactor.ts";
+import { type AttributeColumn, DROP, HASH, MASK, OURS, OVER, syncGuard } from "./privacy/redactor.ts";
 import type { Spans } from "./spans.ts";
 import { noteOverKey, redact, repair, type Tally } from "./tally.ts";
 import { appendUsual } from "./usual-attributes.ts";
@@ -87,7 +87,7 @@ function appendFacts({ guard, redactor, ...map }: AttributeColumn, wire: Wire, s
   for (const { key, value } of ledger.take()) appendOurs(map, key, value, position++, tally);
 }
 
-/** Appends an attribute of ours, unless the sender sent one of that name. */
+/** Appends an attribute of ours, unless the row has it already. */
 function appendOurs(map: MapColumn, key: Bytes, value: string, position: number, tally: Tally): void {
   const { dictionary, index } = map.keys;
   const entry = lookUp(dictionary, key, 0, key.length, position + limits.attributes, limits.keyBytes * 4);
@@ -153,10 +153,15 @@ function appendAttribute(
     repair(tally, "duplicate-key");
     return;
   }
-  dictionary.stamps[key] = row;
   const { guard, redactor } = map;
   const { keyStart, keyEnd, valueStart, valueEnd } = found;
   const action = redactor.actionOf(guard, dictionary, key, inContentEvent);
+  if (action === OURS) {
+    // Not stamped: our own of that key may still come.
+    repair(tally, "reserved-key");
+    return;
+  }
+  dictionary.stamps[key] = row;
   if (action === OVER) {
     repair(tally, "key-limit");
     noteOverKey(tally, wire.data, keyStart, keyEnd);

@@ -21,6 +21,7 @@ export type RepairReason =
   | "attribute-limit"
   | "key-length"
   | "key-limit"
+  | "reserved-key"
   | "duplicate-key"
   | "depth"
   | "negative-duration"
@@ -76,6 +77,7 @@ const repairTexts: Readonly<Record<RepairReason, string>> = {
   "attribute-limit": "attributes beyond the 128th were dropped",
   "key-length": "attributes with keys over 256 bytes were dropped",
   "key-limit": "attributes with keys beyond the limit of distinct keys were dropped; put what varies into values",
+  "reserved-key": "attributes homeostat.text.* were dropped; only Homeostat writes them",
   "duplicate-key": "repeated attribute keys were dropped, the first kept",
   depth: "attribute values nested deeper than 64 levels were cut",
   "negative-duration": "a span that ends before it starts was given duration 0",

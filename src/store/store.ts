@@ -22,9 +22,9 @@ import { openDatabases } from "./open-databases.ts";
 import type { StoreOptions } from "./options.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
-import { createSpanReader } from "./read/span-reader.ts";
 import { createTenantHistory } from "./read/tenant-history.ts";
 import { createTenantReader } from "./read/tenant-reader.ts";
+import { createTenantSpans } from "./read/tenant-spans.ts";
 import type { RollUpReport } from "./rollup.ts";
 import { unknownTenant } from "./tenants.ts";
 import { createUpkeep } from "./upkeep.ts";
@@ -131,7 +131,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       journal: spool.journal,
       reader: createTenantReader({ tenants, storedThrough: spool.storedThrough }, telemetry),
       history: createTenantHistory(tenants),
-      spans: createSpanReader({ database, storedThrough: spool.storedThrough }),
+      spans: createTenantSpans({ tenants, storedThrough: spool.storedThrough }, telemetry),
       logs: createLogSource(tenants),
       changes: createChangeLog(database, records),
       records,

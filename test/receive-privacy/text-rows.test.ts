@@ -79,6 +79,22 @@ describe("on a span", () => {
     expect(JSON.stringify(row)).not.toContain("engine");
   });
 
+  it("cannot be told by the sender: keys of facts are ours alone, wherever they stand", () => {
+    const forged = [text("homeostat.text.output.bytes", "1"), text("homeostat.text.made.up", "1"), text("b", "1")];
+    const attributes = [...forged, text("gen_ai.completion", answer), text("homeostat.text.finish_reason", "stop")];
+    const body = spanRequest("x", { attributes, events: [{ name: "e", attributes: forged }] });
+    const { answer: told, rows } = decode("traces", body);
+    const row = attributesOf(rows[0], "SpanAttributes");
+    expect(row).toMatchObject({ b: "1", ...bytes("output", answer) });
+    expect(row).not.toHaveProperty("homeostat.text.made.up");
+    expect(row).not.toHaveProperty("homeostat.text.finish_reason");
+    expect(rows[0]!["Events.Attributes"]).toEqual([[["b", "1"]]]);
+    expect(told.tally.repaired.get("reserved-key")).toBe(5);
+    expect(told.says).toContain("only Homeostat writes them");
+    const [log] = decode("logs", logRequest({ body: { stringValue: "b" }, attributes: forged })).rows;
+    expect(attributesOf(log, "LogAttributes")).toEqual({ b: "1" });
+  });
+
   it("says all it knows of an answer, and nothing that says nothing", () => {
     const facts = spanAttributes([text("gen_ai.prompt", question), text("gen_ai.completion", answer)]);
     const output = Object.entries(facts).filter(([key]) => /^homeostat\.text\.(output\.\w+|\w+)$/.test(key));

@@ -50,6 +50,16 @@ describe("keys beyond the limit", () => {
     expect(stored("otel_logs", "LogAttributes")).toEqual(Array.from({ length: 30 }, () => ["key.0", "key.9"]));
   });
 
+  it("give no facts of their texts, while keys within it that are kept do", () => {
+    const chat = (...keys: string[]): Uint8Array => logs([...keysOf(0, 9), ...keys]);
+    send("logs", chat("gen_ai.completion"));
+    expect(send("logs", chat("gen_ai.prompt")).tally.repaired.get("key-limit")).toBe(1);
+    const [first, second] = stored("otel_logs", "LogAttributes");
+    expect(first).toContain("gen_ai.completion");
+    expect(first).toContain("homeostat.text.output.bytes");
+    expect(second).toEqual(keysOf(0, 9));
+  });
+
   it("reject a metric's point instead, since without a label it would be another series", () => {
     send("logs", logs(keysOf(0, 9)));
     expect(send("metrics", gaugeRequest("m", 1, {})).says).toBe("");

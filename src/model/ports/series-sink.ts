@@ -12,6 +12,8 @@ interface About {
   /** What it is about, as OpenTelemetry names it: `service.name`, `service.instance.id`, `k8s.pod.name` and so on. */
   readonly resource: Labels;
   readonly attributes: Labels;
+  /** Whose it is, where there is more than one tenant. */
+  readonly tenant?: string;
 }
 
 /**

@@ -10,6 +10,8 @@ export const spanBounds: readonly number[] = [
 export interface SpanGroup {
   /** End of the step. */
   readonly at: Instant;
+  /** Whose they are, told as soon as there is more than one tenant. */
+  readonly tenant?: string;
   readonly service: string;
   /** Name of the span without the numbers in it. */
   readonly operation: string;

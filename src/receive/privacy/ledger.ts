@@ -34,7 +34,8 @@ export interface Ledger {
 }
 
 const WORST_RANK = 7;
-const prefix = "homeostat.text.";
+/** Keys of what we say of texts; nobody else may write them. */
+export const factPrefix = "homeostat.text.";
 const keys = new Map<string, Bytes>();
 
 export function createLedger(): Ledger {
@@ -173,7 +174,7 @@ function round(value: number | undefined): number | undefined {
 function keyOf(name: string): Bytes {
   let key = keys.get(name);
   if (key === undefined) {
-    key = textSource(prefix + name);
+    key = textSource(factPrefix + name);
     keys.set(name, key);
   }
   return key;

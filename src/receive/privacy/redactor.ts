@@ -6,7 +6,7 @@ import { clearDictionary, createLowCardinality, type Dictionary, lookUp } from "
 import type { KeyGuard } from "../key-guard.ts";
 import { type Carrier, carrierOf, marksModelCall } from "./carriers.ts";
 import type { PrivacyAction } from "./default-rules.ts";
-import { createLedger, type Ledger } from "./ledger.ts";
+import { createLedger, factPrefix, type Ledger } from "./ledger.ts";
 import { keyActions, type PrivacyPolicy } from "./policy.ts";
 
 /** Actions as bytes; 0 is the one that costs nothing. */
@@ -18,6 +18,8 @@ export const HASH = 3;
 export const READ = 4;
 /** The key is beyond the tenant's limit of distinct keys. */
 export const OVER = 5;
+/** A key only we may write: what a sender puts there is not stored. */
+export const OURS = 6;
 const codes: Readonly<Record<PrivacyAction, number>> = { keep: KEEP, drop: DROP, mask: MASK, hash: HASH };
 
 /** Actions for the entries of one dictionary. */
@@ -85,14 +87,21 @@ export function createRedactor(policy: PrivacyPolicy, admits: KeyGuard["admits"]
     for (let entry = guard.known; entry < dictionary.count; entry++) {
       const start = starts[entry]!;
       const key = decoder.decode(dictionary.bytes.data.subarray(start, start + lengths[entry]!));
-      const over = outside && !admits(dictionary.bytes, start, start + lengths[entry]!, entry);
-      guard.actions[entry] = over ? OVER : codes[keys.of(key, false)];
-      const inContentEvent = over ? OVER : codes[keys.of(key, true)];
+      const barred = outside ? bar(key, dictionary, entry) : undefined;
+      guard.actions[entry] = barred ?? codes[keys.of(key, false)];
+      const inContentEvent = barred ?? codes[keys.of(key, true)];
       guard.inContentEvents[entry] = inContentEvent;
       if (inContentEvent === DROP) guard.lengthKeys[entry] = lengthKeyOf(key);
       if (guard.hasFacts) noteFacts(guard, entry, key);
     }
     guard.known = dictionary.count;
+  }
+
+  /** Why no attribute of a sender may have this key. */
+  function bar(key: string, { bytes, starts, lengths }: Dictionary, entry: number): number | undefined {
+    if (key.startsWith(factPrefix)) return OURS;
+    const start = starts[entry]!;
+    return admits(bytes, start, start + lengths[entry]!, entry) ? undefined : OVER;
   }
 
   const redactor: Redactor = {
@@ -142,7 +151,7 @@ function noteFacts(guard: Guard, entry: number, key: string): void {
 }
 
 function lengthKeyOf(key: string): Bytes {
-  return textSource(`homeostat.text.${key}.length`);
+  return textSource(`${factPrefix}${key}.length`);
 }
 
 function larger(old: Uint8Array, length: number): Uint8Array {

@@ -1,11 +1,11 @@
 // Every tenant's metric points as one stream, each series marked with whose it is.
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import type { RawPage, RawPoint, RawSeries, TelemetryReader } from "../../model/ports/telemetry-reader.ts";
-import { defaultTenant } from "../../model/tenant.ts";
 import type { Database } from "../database.ts";
 import { messageOf } from "../errors.ts";
 import type { TenantDatabase, Tenants } from "../tenants.ts";
 import { createTelemetryReader } from "./telemetry-reader.ts";
+import { formatCursor, parseCursor } from "./tenant-cursor.ts";
 import { hashPrefixOf } from "./tenant-hash.ts";
 
 export interface TenantReaderOptions {
@@ -59,23 +59,4 @@ export function createTenantReader(options: TenantReaderOptions, telemetry: Tele
       return { series, points, cursor: formatCursor(cursors) };
     },
   };
-}
-
-/** `123,acme:456`: how far each tenant is read; the default tenant stands first, without its name. */
-function parseCursor(cursor: string): Map<string, string> {
-  if (!/^\d{0,20}(,[a-z][a-z0-9_]*:\d{0,20})*$/.test(cursor))
-    throw new Error(`not a cursor of this reader: ${JSON.stringify(cursor)}`);
-  const [main = "", ...others] = cursor.split(",");
-  return new Map([
-    [defaultTenant, main] as const,
-    ...others.map((part) => {
-      const colon = part.indexOf(":");
-      return [part.slice(0, colon), part.slice(colon + 1)] as const;
-    }),
-  ]);
-}
-
-function formatCursor(cursors: ReadonlyMap<string, string>): string {
-  const others = [...cursors].filter(([tenant]) => tenant !== defaultTenant);
-  return [cursors.get(defaultTenant) ?? "", ...others.map(([tenant, at]) => `${tenant}:${at}`)].join(",");
 }

@@ -105,7 +105,7 @@ function findingOf(file: string, entry: SetAside, main: string): Finding {
           : `it was made anew from this version's schema over its ${remade} rows`;
   return {
     kind: "broken-definition",
-    table: tableIn(database, table ?? "", main),
+    table: table === undefined ? "" : tableIn(database, table, main),
     part: file,
     says: `the definition ${what} could not be read; ${now}. The engine said: ${reason}`,
     remedy: `Check the disk, and that what is stored is as expected. Delete ${file} to end this alarm.`,
