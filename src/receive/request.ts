@@ -7,7 +7,7 @@ import type { AttributeColumn } from "./privacy/redactor.ts";
 import { createSpans, noteSpan, type Spans } from "./spans.ts";
 import { createTally, reject, type Tally } from "./tally.ts";
 import { appendValue } from "./values.ts";
-import { meetAgain, readEnd, readTag, readVarint, skip, tooLarge, type Wire } from "./wire.ts";
+import { meetAgain, readEnd, readInt32, readTag, skip, tooLarge, type Wire } from "./wire.ts";
 
 export interface Request {
   readonly wire: Wire;
@@ -278,7 +278,7 @@ function readScope(request: Request, start: number, end: number): void {
     if (tag === 0x0a) noteRange(origin.scopeName, wire, scope.end);
     else if (tag === 0x12) noteRange(origin.scopeVersion, wire, scope.end);
     else if (tag === 0x1a) noteSpan(origin.scope, wire, scope.end);
-    else if (tag === 0x20) origin.scopeDropped = readVarint(wire, scope.end) >>> 0;
+    else if (tag === 0x20) origin.scopeDropped = readInt32(wire, scope.end) >>> 0;
     else skip(wire, tag, scope.end);
   }
 }

@@ -14,7 +14,17 @@ import { doubleText, int64Text } from "./numbers.ts";
 import { appendMasked, type InsideValue, masked } from "./privacy/mask-value.ts";
 import type { Redactor } from "./privacy/redactor.ts";
 import { redact, repair, type Tally } from "./tally.ts";
-import { malformed, meetAgain, readEnd, readTag, readVarint64, skip, takeFixed64, type Wire } from "./wire.ts";
+import {
+  malformed,
+  meetAgain,
+  readBool,
+  readEnd,
+  readTag,
+  readVarint64,
+  skip,
+  takeFixed64,
+  type Wire,
+} from "./wire.ts";
 
 /** Set by {@link findValue}: out-parameters, since this runs for every attribute. */
 export const foundValue = { tag: 0, start: 0, end: 0 };
@@ -88,9 +98,7 @@ function appendFound(
       return;
     case 0x10: {
       wire.pos = foundValue.start;
-      readVarint64(wire, end);
-      const yes = (wire.low | wire.high) !== 0;
-      appendShort(column, yes ? "true" : "false");
+      appendShort(column, readBool(wire, end) ? "true" : "false");
       return;
     }
     case 0x18:

@@ -121,9 +121,12 @@ export function readSint32(wire: Wire, end: number): number {
   return (wire.low >>> 1) ^ -(wire.low & 1);
 }
 
+/** Reads a varint as bool is: true if any bit is set, those beyond the 64th too. */
 export function readBool(wire: Wire, end: number): boolean {
+  let at = wire.pos;
   readVarint64(wire, end);
-  return (wire.low | wire.high) !== 0;
+  while (at < wire.pos) if ((wire.data[at++]! & 0x7f) !== 0) return true;
+  return false;
 }
 
 /** Position of a fixed64 field, which is stepped over. */
