@@ -1,6 +1,7 @@
 // What queries find in the Head, and its limits.
 import { describe, expect, test } from "vitest";
 import type { RawSeries } from "../../src/model/ports/telemetry-reader.ts";
+import { createEntityBook } from "../../src/observe/entities.ts";
 import { histogramPoint, point, rawSeries } from "./raw.ts";
 import { bounds, framesOf, read, setUp, t0 } from "./set-up.ts";
 
@@ -37,6 +38,20 @@ describe("tenants", () => {
     );
     expect(found.map(({ values }) => values[0])).toEqual([2]);
   });
+});
+
+describe("entities of every kind", () => {
+  test.each(["gpu", "node", "container", "service", "replica"] as const)(
+    "a %s is the tenant's, and so is its owner",
+    (kind) => {
+      const attributes = { UUID: "GPU-1", node: "n1", pod: "web-7d9f8b6c5d-abcde", container: "c" };
+      const series = { ...rawSeries("m", "gauge", { instance: "i", attributes }), tenant: "acme" };
+      const ours = createEntityBook().identify({ ...series, tenant: "default" }, kind);
+      const theirs = createEntityBook().identify(series, kind);
+      expect(theirs).toMatchObject({ kind, name: `acme~${ours.name}`, id: ours.id.replace(":", ":acme~") });
+      expect(theirs.parent).toBe(ours.parent?.replace(":", ":acme~"));
+    },
+  );
 });
 
 describe("limits and queries", () => {

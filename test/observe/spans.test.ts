@@ -1,6 +1,7 @@
 // Spans sent over the wire become RED series and GenAI facts that PromQL finds and that feed the signals of a service.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type SpanGroup, spanBounds } from "../../src/model/ports/span-reader.ts";
+import { pageOf } from "../../src/observe/made-series.ts";
 import { loadMappings } from "../../src/observe/mapping.ts";
 import { createSpanSeries } from "../../src/observe/span-series.ts";
 import { evaluateInstantSync } from "../../src/promql/evaluate.ts";
@@ -133,6 +134,16 @@ describe("spans", () => {
     expect(calls(12_000)).toEqual([0, 0]);
     expect(calls(13_000)).toEqual([]);
     expect(calls(1_000_000)).toEqual([]);
+  });
+
+  test("of several tenants are each its own, in silence too", () => {
+    const series = createSpanSeries(5000, countingTelemetry());
+    const groups = ["default", "acme"].map((tenant) => ({ ...group("a"), tenant }));
+    for (const samples of [series.samplesOf(groups, 5000), series.samplesOf([], 10_000)]) {
+      const { series: made } = pageOf(samples, 5000);
+      expect(new Set(made.map(({ hash }) => hash)).size).toBe(6);
+      expect(made.map(({ tenant }) => tenant)).toEqual([...Array(3).fill("default"), ...Array(3).fill("acme")]);
+    }
   });
 });
 
