@@ -92,7 +92,6 @@ it("holds over random interleavings of tenants, tables, lost answers and crashes
         run++;
         const directory = freshDirectory();
         let sends = 0;
-<<<<<<< HEAD
         // Every so many inserts succeed without anybody hearing of it. One that died sends nothing more, which the client
         // of a process that goes on would.
         const losing = (): { readonly database: Database; die(): Promise<void> } => {
@@ -114,18 +113,6 @@ it("holds over random interleavings of tenants, tables, lost answers and crashes
               await Promise.allSettled(running);
             },
           };
-=======
-        const underWay = new Set<Promise<void>>();
-        // Every so many inserts succeed without anybody hearing of it.
-        const losing: Database = {
-          ...database,
-          async send(...insert) {
-            const sent = database.send(...insert).finally(() => underWay.delete(sent));
-            underWay.add(sent);
-            await sent;
-            if (++sends % (every + 1) === 0) throw storeError("unavailable", "the answer was lost");
-          },
->>>>>>> tenants
         };
         const expected = new Map(names.map((tenant) => [tenant, [] as string[]]));
         let canary = run * 1000;
@@ -134,13 +121,7 @@ it("holds over random interleavings of tenants, tables, lost answers and crashes
         for (const one of steps) {
           if (typeof one === "string") {
             // Whatever runs is given up: the next process finds the log as it lies there.
-<<<<<<< HEAD
             await Promise.all([life.die(), spool.close(0)]);
-=======
-            await spool.close(0);
-            // A request still on its way to the engine is not seen there; with a process its sockets would have died.
-            await Promise.allSettled(underWay);
->>>>>>> tenants
             if (one === "forget the checkpoint") rmSync(join(directory, "checkpoint.json"), { force: true });
             life = losing();
             spool = await open(directory, life.database);
