@@ -8,8 +8,8 @@ import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 export interface Drain3 {
-  /** CPU seconds of each round; groups and templates of the lines after the last. */
-  run(lines: readonly string[], rounds: number): Promise<Answer>;
+  /** CPU seconds of each round, of `stream` behind `lines` where there is one; groups and templates of the lines. */
+  run(lines: readonly string[], stream: readonly string[], rounds: number): Promise<Answer>;
   stop(): void;
 }
 
@@ -30,8 +30,8 @@ export async function startDrain3(say: (text: string) => void): Promise<Drain3 |
   });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
-    async run(lines, rounds) {
-      child.stdin.write(`${JSON.stringify({ lines, rounds })}\n`);
+    async run(lines, stream, rounds) {
+      child.stdin.write(`${JSON.stringify({ lines, stream, rounds })}\n`);
       const { value, done } = await answers.next();
       if (done === true) throw new Error("drain3.py ended before it answered");
       return JSON.parse(value) as Answer;

@@ -4,6 +4,7 @@
 import { createScan, type Scan } from "./atoms.ts";
 import { fits, generalise, keyOf, keyWith, type Pattern, patternOf, shapeOf, textOf, wordsNeeded } from "./pattern.ts";
 import { scanLine } from "./scan.ts";
+import { createSkeletonTable } from "./skeleton.ts";
 
 export interface TemplateBookOptions {
   /** At most so many templates; past it the quarter used longest ago goes. */
@@ -50,32 +51,42 @@ export function createTemplateBook(options: TemplateBookOptions): TemplateBook {
   const live = new Set<Template>();
   const byShape = new Map<number, Template[]>();
   const buckets = new Map<number, Template[]>();
+  const skeletons = createSkeletonTable<Template>(options.maxForms, (entries) => options.dropped?.("forms", entries));
   let lines = 0;
   let serials = 0;
 
   function add(text: string): Template {
+    lines++;
+    let template = skeletons.get(text);
+    if (template === undefined) {
+      template = scanned(text);
+      skeletons.put(template);
+      if (live.size > options.maxTemplates) evict(template);
+    } else if (template.into !== undefined) {
+      template = resolve(template);
+      skeletons.put(template);
+    }
+    template.lines++;
+    template.lastUse = lines;
+    return template;
+  }
+
+  function scanned(text: string): Template {
     scanLine(text, scan);
     const key = keyOf(scan.hash, scan.count);
     const known = forms.get(key);
-    lines++;
     if (known !== undefined) {
       const template = resolve(known);
-      if (template !== known) forms.set(key, template);
       if (template.pattern.weak > 0) notice(template.pattern, scan);
-      template.lines++;
-      template.lastUse = lines;
       return template;
     }
     const template = place(patternOf(text, scan), key);
-    template.lines++;
-    template.lastUse = lines;
     if (forms.size >= options.maxForms) {
       options.dropped?.("forms", forms.size);
       forms.clear();
     }
     forms.set(key, template);
-    if (live.size > options.maxTemplates) evict(template);
-    return resolve(template);
+    return template;
   }
 
   function place(pattern: Pattern, key: number): Template {
@@ -153,13 +164,14 @@ export function createTemplateBook(options: TemplateBookOptions): TemplateBook {
 
   function evict(spared: Template): void {
     const oldest = [...live].sort((a, b) => a.lastUse - b.lastUse || a.serial - b.serial);
-    const going = oldest.slice(0, Math.ceil(options.maxTemplates / 4)).filter((one) => one !== resolve(spared));
+    const going = oldest.slice(0, Math.ceil(options.maxTemplates / 4)).filter((one) => one !== spared);
     for (const template of going) {
       withdraw(template);
       live.delete(template);
     }
     // Forms of those that went would keep them alive.
     forms.clear();
+    skeletons.clear();
     options.dropped?.("templates", going.length);
   }
 
