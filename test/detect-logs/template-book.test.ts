@@ -55,6 +55,13 @@ describe("variety", () => {
     expect(new Set(texts)).toEqual(new Set(["worker saw <*> pass the gate"]));
   });
 
+  it("a template that takes others in has their lines", () => {
+    const one = book();
+    for (const name of ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen"])
+      for (let i = 0; i < 3; i++) one.add(`worker saw ${name} pass the gate`);
+    expect(one.all().map((template) => template.lines)).toEqual([24]);
+  });
+
   it("keeps its id when it becomes more general", () => {
     const one = book();
     const first = one.add("login refused user=anna here");

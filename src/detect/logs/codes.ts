@@ -41,3 +41,12 @@ export function placed(hash: number, position: number): number {
   h = Math.imul(h ^ (h >>> 13), -1028477387);
   return h ^ (h >>> 16);
 }
+
+/** Whether all codes are hexadecimal digits. */
+export function isHex(text: string, from: number, end: number): boolean {
+  for (let i = from; i < end; i++) {
+    const code = text.charCodeAt(i) | 32;
+    if (!((code >= 48 && code < 58) || (code >= 97 && code <= 102))) return false;
+  }
+  return true;
+}

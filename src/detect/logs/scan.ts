@@ -1,7 +1,7 @@
 // One pass over the UTF-16 codes of a log line: atoms (words, delimiters, blanks, variables) in typed arrays, nothing
 // allocated. Numbers, addresses, hashes, paths, URLs, host names and identifiers become variables here already.
 import { DELIMITER, MAX_ATOMS, MAX_CODES, type Scan, SPACE, VARIABLE, VARIABLE_HASH, WEAK, WORD } from "./atoms.ts";
-import { BLANK, classOf, DIGIT, HASH_START, JOINT, LETTER, SLASH, STOP, step } from "./codes.ts";
+import { BLANK, classOf, DIGIT, HASH_START, isHex, JOINT, LETTER, SLASH, STOP, step } from "./codes.ts";
 import { foldAtoms } from "./fold.ts";
 import { SOURCE_ENDINGS, TOP_LEVELS, VALUES } from "./known-words.ts";
 
@@ -255,14 +255,6 @@ function isStrong(text: string, from: number, end: number): boolean {
   if (classOf(text.charCodeAt(from)) === DIGIT) return true;
   for (let i = from; i < end; i++) if (classOf(text.charCodeAt(i)) === DIGIT) digits++;
   return digits > 2 || digits * 2 > end - from;
-}
-
-function isHex(text: string, from: number, end: number): boolean {
-  for (let i = from; i < end; i++) {
-    const code = text.charCodeAt(i) | 32;
-    if (!((code >= 48 && code < 58) || (code >= 97 && code <= 102))) return false;
-  }
-  return true;
 }
 
 /** Fragments one by one: joints and slashes are delimiters, the rest words, weak words and values. */
