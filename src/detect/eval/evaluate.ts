@@ -66,7 +66,7 @@ export function findChangePoints(values: Float64Array): readonly number[] {
     if (!Number.isFinite(value)) continue;
     const run = detector.push(value);
     const start = at - run;
-    if (run === believedAfterPoints && start > 0 && start - (found.at(-1) ?? 0) >= believedAfterPoints)
+    if (run >= believedAfterPoints && start > 0 && start - (found.at(-1) ?? 0) >= believedAfterPoints)
       found.push(start);
     at++;
   }

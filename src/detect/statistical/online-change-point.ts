@@ -1,7 +1,7 @@
-// Bayesian online change point detection: how long the present regime has lasted, after every point.
+// Bayesian online change point detection: where the present regime began, after every point.
 
 export interface OnlineChangePoint {
-  /** Folds a finite value in and says the most likely length of the present run, in points. */
+  /** Folds a finite value in and says how many points ago the present run most likely began. */
   push(value: number): number;
 }
 
@@ -29,26 +29,22 @@ export function createOnlineChangePoint(): OnlineChangePoint {
   return {
     push(value) {
       count++;
+      const priorMean = count === 1 ? value : overallMean;
       const before = value - overallMean;
       overallMean += before / count;
       squares += before * (value - overallMean);
       const variance = Math.max(squares / count, 1e-12 * (1 + value * value));
-      let restart = 0;
       let total = 0;
-      const last = Math.min(runs, runsMax - 1);
-      for (let r = last; r >= 0 && runs > 0; r--) {
-        const joint = weights[r]! * predictive(r, value);
-        restart += joint * hazard;
-        weights[r + 1] = joint * (1 - hazard);
-        fold(r, value);
+      for (let r = Math.min(runs, runsMax) - 1; r >= 0; r--) {
+        const joint = weights[r]! * predictive(r, value) * (1 - hazard);
+        weights[r + 1] = joint;
+        fold(r, r + 1, value);
         total += joint;
       }
-      begin(value, variance);
-      weights[0] = runs === 0 || total === 0 ? 1 : restart;
-      if (total === 0) {
-        weights.fill(0, 1);
-        total = 1;
-      }
+      begin(priorMean, variance);
+      weights[0] = (runs === 0 ? 1 : hazard) * predictive(0, value);
+      fold(0, 0, value);
+      total += weights[0]!;
       runs = Math.min(runsMax, runs + 1);
       let best = 0;
       for (let r = 0; r < runs; r++) {
@@ -69,17 +65,19 @@ export function createOnlineChangePoint(): OnlineChangePoint {
     return height * (1 + distance) ** (-(degrees + 1) / 2);
   }
 
-  function fold(r: number, value: number): void {
-    const strength = strengths[r]!;
-    scales[r + 1] = scales[r]! + (strength * (value - means[r]!) ** 2) / (2 * (strength + 1));
-    means[r + 1] = (strength * means[r]! + value) / (strength + 1);
-    strengths[r + 1] = strength + 1;
-    shapes[r + 1] = shapes[r]! + 0.5;
+  function fold(from: number, to: number, value: number): void {
+    const strength = strengths[from]!;
+    const distance = value - means[from]!;
+    scales[to] = scales[from]! + (strength * distance ** 2) / (2 * (strength + 1));
+    means[to] = means[from]! + distance / (strength + 1);
+    strengths[to] = strength + 1;
+    shapes[to] = shapes[from]! + 0.5;
   }
 
-  function begin(value: number, variance: number): void {
-    means[0] = value;
-    strengths[0] = 1;
+  /** The prior of a new run: anywhere the series has been, about as wide as it. */
+  function begin(mean: number, variance: number): void {
+    means[0] = mean;
+    strengths[0] = 0.1;
     shapes[0] = 1;
     scales[0] = 0.1 * variance;
   }
