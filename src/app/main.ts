@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import("./commands/train.ts")).train,
   cost: async () => (await import("./commands/cost.ts")).cost,
   erase: async () => (await import("./commands/erase.ts")).erase,
+  detect: async () => (await import("./commands/detect.ts")).detect,
 };
 
 const summaries: Readonly<Record<string, string>> = {
@@ -25,6 +26,7 @@ const summaries: Readonly<Record<string, string>> = {
   train: "train the learned detector",
   cost: "print what stored telemetry takes",
   erase: "remove a trace, a user or a tenant",
+  detect: "score detection on labelled series",
 };
 
 /** Runs `homeostat ARGS…` and resolves to its exit code: 0 well, 1 failed, 2 misused. */
