@@ -13,7 +13,7 @@ const suite = "../shared/data/badinput/json_test_suite";
 const encoder = new TextEncoder();
 
 function decode(signal: Signal, json: unknown): { answer: DecodeAnswer; rows: Row[] } {
-  const decoder = createDecoder({ window: null, privacy: asSent });
+  const decoder = createDecoder({ window: null, privacy: asSent, attributeKeys: 1_000_000 });
   const answer = decoder.decode(
     signal,
     "json",
@@ -45,7 +45,7 @@ describe("OTLP/JSON", () => {
   it.each(["traces", "logs", "metrics"] as const)("gives the rows of the protobuf twin: %s", (signal) => {
     fc.assert(
       fc.property(requests[signal], (message) => {
-        const twin = createDecoder({ window: null, privacy: asSent });
+        const twin = createDecoder({ window: null, privacy: asSent, attributeKeys: 1_000_000 });
         const type = messages[signal];
         twin.decode(signal, "protobuf", new Uint8Array(type.encode(type.fromObject(message)).finish()), 1000);
         const expected = twin

@@ -10,7 +10,7 @@ import { asSent, nowMs } from "./payloads.ts";
 import { type Row, rowsOf } from "./read-native.ts";
 
 const signals: readonly Signal[] = ["traces", "logs", "metrics"];
-const decoder = createDecoder({ window: null, privacy: asSent });
+const decoder = createDecoder({ window: null, privacy: asSent, attributeKeys: 1_000_000 });
 
 function tablesOf(body: Uint8Array, signal: Signal): Record<string, Row[]> {
   expect(decoder.decode(signal, "protobuf", body, nowMs).kind).toBe("decoded");

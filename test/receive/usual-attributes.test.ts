@@ -34,7 +34,7 @@ const value = fc.oneof(
     }),
   }),
 );
-const decoder = createDecoder({ window: null, privacy: asSent });
+const decoder = createDecoder({ window: null, privacy: asSent, attributeKeys: 1_000_000 });
 const ids = { traceId: new Uint8Array(16).fill(1), spanId: new Uint8Array(8).fill(2), startTimeUnixNano: "1" };
 
 function bodyOf(values: readonly object[]): Uint8Array {

@@ -21,15 +21,21 @@ export interface RemakeOptions {
 /** Remakes what it can and says all that is set aside. A table it cannot remake now is tried again the next time. */
 export async function remakeTables(options: RemakeOptions, telemetry: Telemetry): Promise<readonly Finding[]> {
   const { definitions, databases, main } = options;
-  const all = await definitions.list();
-  for (const [file, entry] of all) {
+  const hasRows = ({ uuid }: SetAside): boolean => uuid !== undefined && definitions.hasRows(uuid);
+  const all = [...(await definitions.list())];
+  // Making what is missing of the schema must not put an empty table in the place of one whose rows are still to come back.
+  const inOrder = [...all.filter(([, entry]) => hasRows(entry)), ...all.filter(([, entry]) => !hasRows(entry))];
+  const waiting = new Set<Database>();
+  for (const [file, entry] of inOrder) {
     const database = databases.find(({ name }) => name === entry.database);
     if (entry.table === undefined || entry.remade !== undefined || database === undefined) continue;
+    if (waiting.has(database)) continue;
     try {
       const rows = await remake(options, database, entry.table, entry.uuid);
       await definitions.remade(file, rows);
       telemetry.log.warn("store: a table was made anew", { table: entry.table, rows });
     } catch (error) {
+      waiting.add(database);
       telemetry.log.error("store: a table cannot be made anew", { table: entry.table, error: messageOf(error) });
     }
   }
