@@ -159,7 +159,7 @@ const rows = () =>
     journal
       .rows(table)
       .map((row) => JSON.stringify(row, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value)))
-      .toSorted(),
+      .toSorted((a, b) => (a < b ? -1 : 1)),
   );
 
 describe("a request in version 2.0", () => {
