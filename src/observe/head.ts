@@ -111,7 +111,6 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
     const notBefore = newest === undefined ? oldest : newest - windowMs;
     const page = await reader.metricsAfter(cursor, notBefore);
     const newestInPage = take(page, now);
-    await refreshSpans(now, notBefore);
     if (!begun) begunFrom = notBefore;
     begun = true;
     const advanced = page.cursor !== cursor;
@@ -119,7 +118,10 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
     if (newestInPage !== undefined) watermark.arrived(newestInPage, now);
     const behind = newestInPage === undefined ? page.points.length > 0 : newestInPage < now - behindMs;
     const pagePoints = options.pagePoints ?? pagePointsDefault;
-    return { more: advanced && (behind || page.points.length >= pagePoints) };
+    const more = advanced && (behind || page.points.length >= pagePoints);
+    // Spans are counted by one query for all that came, not by one a page while the past is caught up with.
+    if (!more) await refreshSpans(now, notBefore);
+    return { more };
   }
 
   async function refreshSpans(now: Instant, notBefore: Instant): Promise<void> {
