@@ -71,7 +71,6 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     );
     const { window: windowMs } = config.observe;
     const past = createUnited([history, ...config.sources.map((source) => foreignPrometheus(source, telemetry))]);
-    const live = createWhole(head, past, { windowMs, readers: "live" });
     const state = await openState(join(directory, "state"), telemetry);
     const [baselines, alerts, incidents] = await Promise.all(
       ["baselines", "alerts", "incidents"].map((name) => state.load(name)),
@@ -86,7 +85,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { exclusions, telemetry, modelsDirectory: config.detect.learned ? shipped.models : "" },
     );
     undo.push("detection", () => detection[Symbol.asyncDispose]());
-    const rules = createRules(knowledge.ruleFiles, { source: live, telemetry }, text(alerts));
+    const rules = createRules(knowledge.ruleFiles, { source: head, telemetry }, text(alerts));
     const diagnose = createDiagnosis(knowledge.modes, {
       source: head,
       changes: store.changes,
