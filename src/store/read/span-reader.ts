@@ -8,13 +8,13 @@ import {
 } from "../../model/ports/span-reader.ts";
 import type { Database } from "../database.ts";
 import { clamp } from "./records.ts";
-import { documentsIn, factsIn, firstSaid, said, targetIn, textCounts } from "./text-facts-sql.ts";
+import { documentsIn, factColumns, factsIn, firstSaid, lengthRatio, targetIn, textCounts } from "./text-facts-sql.ts";
 
 export interface SpanReaderOptions {
   readonly database: Database;
   /** Everything up to this batch is stored; what lies beyond may still have gaps. */
   readonly storedThrough: () => bigint;
-  /** Groups told at once; the most frequent go first. Default 5000. */
+  /** Groups told at once; the most frequent go first. Default 20,000: half an hour of 150 operations. */
   readonly groupsMax?: number;
 }
 
@@ -42,21 +42,25 @@ type Row = readonly [
   cachedTokens: number,
   costUsd: number,
   texts: readonly number[],
-  took: readonly number[],
-  firstToken: readonly number[],
-  ratio: readonly number[],
+  tookSum: number,
+  took: Buckets,
+  firstTokenSum: number,
+  firstToken: Buckets,
+  ratioSum: number,
+  ratio: Buckets,
 ];
+type Buckets = readonly [places: readonly number[], counts: readonly number[]];
 
 const nanos = 1e9;
 const keys = "at, service, scenario, operation, kind, status, errorType, model, genAi, provider, tool, finishReason";
 
-export function createSpanReader({ database, storedThrough, groupsMax = 5000 }: SpanReaderOptions): SpanReader {
+export function createSpanReader({ database, storedThrough, groupsMax = 20_000 }: SpanReaderOptions): SpanReader {
   const sql = `SELECT ${keys}, toFloat64(sum(input)), toFloat64(sum(output)), toFloat64(sum(cached)), sum(cost),
-      sumForEach(${textCounts}),
-      ${distribution("took", "isSpan", spanBounds)}, ${distribution("firstToken", "firstToken > 0", spanBounds)},
-      ${distribution("ratio", "ratio >= 0", ratioBounds)}
-    FROM (SELECT *, if(${ratioSaid} = '', -1, toFloat64OrZero(${ratioSaid})) AS ratio FROM (
-      ${spanRows(database.table("otel_traces"))} UNION ALL ${logRows(database.table("otel_logs"))}))
+      ${textCounts},
+      ${distribution("took", "isSpan")}, ${distribution("firstToken", "firstToken > 0")}, ${distribution("ratio", "ratio >= 0")}
+    FROM (SELECT *, ${bucketOf("took", spanBounds)}, ${bucketOf("firstToken", spanBounds)}, ${bucketOf("ratio", ratioBounds)}
+      FROM (SELECT *, ${lengthRatio} AS ratio FROM (SELECT *, ${factColumns} FROM (
+        ${spanRows(database.table("otel_traces"))} UNION ALL ${logRows(database.table("otel_logs"))}))))
     GROUP BY ${keys} ORDER BY count() DESC LIMIT ${groupsMax + 1}`;
 
   return {
@@ -77,15 +81,23 @@ export function createSpanReader({ database, storedThrough, groupsMax = 5000 }: 
   };
 }
 
-/** Count, sum, then how many lie within each bound and above the last. One pass over the rows fills all places. */
-function distribution(value: string, only: string, bounds: readonly number[]): string {
-  const bucket = `arrayFirstIndex(bound -> ${value} <= bound, [${bounds.join(", ")}, inf]) - 1`;
-  const places = [...bounds.keys(), bounds.length].map((i) => `toFloat64(countIf(${only} AND ${bucket} = ${i}))`);
-  return `[toFloat64(countIf(${only})), sumIf(${value}, ${only}), ${places.join(", ")}]`;
+/** Sum, then places and how many lie in each; of the column of {@link bucketOf}. */
+function distribution(value: string, only: string): string {
+  return `sumIf(${value}, ${only}), sumMapIf([toFloat64(${value}Bucket)], [toFloat64(1)], ${only})`;
 }
 
-const ratioSaid = said("length_ratio");
+/** The place of a value among the bounds: once a row, since planning an aggregate for each place takes the engine longer. */
+function bucketOf(value: string, bounds: readonly number[]): string {
+  const places = bounds.map((bound, i) => `${value} <= ${bound}, ${i}`);
+  return `multiIf(${places.join(", ")}, ${bounds.length}) AS ${value}Bucket`;
+}
+
 const stored = `_batch > {after:UInt64} AND _batch <= {through:UInt64} AND Timestamp >= fromUnixTimestamp64Milli({notBefore:Int64})`;
+
+const keysOf = (map: string): string => `CAST(mapKeys(${map}), 'Array(String)')`;
+const spanKeys = `arrayConcat(${keysOf("SpanAttributes")}, arrayFlatten(arrayMap(event -> ${keysOf("event")}, Events.Attributes)))`;
+const spanValues =
+  "arrayConcat(mapValues(SpanAttributes), arrayFlatten(arrayMap(event -> mapValues(event), Events.Attributes)))";
 
 function spanRows(table: string): string {
   const has = (key: string): string => `SpanAttributes['${key}']`;
@@ -99,7 +111,7 @@ function spanRows(table: string): string {
         \`llm.input_tokens\` AS input, \`llm.output_tokens\` AS output,
         toFloat64OrZero(${has("gen_ai.usage.cache_read.input_tokens")}) AS cached,
         toFloat64OrZero(${has("gen_ai.usage.cost")}) AS cost,
-        ${factsIn("arrayConcat([SpanAttributes], Events.Attributes)", "genAi")} AS facts
+        ${factsIn(spanKeys, spanValues, "genAi")}
       FROM ${table} WHERE ${stored}`;
 }
 
@@ -108,7 +120,7 @@ function logRows(table: string): string {
   return `SELECT toFloat64((intDiv(toUnixTimestamp64Milli(Timestamp), {step:Int64}) + 1) * {step:Int64}) AS at,
         ServiceName AS service, '' AS operation, '' AS kind, '' AS status, '' AS errorType, '' AS tool, ${sharedOf("LogAttributes")},
         false AS isSpan, 0 AS took, 0 AS firstToken, 0 AS input, 0 AS output, 0 AS cached, 0 AS cost,
-        ${factsIn("[LogAttributes]", "genAi")} AS facts
+        ${factsIn(keysOf("LogAttributes"), "mapValues(LogAttributes)", "genAi")}
       FROM ${table} WHERE ${stored} AND arrayExists(name -> startsWith(name, 'homeostat.text.'), mapKeys(LogAttributes))`;
 }
 
@@ -123,10 +135,10 @@ function sharedOf(attributes: string): string {
 
 function groupOf(row: Row): SpanGroup {
   const [at, service, scenario, operation, kind, status, errorType, model, genAi, provider, tool, finishReason] = row;
-  const [, , , , , , , , , , , , inputTokens, outputTokens, cachedTokens, costUsd, texts, took, firstToken, ratio] =
-    row;
-  const { count, sum: seconds, buckets } = countedOf(took);
-  const first = countedOf(firstToken);
+  const [, , , , , , , , , , , , inputTokens, outputTokens, cachedTokens, costUsd, texts, ...sums] = row;
+  const [tookSum, took, firstTokenSum, firstToken, ratioSum, ratio] = sums;
+  const { count, sum: seconds, buckets } = countedOf(tookSum, took, spanBounds);
+  const first = countedOf(firstTokenSum, firstToken, spanBounds);
   return {
     at,
     service,
@@ -149,10 +161,12 @@ function groupOf(row: Row): SpanGroup {
     cachedTokens,
     costUsd,
     texts,
-    lengthRatios: countedOf(ratio),
+    lengthRatios: countedOf(ratioSum, ratio, ratioBounds),
   };
 }
 
-function countedOf([count = 0, sum = 0, ...buckets]: readonly number[]): Counted {
-  return { count, sum, buckets };
+function countedOf(sum: number, [places, counts]: Buckets, bounds: readonly number[]): Counted {
+  const buckets = new Array<number>(bounds.length + 1).fill(0);
+  for (const [i, place] of places.entries()) buckets[place] = counts[i] ?? 0;
+  return { count: counts.reduce((all, each) => all + each, 0), sum, buckets };
 }

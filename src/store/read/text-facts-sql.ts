@@ -23,58 +23,79 @@ const personalKinds = ["card", "iban", "ssn"];
 /** Their output is what was looked up, not what a model said. */
 const lookUps = ["execute_tool", "retrieval", "embeddings", "rerank", "guardrail"];
 
+const prefix = "homeostat.text.";
+const perSide = ["bytes", "characters", "blank", "loop_share", "garbled_share", "language", "language_confidence"];
+const ofAnswer = ["refusal", "json", "code", "diff_lines", "found"];
+/** Every fact that is read, without the prefix. */
+const factNames = [
+  ...["input", "output"].flatMap((side) => perSide.map((name) => `${side}.${name}`)),
+  ...ofAnswer.map((name) => `output.${name}`),
+  ...["copy_ratio", "length_ratio", "finish_reason"],
+];
+
 const quoted = (values: readonly string[]): string => `[${values.map((value) => `'${value}'`).join(", ")}]`;
-const key = (name: string): string => `'homeostat.text.${name}'`;
-/** Of one text: `fact` is the map of its facts. */
-const has = (name: string): string => `mapContains(fact, ${key(name)})`;
-const number = (name: string): string => `toFloat64OrZero(fact[${key(name)}])`;
-const counted = (condition: string): string => `toFloat64(arrayCount(fact -> ${condition}, facts))`;
-const total = (name: string): string => `arraySum(fact -> ${number(name)}, facts)`;
-/** Of all texts of a row: the first that says. */
-export const said = (name: string): string =>
-  `facts[arrayFirstIndex(fact -> mapContains(fact, ${key(name)}), facts)][${key(name)}]`;
+/** The fact as the text it is stored as, '' if it is not said; of the columns of {@link factColumns}. */
+const said = (name: string): string => `fact_${name.replaceAll(".", "_")}`;
+const has = (name: string): string => `${said(name)} != ''`;
+const number = (name: string): string => `toFloat64OrZero(${said(name)})`;
 
 /** A failed call has no answer, and one that ends in a tool call needs no words: neither is an empty answer. */
 const answered = `status != 'Error' AND NOT startsWith(finishReason, 'tool') AND ${said("finish_reason")} != 'tool_calls'`;
 const sure = (side: string): string =>
-  `toFloat64OrZero(${said(`${side}.language_confidence`)}) >= ${textThresholds.languageConfidence}`;
+  `${number(`${side}.language_confidence`)} >= ${textThresholds.languageConfidence}`;
+const isAsked = `has(${quoted(languages)}, target)`;
+const isOther = `${isAsked} AND ${said("output.language")} != target`;
+const isUntranslated = `target = '' AND scenario = 'translation' AND ${sure("input")} AND ${said("output.language")} = ${said("input.language")}`;
 
-/** One number a row; they read `facts`, `status`, `finishReason`, `genAi`, `scenario`, `target` and `documents` of the row. */
+/** One number a row; they read its facts, `status`, `finishReason`, `genAi`, `scenario`, `target` and `documents`. */
 const perRow: Readonly<Record<TextCounter, string>> = {
-  inputSeen: counted(has("input.bytes")),
-  inputCharacters: total("input.characters"),
-  inputEmpty: counted(`fact[${key("input.blank")}] = 'true'`),
-  inputLoop: counted(loops("input")),
-  inputGarbled: counted(isGarbled("input")),
-  outputSeen: counted(has("output.bytes")),
-  outputCharacters: total("output.characters"),
-  outputEmpty: `if(${answered}, ${counted(`fact[${key("output.blank")}] = 'true'`)}, 0)`,
-  outputLoop: counted(loops("output")),
-  outputGarbled: counted(isGarbled("output")),
-  refusal: counted(`fact[${key("output.refusal")}] = 'true'`),
-  copied: counted(`${number("copy_ratio")} >= ${textThresholds.copiedShare}`),
-  wrongLanguage: `toFloat64(multiIf(NOT (${sure("output")}), false,
-    target != '', has(${quoted(languages)}, target) AND ${said("output.language")} != target,
-    scenario = 'translation', ${sure("input")} AND ${said("output.language")} = ${said("input.language")}, false))`,
-  jsonInvalid: counted(`fact[${key("output.json")}] = 'invalid'`),
-  codeUnbalanced: counted(`fact[${key("output.code")}] IN ('unbalanced', 'open-fence')`),
-  diffEmpty: counted(`fact[${key("output.diff_lines")}] = '0'`),
-  personalData: counted(`hasAny(splitByChar(',', fact[${key("output.found")}]), ${quoted(personalKinds)})`),
-  claimsJson: counted(has("output.json")),
-  claimsCode: counted(has("output.code")),
-  claimsDiff: counted(has("output.diff_lines")),
-  retrievalFound: "toFloat64(genAi = 'retrieval' AND documents > 0)",
-  retrievalEmpty: "toFloat64(genAi = 'retrieval' AND documents = 0)",
+  inputSeen: has("input.bytes"),
+  inputCharacters: number("input.characters"),
+  inputEmpty: `${said("input.blank")} = 'true'`,
+  inputLoop: loops("input"),
+  inputGarbled: isGarbled("input"),
+  outputSeen: has("output.bytes"),
+  outputCharacters: number("output.characters"),
+  outputEmpty: `${said("output.blank")} = 'true' AND ${answered}`,
+  outputLoop: loops("output"),
+  outputGarbled: isGarbled("output"),
+  refusal: `${said("output.refusal")} = 'true'`,
+  copied: `${number("copy_ratio")} >= ${textThresholds.copiedShare}`,
+  wrongLanguage: `${sure("output")} AND ((${isOther}) OR (${isUntranslated}))`,
+  jsonInvalid: `${said("output.json")} = 'invalid'`,
+  codeUnbalanced: `${said("output.code")} IN ('unbalanced', 'open-fence')`,
+  diffEmpty: `${said("output.diff_lines")} = '0'`,
+  personalData: `hasAny(splitByChar(',', ${said("output.found")}), ${quoted(personalKinds)})`,
+  claimsJson: has("output.json"),
+  claimsCode: has("output.code"),
+  claimsDiff: has("output.diff_lines"),
+  retrievalFound: "genAi = 'retrieval' AND documents > 0",
+  retrievalEmpty: "genAi = 'retrieval' AND documents = 0",
 };
 
-/** The counts of a row, in the order of `textCounters`. */
-export const textCounts = `[${(Object.keys(textCounters) as TextCounter[]).map((name) => perRow[name]).join(",\n      ")}]`;
+/** The counts of a group, in the order of `textCounters`. */
+export const textCounts = `sumForEach([${(Object.keys(textCounters) as TextCounter[])
+  .map((name) => `toFloat64(${perRow[name]})`)
+  .join(",\n      ")}])`;
 
-/** The facts of every text that came in these maps of attributes. */
-export function factsIn(maps: string, genAi: string): string {
-  return `if(has(${quoted(lookUps)}, ${genAi}), [], arrayFilter(fact -> notEmpty(fact),
-      arrayMap(attributes -> mapFilter((name, value) -> startsWith(name, 'homeostat.text.'), attributes), ${maps})))`;
+/** Characters of output for each of input, -1 where that is not said; of the columns of {@link factColumns}. */
+export const lengthRatio = `if(${has("length_ratio")}, ${number("length_ratio")}, -1)`;
+
+/**
+ * Names and values of the facts in these maps of attributes, which are written as arrays. Filtered before they are looked
+ * through, since most rows have none. Branches around the lambdas would be faster for look-ups and end the engine.
+ */
+export function factsIn(names: string, values: string, genAi: string): string {
+  const wanted = `startsWith(name, '${prefix}')`;
+  const cut = (list: string): string => `arraySlice(${list}, 1, if(has(${quoted(lookUps)}, ${genAi}), 0, 100))`;
+  return `${cut(`arrayFilter(name -> ${wanted}, ${names})`)} AS factNames,
+        ${cut(`arrayFilter((value, name) -> ${wanted}, ${values}, ${names})`)} AS factValues`;
 }
+
+/** Each fact as a column of its own: of several texts of a row, the first that says. */
+export const factColumns = factNames
+  .map((name) => `factValues[indexOf(factNames, '${prefix}${name}')] AS ${said(name)}`)
+  .join(", ");
 
 /** The language asked for, as ISO 639-1; empty if nobody says. */
 export function targetIn(attributes: string): string {
