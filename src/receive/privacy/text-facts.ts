@@ -3,7 +3,7 @@ import { type Claims, readClaims } from "./claims.ts";
 import { createLanguageCounter, type Language, type Script } from "./language.ts";
 import { scanText } from "./scan.ts";
 import { clearShingles, closeText, createShingles, repetition, type Shingles } from "./shingles.ts";
-import type { SpanKind } from "./spans.ts";
+import { type SpanKind, spanKinds } from "./spans.ts";
 import { addPiece, clearSample, createSample, endSample, type Sample } from "./text-sample.ts";
 import { createTokens, readTokens } from "./tokens.ts";
 
@@ -123,7 +123,8 @@ export function factsOf(text: string | Uint8Array): TextFacts {
 }
 
 function kindsIn(bytes: Uint8Array, length: number): readonly SpanKind[] {
-  return [...new Set(scanText(bytes, 0, length).map(({ kind }) => kind))].sort();
+  const found = new Set(scanText(bytes, 0, length).map(({ kind }) => kind));
+  return spanKinds.filter((kind) => found.has(kind));
 }
 
 function isBlank(bytes: Uint8Array, length: number): boolean {
