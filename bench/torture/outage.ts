@@ -66,6 +66,9 @@ export async function outage(options: OutageOptions): Promise<OutageOutcome> {
     await wait(warmUpMs);
     const { ledger } = senders;
     const residentBytes = residentBytesOf(serve.pid);
+    // On a slow machine the backlog may be full of what came while the database was there.
+    await senders.finish();
+    await untilStored(serve, catchUpMsMax);
     const before = ledger.acknowledged.size;
     let residentPeakBytes = residentBytes;
     let backlogPeakBytes = 0;
@@ -81,6 +84,7 @@ export async function outage(options: OutageOptions): Promise<OutageOutcome> {
           `${Math.round(backlogPeakBytes / 2 ** 20)} MiB wait, ${Math.round(residentPeakBytes / 2 ** 20)} MiB resident`,
       );
       proxy.mode(mode);
+      if (turn === 0) senders.start(lanes);
       for (const turnBegan = performance.now(); performance.now() - turnBegan < turnMs && !over(); ) {
         senders.check();
         await wait(lookMs);

@@ -235,7 +235,10 @@ export const Config = z.strictObject({
   rules: z
     .strictObject({
       files: z.array(z.string()).default([]).describe("Prometheus rule files of your own, or folders of them."),
-      packs: z.array(z.string()).default(["vllm"]).describe("Packs of rules/packs to load."),
+      packs: z
+        .array(z.string())
+        .default(["all"])
+        .describe("Packs of rules/packs to load; `all` is every one but `slo`."),
     })
     .prefault({}),
   deliver: Deliver.prefault({}),

@@ -44,7 +44,7 @@ export async function openHistory(
     await head.refresh(range.to);
     if (reader.cursor() === before) break;
   }
-  while (canonical && head.frames(range.to).length > 0);
+  if (canonical) for (const _ of head.frames(range.to));
   return { source: head, points: reader.points() };
 }
 

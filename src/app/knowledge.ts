@@ -1,6 +1,6 @@
 // What users edit and Homeostat knows: rule files, signal mappings, failure modes, connectors. Loaded once, all mistakes told.
 import { existsSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { basename, isAbsolute, join, resolve } from "node:path";
 import { type ConnectorSpec, loadConnectors } from "../act/connectors.ts";
 import { parseRuleFile, type RuleFile } from "../detect/rules/rule-file.ts";
 import { loadFailureModes } from "../diagnose/failure-modes.ts";
@@ -12,6 +12,8 @@ import { readFolder, readOne, ruleFilesAt, shipped } from "./paths.ts";
 
 export interface Knowledge {
   readonly ruleFiles: readonly RuleFile[];
+  /** Names of the series that rules record. */
+  readonly recorded: ReadonlySet<string>;
   readonly mappings: readonly SignalMapping[];
   readonly modes: readonly FailureMode[];
   readonly connectors: readonly ConnectorSpec[];
@@ -31,11 +33,21 @@ export function loadKnowledge(config: Config): Knowledge {
   const modes = loadFailureModes(readFolder(shipped.failureModes, ".yaml"));
   const connectors = loadConnectors(readFolder(shipped.connectors, ".yaml"));
   mistakes.push(...mappings.mistakes, ...modes.mistakes, ...connectors.mistakes);
-  return { ruleFiles, mappings: mappings.mappings, modes: modes.modes, connectors: connectors.connectors, mistakes };
+  const rules = ruleFiles.flatMap(({ groups }) => groups.flatMap((group) => group.rules));
+  const recorded = new Set(rules.filter(({ kind }) => kind === "record").map(({ name }) => name));
+  return {
+    ruleFiles,
+    recorded,
+    mappings: mappings.mappings,
+    modes: modes.modes,
+    connectors: connectors.connectors,
+    mistakes,
+  };
 }
 
 function rulePaths(config: Config, mistakes: Mistake[]): readonly string[] {
-  const packs = config.rules.packs.map((pack) => ({
+  const named = config.rules.packs.flatMap((pack) => (pack === "all" ? shippedPacks() : [pack]));
+  const packs = [...new Set(named)].map((pack) => ({
     from: `rules.packs: ${pack}`,
     path: join(shipped.packs, `${pack}.rules.yaml`),
   }));
@@ -48,4 +60,11 @@ function rulePaths(config: Config, mistakes: Mistake[]): readonly string[] {
     mistakes.push({ file: from, line: 0, column: 0, says: `there is no file ${path}; correct the name` });
     return [];
   });
+}
+
+/** Every pack but the objectives: what users are promised is theirs to say, and its alerts wake people. */
+function shippedPacks(): readonly string[] {
+  return readFolder(shipped.packs, ".rules.yaml")
+    .map(({ name }) => basename(name, ".rules.yaml"))
+    .filter((pack) => pack !== "slo");
 }

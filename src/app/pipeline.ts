@@ -17,7 +17,7 @@ import { formatDuration, type Instant } from "../model/time.ts";
 export interface Rooms {
   readonly head: {
     refresh(now: Instant): Promise<{ readonly more: boolean }>;
-    frames(now: Instant): readonly Frame[];
+    frames(now: Instant): Iterable<Frame>;
     entities(): readonly Entity[];
   };
   readonly detection: {

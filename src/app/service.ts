@@ -11,7 +11,7 @@ import type { Clock } from "../model/clock.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
 import { createHead } from "../observe/head.ts";
 import { createHistory } from "../observe/history.ts";
-import { createUnited } from "../observe/united.ts";
+import { createUnited, createWithout } from "../observe/united.ts";
 import { createWhole } from "../observe/whole.ts";
 import { openReceive } from "../receive/receive.ts";
 import { createEventFeed } from "../show/event-feed.ts";
@@ -70,7 +70,10 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { stored: store.history, telemetry },
     );
     const { window: windowMs } = config.observe;
-    const past = createUnited([history, ...config.sources.map((source) => foreignPrometheus(source, telemetry))]);
+    const foreign = config.sources.map((source) => foreignPrometheus(source, telemetry));
+    const past = createUnited([history, ...foreign]);
+    const unrecorded = createWithout(history, knowledge.recorded);
+    const live = createWhole(head, createUnited([unrecorded, ...foreign]), { windowMs, readers: "live" });
     const state = await openState(join(directory, "state"), telemetry);
     const [baselines, alerts, incidents] = await Promise.all(
       ["baselines", "alerts", "incidents"].map((name) => state.load(name)),
@@ -85,7 +88,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { exclusions, telemetry, modelsDirectory: config.detect.learned ? shipped.models : "" },
     );
     undo.push("detection", () => detection[Symbol.asyncDispose]());
-    const rules = createRules(knowledge.ruleFiles, { source: head, telemetry }, text(alerts));
+    const rules = createRules(knowledge.ruleFiles, { source: live, telemetry }, text(alerts));
     const diagnose = createDiagnosis(knowledge.modes, {
       source: head,
       changes: store.changes,

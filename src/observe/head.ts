@@ -55,8 +55,11 @@ export interface Head extends SeriesSource, SeriesSink {
    * Rejects when the reader does; nothing is lost then, the next call reads from the same place.
    */
   refresh(now: Instant): Promise<{ readonly more: boolean }>;
-  /** All steps complete since the last call, oldest first. What comes later for them is kept for queries only. */
-  frames(now: Instant): Frame[];
+  /**
+   * All steps complete since the last call, oldest first, each made when it is asked for: until then memory keeps what there
+   * is to know of its past, however long a catch-up. What comes later for a step is kept for queries only.
+   */
+  frames(now: Instant): Iterable<Frame>;
   /**
    * Raw series under Prometheus-style names, canonical ones under their `llm:…` metric. `range.to` is exclusive. A series
    * that ended has a NaN point with the STALE bit. The views are windows into the memory itself: use them before the next refresh.
@@ -69,14 +72,14 @@ export interface Head extends SeriesSource, SeriesSink {
   newestAt(): Instant | undefined;
   /** Event time from which on everything stored is in memory, up to the newest frame; undefined before the first page. */
   completeSince(): Instant | undefined;
+  /** The same of everything read: what was stored before the first page may be missing. */
+  heldSince(): Instant | undefined;
 }
 
 const leaveAfterMsDefault = 600_000;
 const pagePointsDefault = 5000;
 /** A page this far behind the clock is part of a catch-up. */
 const behindMs = 60_000;
-/** Frames handed out at once: the rest waits for the next call. */
-const framesMax = 2000;
 
 export function createHead(options: HeadOptions, { reader, spans, telemetry }: HeadDependencies): Head {
   const { windowMs, stepMs, latenessMs, idleMs, mappings } = options;
@@ -101,6 +104,7 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
     entities: () => book.entityStates().map((state) => state.entity),
     coverage: () => coverageBook.coverage(mappings, book.entityStates()),
     newestAt: watermark.newestAt,
+    heldSince: () => (begun ? keepFrom() : undefined),
     completeSince: () => (begun ? Math.max(keepFrom(), begunFrom) : undefined),
   };
 
@@ -146,21 +150,20 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
     return book.take(page, { now, judgedTo, keepFrom: keepFrom() });
   }
 
-  function frames(now: Instant): Frame[] {
+  function* frames(now: Instant): Iterable<Frame> {
     const complete = watermark.at(now, slowest());
     const earliest = book.earliestAt();
-    if (earliest === undefined || complete === Number.NEGATIVE_INFINITY) return [];
+    if (earliest === undefined || complete === Number.NEGATIVE_INFINITY) return;
     nextStep ??= Math.ceil(earliest / stepMs) * stepMs;
-    const out: Frame[] = [];
-    while (nextStep <= complete && out.length < framesMax) {
+    while (nextStep <= complete) {
       const present = statesAt(nextStep);
       if (present.length > 0) {
-        out.push(frameAt(nextStep, present));
+        const frame = frameAt(nextStep, present);
         nextStep += stepMs;
+        yield frame;
       } else nextStep = afterGap(nextStep, complete);
     }
     book.forget(keepFrom());
-    return out;
   }
 
   /** Newest event time of the replica furthest behind, of those that still send. */

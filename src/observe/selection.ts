@@ -29,6 +29,7 @@ const resourceKeys = [
   "k8s.node.name",
   "host.name",
   "deployment.environment.name",
+  "homeostat.scenario",
 ];
 
 /** `.` and all else that Prometheus does not allow become `_`; `:` stays. */

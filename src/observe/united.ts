@@ -1,5 +1,5 @@
 // Several histories as one: our own first, and what others have of before or beside it.
-import { type Labels, labelsKey } from "../model/labels.ts";
+import { type Labels, labelsKey, METRIC_NAME } from "../model/labels.ts";
 import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts";
 import type { TimeRange } from "../model/time.ts";
 
@@ -30,5 +30,18 @@ export function createUnited(sources: readonly LabelledSource[]): LabelledSource
       const found = await Promise.all(sources.map((source) => source.labelSets(matchers, range)));
       return distinct(found, (labels) => labels);
     },
+  };
+}
+
+/**
+ * The source, not asked for metrics of these names, which it cannot have. What rules record is never stored, and every
+ * look back over it at a day of history would cost a query each time a rule is judged.
+ */
+export function createWithout(source: LabelledSource, names: ReadonlySet<string>): LabelledSource {
+  const has = (matchers: readonly LabelMatcher[]): boolean =>
+    !matchers.some(({ name, op, value }) => name === METRIC_NAME && op === "=" && names.has(value));
+  return {
+    select: (matchers, range) => (has(matchers) ? source.select(matchers, range) : []),
+    labelSets: async (matchers, range) => (has(matchers) ? await source.labelSets(matchers, range) : []),
   };
 }

@@ -12,7 +12,8 @@ export interface WholeOptions {
   readonly windowMs: DurationMs;
   /**
    * `live`: for what follows the newest frame between two refreshes of the Head. Whatever fits into the Head is answered by
-   * it, at no cost, even in the first minutes when some of that time was before its beginning.
+   * it, at no cost, even in the first minutes when some of that time was before its beginning, and when a sender catches up
+   * from before it.
    * `anytime`: for all others. They get copies, because they may wait while the Head goes on.
    */
   readonly readers: "live" | "anytime";
@@ -23,14 +24,15 @@ const marginMs = 120_000;
 
 /** What the Head does not hold whole is read whole from history, so that no series is stitched together from both. */
 export function createWhole(
-  head: Pick<Head, "select" | "completeSince">,
+  head: Pick<Head, "select" | "completeSince" | "heldSince">,
   history: LabelledSource,
   { windowMs, readers }: WholeOptions,
 ): Whole {
   const inHead = ({ from, to }: TimeRange): boolean => {
     const since = head.completeSince();
     if (since === undefined) return readers === "live";
-    return from >= since || (readers === "live" && to > since && to - from <= windowMs - marginMs);
+    const held = head.heldSince() ?? since;
+    return from >= since || (readers === "live" && to > held && to - from <= windowMs - marginMs);
   };
   return {
     select(matchers, range) {

@@ -187,6 +187,7 @@ export function openIntake(
       telemetry.count("homeostat.receive.repaired", times, { signal, reason });
     for (const [kind, times] of answer.tally.redacted)
       telemetry.count("homeostat.receive.redacted", times, { signal, kind });
+    for (const [kind, times] of answer.tally.found) telemetry.count("homeostat.receive.found", times, { signal, kind });
     texts.note(signal, answer.tally.textCoverage);
   }
 

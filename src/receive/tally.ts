@@ -1,4 +1,5 @@
 // What decoding had to reject or mend in a request, by reason.
+import type { SpanKind } from "./privacy/spans.ts";
 
 /** Why an item was not stored. */
 export type RejectReason =
@@ -44,6 +45,8 @@ export interface Tally {
   repaired: Map<RepairReason, number>;
   /** Not told to the client: it did nothing wrong. */
   redacted: Map<RedactKind, number>;
+  /** What was found in values that were masked, by its kind. */
+  found: Map<SpanKind, number>;
   /** Model calls by service, and how many brought text; one entry for each resource of the request. */
   textCoverage: TextCoverage[];
   /** Which metrics and labels went over the series limit, a few of them. */
@@ -89,6 +92,7 @@ export function createTally(): Tally {
     rejected: new Map(),
     repaired: new Map(),
     redacted: new Map(),
+    found: new Map(),
     textCoverage: [],
     overLimit: new Map(),
     overKeys: new Set(),
@@ -105,6 +109,10 @@ export function repair(tally: Tally, reason: RepairReason, times = 1): void {
 
 export function redact(tally: Tally, kind: RedactKind): void {
   tally.redacted.set(kind, (tally.redacted.get(kind) ?? 0) + 1);
+}
+
+export function noteFound(tally: Tally, kind: SpanKind, times: number): void {
+  tally.found.set(kind, (tally.found.get(kind) ?? 0) + times);
 }
 
 /** Notes a metric over its limit: `what` says by which label. */

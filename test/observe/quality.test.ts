@@ -206,7 +206,7 @@ describe("series from other rooms", () => {
         { ...probe, at, value: i % 2 },
       ];
       world.head.put(samples, at);
-      world.head.frames(at);
+      for (const _ of world.head.frames(at));
     }
     const range = { from: t0 + 50_000, to: t0 + 50_001 };
     const [lines] = world.head.select([{ name: "template", op: "=", value: "t1" }], range);

@@ -84,7 +84,8 @@ describe("spans", () => {
     expect(
       groups.every((group) => group.buckets[two] === group.count && group.buckets.length === spanBounds.length + 1),
     ).toBe(true);
-    expect(groups.every((group) => group.texts === group.count && group.characters === group.count * 50)).toBe(true);
+    const [seen, characters] = [0, 1];
+    expect(groups.every(({ texts, count }) => texts[seen] === count && texts[characters] === count * 50)).toBe(true);
 
     const { head, reader } = setUp({ mappings, latenessMs: 0 }, undefined, service.store.spans);
     const frames = await framesOf(head, reader, [], [], begin + 61_000);
@@ -149,8 +150,10 @@ describe("spans", () => {
 
 function group(operation: string): SpanGroup {
   const buckets = [...spanBounds.map(() => 0), 1];
-  const facts = { service: "s", kind: "Server", status: "Ok", model: "", genAi: "", provider: "", finishReason: "" };
-  const amounts = { inputTokens: 0, outputTokens: 0, cachedTokens: 0, costUsd: 0, texts: 0, characters: 0 };
+  const about = { service: "s", scenario: "", kind: "Server", status: "Ok", errorType: "", tool: "" };
+  const facts = { ...about, model: "", genAi: "", provider: "", finishReason: "", texts: [] };
+  const amounts = { inputTokens: 0, outputTokens: 0, cachedTokens: 0, costUsd: 0 };
+  const lengthRatios = { count: 0, sum: 0, buckets: [] };
   const firstTokens = { count: 0, seconds: 0, buckets };
-  return { at: 5000, operation, count: 1, seconds: 1, buckets, firstTokens, ...facts, ...amounts };
+  return { at: 5000, operation, count: 1, seconds: 1, buckets, firstTokens, lengthRatios, ...facts, ...amounts };
 }

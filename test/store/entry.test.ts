@@ -16,19 +16,27 @@ const entries = fc.array(
   fc.record({
     keys: fc.array(fc.string({ minLength: 1 }), { maxLength: 2 }),
     batches: fc.array(fc.array(fc.string(), { minLength: 1, maxLength: 4 }), { maxLength: 3 }),
+    tenant: fc.constantFrom("default", "acme"),
   }),
   { minLength: 1, maxLength: 6 },
 );
 
-function encodeAll(list: readonly { keys: readonly string[]; batches: readonly (readonly string[])[] }[]): Buffer[] {
+interface Written {
+  readonly keys: readonly string[];
+  readonly batches: readonly (readonly string[])[];
+  readonly tenant: string;
+}
+
+function encodeAll(list: readonly Written[]): Buffer[] {
   let id = 1n << 62n;
-  return list.map(({ keys, batches }, i) => {
+  return list.map(({ keys, batches, tenant }, i) => {
     const own = keys.map((key) => [key, 1000 + i] as const);
     return encodeEntry(
       1000 + i,
       own,
       batches.map(rowsOf),
       batches.map(() => id++),
+      tenant,
     ).bytes;
   });
 }
@@ -43,6 +51,7 @@ describe("entries of the log", () => {
         expect(found.map((entry) => entry.keys.map(([key]) => key))).toEqual(list.map((entry) => entry.keys));
         found.forEach((entry, i) => {
           entry.frames.forEach((frame, j) => {
+            expect(frame.tenant).toBe(list[i]!.tenant);
             const texts = list[i]!.batches[j]!;
             const expected = block(texts.length, [
               { name: "Body", type: "String", bytes: strings(texts) },
@@ -95,6 +104,19 @@ describe("entries of the log", () => {
         if (hit < parts.length - 1) expect(damage[0]!.kind).toBe("corrupt");
       }),
     );
+  });
+});
+
+describe("the mark of an entry", () => {
+  it("cannot become that of another tenant's by flipped bits", () => {
+    for (const [tenant, kind] of [
+      ["default", "2"],
+      ["acme", "1"],
+    ] as const) {
+      const [file] = encodeAll([{ keys: ["k"], batches: [["a"]], tenant }]);
+      file!.write(kind, 3, "latin1");
+      expect(decodeEntries(file!)).toMatchObject({ entries: [], damage: [{ start: 0, end: file!.length }] });
+    }
   });
 });
 

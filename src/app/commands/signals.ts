@@ -79,7 +79,7 @@ async function ofPage(file: string): Promise<Report> {
     { reader: { metricsAfter: () => Promise.resolve(points) }, telemetry: silentTelemetry },
   );
   await head.refresh(at);
-  head.frames(at);
+  for (const _ of head.frames(at));
   return { coverage: head.coverage(), values: latestSignals(head, at).map(finite) };
 }
 

@@ -161,6 +161,7 @@ function sayText(side: Side, facts: TextFacts, say: Say): void {
   fact("code", facts.claims?.code);
   fact("diff_lines", facts.claims?.diffLines);
   if (facts.claims?.refusal === true) fact("refusal", "true");
+  if (facts.found.length > 0) fact("found", facts.found.join(","));
 }
 
 function withUnseen(facts: TextFacts, bytes: number): TextFacts {

@@ -1,7 +1,7 @@
 // Masked text into a String column, and what a decoder passes along to have text inside JSON values masked too.
 import { type Bytes, sourceOf } from "../../model/columns/bytes.ts";
 import { appendText } from "../../model/columns/text.ts";
-import { redact, type Tally } from "../tally.ts";
+import { noteFound, redact, type Tally } from "../tally.ts";
 import { maskText } from "./mask.ts";
 import type { Redactor } from "./redactor.ts";
 import { spanLengthMax } from "./spans.ts";
@@ -18,6 +18,7 @@ export function masked(source: Bytes, start: number, end: number, tally: Tally):
   const result = maskText(source.data, start, end);
   if (result === undefined) return undefined;
   redact(tally, "masked");
+  for (const [kind, times] of result.found) noteFound(tally, kind, times);
   return result.bytes;
 }
 

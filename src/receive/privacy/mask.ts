@@ -1,11 +1,12 @@
 // Replaces what a scan found: `[email]`, `[card]`, … Lengths change, so the result is a new array; nothing found, no copy.
 import { scanText } from "./scan.ts";
-import type { SpanKind } from "./spans.ts";
+import { type SpanKind, spanKinds } from "./spans.ts";
 
 const utf8 = new TextEncoder();
-const labels = Object.fromEntries(
-  (["email", "ip", "card", "iban", "ssn", "phone", "secret"] as const).map((kind) => [kind, utf8.encode(`[${kind}]`)]),
-) as Record<SpanKind, Uint8Array>;
+const labels = Object.fromEntries(spanKinds.map((kind) => [kind, utf8.encode(`[${kind}]`)])) as Record<
+  SpanKind,
+  Uint8Array
+>;
 
 export interface Masked {
   readonly bytes: Uint8Array;

@@ -1,6 +1,7 @@
 // What the scan finds, and the check sums that tell a card or an account from any other long number.
 
-export type SpanKind = "email" | "ip" | "card" | "iban" | "ssn" | "phone" | "secret";
+export const spanKinds = ["email", "ip", "card", "iban", "ssn", "phone", "secret"] as const;
+export type SpanKind = (typeof spanKinds)[number];
 
 /** Bytes `[start, end)` of the scanned array. */
 export interface Span {

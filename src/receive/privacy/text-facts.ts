@@ -1,7 +1,9 @@
 // What is known of a text without keeping it: lengths, repetition, language, garbling, and whether it is what it claims.
 import { type Claims, readClaims } from "./claims.ts";
 import { createLanguageCounter, type Language, type Script } from "./language.ts";
+import { scanText } from "./scan.ts";
 import { clearShingles, closeText, createShingles, repetition, type Shingles } from "./shingles.ts";
+import { type SpanKind, spanKinds } from "./spans.ts";
 import { addPiece, clearSample, createSample, endSample, type Sample } from "./text-sample.ts";
 import { createTokens, readTokens } from "./tokens.ts";
 
@@ -30,6 +32,8 @@ export interface TextFacts {
   readonly garbled: number;
   /** Of an output only, and of its last piece. */
   readonly claims: Claims | undefined;
+  /** Of an output only: kinds of personal data and secrets in it, by name, each once. */
+  readonly found: readonly SpanKind[];
   /** Share of an output's runs of four tokens that stand in the input; undefined where either is too short or unknown. */
   readonly copied: number | undefined;
 }
@@ -79,6 +83,7 @@ export function createTextReader(): TextReader {
       languageConfidence: guess.confidence,
       garbled: characters === 0 ? 0 : tokens.garbled / characters,
       claims: claims && lastPiece >= 0 ? readClaims(bytes, lastPiece, length, seenBytes === totalBytes) : undefined,
+      found: claims ? kindsIn(bytes, length) : [],
       copied: repeats?.copied,
     };
     clearSample(sample);
@@ -115,6 +120,11 @@ export function factsOf(text: string | Uint8Array): TextFacts {
   const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
   addPiece(reader.output, bytes, 0, bytes.length);
   return reader.readOutput();
+}
+
+function kindsIn(bytes: Uint8Array, length: number): readonly SpanKind[] {
+  const found = new Set(scanText(bytes, 0, length).map(({ kind }) => kind));
+  return spanKinds.filter((kind) => found.has(kind));
 }
 
 function isBlank(bytes: Uint8Array, length: number): boolean {

@@ -53,7 +53,11 @@ const metaSchema = z.object({
   ),
 });
 
-/** Offsets of the frames are from the start of the entry. `[magic, length, crc32, [length of facts, facts as JSON, Native block…]]`, integers little-endian of 32 bits. */
+/**
+ * Offsets of the frames are from the start of the entry. `[magic, length, crc32, [length of facts, facts as JSON, Native
+ * block…]]`, integers little-endian of 32 bits. The two magics differ in two bits: the checksum of HSL2 begins at its magic,
+ * so that neither can be taken for the other.
+ */
 export function encodeEntry(
   at: number,
   keys: readonly (readonly [string, number])[],
@@ -93,7 +97,7 @@ export function encodeEntry(
     offset += blocks[i]!.copy(out, offset);
     return { ...frame, offset: start };
   });
-  out.writeUInt32LE(crc32(out.subarray(headBytes)), 8);
+  out.writeUInt32LE(checksum(out, 0, size), 8);
   return { bytes: out, frames: placed };
 }
 
@@ -146,10 +150,15 @@ function isMagic(file: Buffer, at: number): boolean {
   return found === magic || found === tenantMagic;
 }
 
+function checksum(file: Buffer, at: number, end: number): number {
+  const kind = file.readUInt32LE(at);
+  return crc32(file.subarray(at + headBytes, end), kind === magic ? 0 : kind);
+}
+
 function entryAt(file: Buffer, at: number, base: number): { entry: Entry; end: number } | undefined {
   if (file.length - at < headBytes + 4 || !isMagic(file, at)) return undefined;
   const end = at + headBytes + file.readUInt32LE(at + 4);
-  if (end > file.length || crc32(file.subarray(at + headBytes, end)) !== file.readUInt32LE(at + 8)) return undefined;
+  if (end > file.length || checksum(file, at, end) !== file.readUInt32LE(at + 8)) return undefined;
   const metaEnd = at + 16 + file.readUInt32LE(at + headBytes);
   if (metaEnd > end) return undefined;
   const meta = parseMeta(file.toString("utf8", at + 16, metaEnd));

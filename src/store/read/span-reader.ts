@@ -1,67 +1,67 @@
-// Spans in the order they were stored, counted in the engine: one query a tick, whatever their number.
-import { type SpanGroup, type SpanPage, type SpanReader, spanBounds } from "../../model/ports/span-reader.ts";
+// Spans, and log records with facts of texts, as they were stored, counted in the engine: one query a tick, whatever their number.
+import {
+  ratioBounds,
+  type SpanGroup,
+  type SpanPage,
+  type SpanReader,
+  spanBounds,
+} from "../../model/ports/span-reader.ts";
 import type { Database } from "../database.ts";
 import { clamp } from "./records.ts";
+import { documentsIn, factColumns, factsIn, firstSaid, lengthRatio, targetIn, textCounts } from "./text-facts-sql.ts";
 
 export interface SpanReaderOptions {
   readonly database: Database;
   /** Everything up to this batch is stored; what lies beyond may still have gaps. */
   readonly storedThrough: () => bigint;
-  /** Groups told at once; the most frequent go first. Default 5000. */
+  /** Groups told at once; the most frequent go first. Default 20,000: half an hour of 150 operations. */
   readonly groupsMax?: number;
+}
+
+interface Counted {
+  readonly count: number;
+  readonly sum: number;
+  readonly buckets: readonly number[];
 }
 
 type Row = readonly [
   at: number,
   service: string,
+  scenario: string,
   operation: string,
   kind: string,
   status: string,
+  errorType: string,
   model: string,
   genAi: string,
   provider: string,
+  tool: string,
   finishReason: string,
-  count: number,
-  seconds: number,
-  buckets: readonly number[],
-  firstCount: number,
-  firstSeconds: number,
-  firstBuckets: readonly number[],
   inputTokens: number,
   outputTokens: number,
   cachedTokens: number,
   costUsd: number,
-  texts: number,
-  characters: number,
+  texts: readonly number[],
+  tookSum: number,
+  took: Buckets,
+  firstTokenSum: number,
+  firstToken: Buckets,
+  ratioSum: number,
+  ratio: Buckets,
 ];
+type Buckets = readonly [places: readonly number[], counts: readonly number[]];
 
 const nanos = 1e9;
+const keys = "at, service, scenario, operation, kind, status, errorType, model, genAi, provider, tool, finishReason";
 
-export function createSpanReader({ database, storedThrough, groupsMax = 5000 }: SpanReaderOptions): SpanReader {
-  // Counts by bucket: [0, bounds…) as places, so that one pass over the rows fills them all.
-  const counted = (value: string, only: string): string =>
-    `[${[...spanBounds.keys(), spanBounds.length].map((i) => `toFloat64(countIf(${only} AND ${bucketOf(value)} = ${i}))`).join(", ")}]`;
-  const sql = `SELECT at, ServiceName, operation, SpanKind, StatusCode, model, genAi, provider, finishReason,
-      toFloat64(count()), sum(took), ${counted("took", "1")},
-      toFloat64(countIf(firstToken > 0)), sumIf(firstToken, firstToken > 0), ${counted("firstToken", "firstToken > 0")},
-      toFloat64(sum(input)), toFloat64(sum(output)), toFloat64(sum(cached)), sum(cost),
-      toFloat64(sum(length(texts))), sum(arraySum(texts))
-    FROM (SELECT ServiceName, SpanKind, StatusCode, \`llm.model\` AS model,
-        toFloat64((intDiv(toUnixTimestamp64Milli(Timestamp) + intDiv(Duration, 1000000), {step:Int64}) + 1) * {step:Int64}) AS at,
-        replaceRegexpAll(SpanName, '[0-9a-fA-F-]{16,}|\\\\b[0-9]+\\\\b', '*') AS operation,
-        SpanAttributes['gen_ai.operation.name'] AS genAi,
-        ${firstOf("gen_ai.provider.name", "gen_ai.system")} AS provider,
-        substring(extract(SpanAttributes['gen_ai.response.finish_reasons'], '[A-Za-z_]+'), 1, 40) AS finishReason,
-        Duration / ${nanos} AS took,
-        toFloat64OrZero(${firstOf("gen_ai.latency.time_to_first_token", "gen_ai.response.time_to_first_chunk")}) AS firstToken,
-        \`llm.input_tokens\` AS input, \`llm.output_tokens\` AS output,
-        toFloat64OrZero(SpanAttributes['gen_ai.usage.cache_read.input_tokens']) AS cached,
-        toFloat64OrZero(SpanAttributes['gen_ai.usage.cost']) AS cost,
-        arrayMap(key -> toFloat64OrZero(SpanAttributes[key]), arrayFilter(key -> startsWith(key, 'homeostat.text.') AND endsWith(key, '.length'), mapKeys(SpanAttributes))) AS texts
-      FROM ${database.table("otel_traces")}
-      WHERE _batch > {after:UInt64} AND _batch <= {through:UInt64} AND Timestamp >= fromUnixTimestamp64Milli({notBefore:Int64}))
-    GROUP BY at, ServiceName, operation, SpanKind, StatusCode, model, genAi, provider, finishReason
-    ORDER BY count() DESC LIMIT ${groupsMax + 1}`;
+export function createSpanReader({ database, storedThrough, groupsMax = 20_000 }: SpanReaderOptions): SpanReader {
+  const sql = `SELECT ${keys}, toFloat64(sum(input)), toFloat64(sum(output)), toFloat64(sum(cached)), sum(cost),
+      ${textCounts},
+      ${distribution("took", "isSpan")}, ${distribution("firstToken", "firstToken > 0")}, ${distribution("ratio", "ratio >= 0")}
+    FROM (SELECT *, ${bucketOf("took", spanBounds)}, ${bucketOf("firstToken", spanBounds)}, ${bucketOf("ratio", ratioBounds)}
+      FROM (SELECT *, ${lengthRatio} AS ratio FROM (SELECT *, ${factColumns} FROM (
+        ${spanRows(database.table("otel_traces"))} UNION ALL ${logRows(database.table("otel_logs"))}))))
+    GROUP BY ${keys} ORDER BY count() DESC LIMIT ${groupsMax + 1}`;
 
   return {
     async spansAfter(cursor, notBefore, stepMs): Promise<SpanPage> {
@@ -81,38 +81,92 @@ export function createSpanReader({ database, storedThrough, groupsMax = 5000 }: 
   };
 }
 
-/** The place of a value among the bounds, as an expression. */
-function bucketOf(value: string): string {
-  return `arrayFirstIndex(bound -> ${value} <= bound, [${spanBounds.join(", ")}, inf]) - 1`;
+/** Sum, then places and how many lie in each; of the column of {@link bucketOf}. */
+function distribution(value: string, only: string): string {
+  return `sumIf(${value}, ${only}), sumMapIf([toFloat64(${value}Bucket)], [toFloat64(1)], ${only})`;
 }
 
-function firstOf(newer: string, older: string): string {
-  return `if(mapContains(SpanAttributes, '${newer}'), SpanAttributes['${newer}'], SpanAttributes['${older}'])`;
+/** The place of a value among the bounds: once a row, since planning an aggregate for each place takes the engine longer. */
+function bucketOf(value: string, bounds: readonly number[]): string {
+  const places = bounds.map((bound, i) => `${value} <= ${bound}, ${i}`);
+  return `multiIf(${places.join(", ")}, ${bounds.length}) AS ${value}Bucket`;
+}
+
+const stored = `_batch > {after:UInt64} AND _batch <= {through:UInt64} AND Timestamp >= fromUnixTimestamp64Milli({notBefore:Int64})`;
+
+const keysOf = (map: string): string => `CAST(mapKeys(${map}), 'Array(String)')`;
+const spanKeys = `arrayConcat(${keysOf("SpanAttributes")}, arrayFlatten(arrayMap(event -> ${keysOf("event")}, Events.Attributes)))`;
+const spanValues =
+  "arrayConcat(mapValues(SpanAttributes), arrayFlatten(arrayMap(event -> mapValues(event), Events.Attributes)))";
+
+function spanRows(table: string): string {
+  const has = (key: string): string => `SpanAttributes['${key}']`;
+  return `SELECT toFloat64((intDiv(toUnixTimestamp64Milli(Timestamp) + intDiv(Duration, 1000000), {step:Int64}) + 1) * {step:Int64}) AS at,
+        ServiceName AS service, replaceRegexpAll(SpanName, '[0-9a-fA-F-]{16,}|\\\\b[0-9]+\\\\b', '*') AS operation,
+        SpanKind AS kind, StatusCode AS status,
+        if(StatusCode = 'Error', substring(${firstSaid([has("error.type"), has("http.response.status_code")])}, 1, 60), '') AS errorType,
+        ${has("gen_ai.tool.name")} AS tool, ${sharedOf("SpanAttributes")},
+        true AS isSpan, Duration / ${nanos} AS took,
+        toFloat64OrZero(${firstSaid([has("gen_ai.latency.time_to_first_token"), has("gen_ai.response.time_to_first_chunk")])}) AS firstToken,
+        \`llm.input_tokens\` AS input, \`llm.output_tokens\` AS output,
+        toFloat64OrZero(${has("gen_ai.usage.cache_read.input_tokens")}) AS cached,
+        toFloat64OrZero(${has("gen_ai.usage.cost")}) AS cost,
+        ${factsIn(spanKeys, spanValues, "genAi")}
+      FROM ${table} WHERE ${stored}`;
+}
+
+/** Log records by which instrumentations tell prompts and answers apart from spans: only their texts count. */
+function logRows(table: string): string {
+  return `SELECT toFloat64((intDiv(toUnixTimestamp64Milli(Timestamp), {step:Int64}) + 1) * {step:Int64}) AS at,
+        ServiceName AS service, '' AS operation, '' AS kind, '' AS status, '' AS errorType, '' AS tool, ${sharedOf("LogAttributes")},
+        false AS isSpan, 0 AS took, 0 AS firstToken, 0 AS input, 0 AS output, 0 AS cached, 0 AS cost,
+        ${factsIn(keysOf("LogAttributes"), "mapValues(LogAttributes)", "genAi")}
+      FROM ${table} WHERE ${stored} AND arrayExists(name -> startsWith(name, 'homeostat.text.'), mapKeys(LogAttributes))`;
+}
+
+function sharedOf(attributes: string): string {
+  const said = (...names: readonly string[]): string => firstSaid(names.map((name) => `${attributes}['${name}']`));
+  return `ResourceAttributes['homeostat.scenario'] AS scenario, ${targetIn(attributes)} AS target, ${documentsIn(attributes)} AS documents,
+        ${attributes}['gen_ai.operation.name'] AS genAi,
+        ${said("gen_ai.request.model", "gen_ai.response.model", "llm.model_name")} AS model,
+        ${said("gen_ai.provider.name", "gen_ai.system")} AS provider,
+        substring(extract(${attributes}['gen_ai.response.finish_reasons'], '[A-Za-z_]+'), 1, 40) AS finishReason`;
 }
 
 function groupOf(row: Row): SpanGroup {
-  const [at, service, operation, kind, status, model, genAi, provider, finishReason, count, seconds, buckets] = row;
-  const [firstCount, firstSeconds, firstBuckets, inputTokens, outputTokens, cachedTokens, costUsd, texts, characters] =
-    row.slice(12) as unknown as [number, number, readonly number[], number, number, number, number, number, number];
+  const [at, service, scenario, operation, kind, status, errorType, model, genAi, provider, tool, finishReason] = row;
+  const [, , , , , , , , , , , , inputTokens, outputTokens, cachedTokens, costUsd, texts, ...sums] = row;
+  const [tookSum, took, firstTokenSum, firstToken, ratioSum, ratio] = sums;
+  const { count, sum: seconds, buckets } = countedOf(tookSum, took, spanBounds);
+  const first = countedOf(firstTokenSum, firstToken, spanBounds);
   return {
     at,
     service,
+    scenario,
     operation,
     kind,
     status,
+    errorType,
     model,
     genAi,
     provider,
+    tool,
     finishReason,
     count,
     seconds,
     buckets,
-    firstTokens: { count: firstCount, seconds: firstSeconds, buckets: firstBuckets },
+    firstTokens: { count: first.count, seconds: first.sum, buckets: first.buckets },
     inputTokens,
     outputTokens,
     cachedTokens,
     costUsd,
     texts,
-    characters,
+    lengthRatios: countedOf(ratioSum, ratio, ratioBounds),
   };
+}
+
+function countedOf(sum: number, [places, counts]: Buckets, bounds: readonly number[]): Counted {
+  const buckets = new Array<number>(bounds.length + 1).fill(0);
+  for (const [i, place] of places.entries()) buckets[place] = counts[i] ?? 0;
+  return { count: counts.reduce((all, each) => all + each, 0), sum, buckets };
 }
