@@ -47,7 +47,7 @@ const dayMs = 86_400_000;
 const leadMs = 3_600_000;
 const apartMs = 7_200_000;
 /** Requests in work without which nothing can depart. */
-const busyFrom = 4;
+const busyFrom = 8;
 /** A departure that cannot begin within this is not made. */
 const patienceMs = 6 * 3_600_000;
 

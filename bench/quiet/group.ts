@@ -144,14 +144,28 @@ export async function runGroup(plan: GroupPlan, tell: (line: string) => void): P
       );
     }
   }
-  return { series: peak * width, points, incidents, anomalies, episodes, judged: found.filter(({ fromMs }) => !Number.isNaN(fromMs)), falseLater, cpuS };
+  return {
+    series: peak * width,
+    points,
+    incidents,
+    anomalies,
+    episodes,
+    judged: found.filter(({ fromMs }) => !Number.isNaN(fromMs)),
+    falseLater,
+    cpuS,
+  };
 
   function scopeOf(number: number, i: number, firstSlot: number): Scope {
     const profile = profileOf(plan.seed, number);
     const recorded = plan.recorded[number % Math.max(1, plan.recorded.length)];
     const seed = plan.seed * 65_537 + number;
     const demand = recorded === undefined ? createDemand(profile, seed) : replayDemand(profile, seed, recorded);
-    const deployment = createQuickDeployment(profile, seed, demand, interferenceOf(departures, i, profile.engine.max_num_seqs));
+    const deployment = createQuickDeployment(
+      profile,
+      seed,
+      demand,
+      interferenceOf(departures, i, profile.engine.max_num_seqs),
+    );
     const slots = Array.from({ length: deployment.size }, (_, replica) => firstSlot + replica);
     const everyone = (): Entity[] => slots.map((_, replica) => deployment.entity(replica));
     const scope: Scope = {
@@ -203,7 +217,9 @@ export async function runGroup(plan: GroupPlan, tell: (line: string) => void): P
         deployment: deployment.profile.name,
         title: incident.title,
         symptoms: [...open.values()].map(describe),
-        changes: scope.changes.filter((change) => at - change.at < 1_800_000).map(({ summary, at: when }) => `${(at - when) / minuteMs} min ago ${summary}`),
+        changes: scope.changes
+          .filter((change) => at - change.at < 1_800_000)
+          .map(({ summary, at: when }) => `${(at - when) / minuteMs} min ago ${summary}`),
       };
       if (healthyDays) {
         incidents.push(opened);

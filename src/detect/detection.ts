@@ -92,7 +92,7 @@ export async function createDetection(options: DetectionOptions, deps: Detection
   const detectors = watches.map((watch) => ({ watch, detector: watch.kind.create(parts?.bytes.get(watch.kind.kind)) }));
   // Neighbouring scores say nearly the same: a minute of them counts as one.
   const weight = Math.min(1, stepMs / lookMs);
-  const learning = createLearning(decider.shadow, (pool, held) => calibrator.learn(pool, held, weight));
+  const learning = createLearning(decider.shadow, (pool, held, share) => calibrator.learn(pool, held, weight * share));
   const learned = await startLearned(
     deps.modelsDirectory ?? fileURLToPath(new URL("../../models/", import.meta.url)),
     parts?.bytes.get("learned"),

@@ -1,8 +1,8 @@
 // One replica in strides of a minute: how queueing theory says its gauges, rates and quantiles come out, with their noise.
 import { type CostModel, createCostModel, type StepWork } from "./cost-model.ts";
 import { gpus, kvBlocks, models } from "./hardware.ts";
-import { type Quantile95, quantile95 } from "./quick-quantile.ts";
 import { momentsOf, type Profile } from "./profiles.ts";
+import { type Quantile95, quantile95 } from "./quick-quantile.ts";
 import type { Random } from "./random.ts";
 import { itlBounds, ttftBounds } from "./stats.ts";
 
@@ -103,7 +103,10 @@ export function createQuickEngine(profile: Profile, random: Random): QuickEngine
   };
 
   function advance(rate: number, condition: Condition, out: Minute): void {
-    if (condition.hung) return hang(rate, out);
+    if (condition.hung) {
+      hang(rate, out);
+      return;
+    }
     const meanPrompt = prompt.mean * condition.promptFactor;
     const meanOutput = output.mean * condition.outputFactor;
     const context = meanPrompt + 0.5 * meanOutput * outputWeight;
@@ -185,7 +188,7 @@ export function createQuickEngine(profile: Profile, random: Random): QuickEngine
     const variance = (promptS * prompt.cv) ** 2 + met * (stepS * (0.5 + prompt.cv)) ** 2;
     const logVariance = Math.log(1 + variance / meanS ** 2);
     observed.count = served;
-    observed.shift = cost.admissionMs / 1000 + 1.5 * decodeS + (prefillS - promptS) + (backlog / perSecond);
+    observed.shift = cost.admissionMs / 1000 + 1.5 * decodeS + (prefillS - promptS) + backlog / perSecond;
     observed.plain = 0;
     observed.sigma = Math.sqrt(logVariance);
     observed.median = firstTokenFactor * meanS * Math.exp(-0.5 * logVariance);

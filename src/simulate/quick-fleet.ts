@@ -115,13 +115,7 @@ export function createQuickDeployment(
     },
   };
 
-  function advance(
-    atMs: number,
-    row: number,
-    values: Float64Array,
-    flags: Uint8Array,
-    present: Int32Array,
-  ): number {
+  function advance(atMs: number, row: number, values: Float64Array, flags: Uint8Array, present: Int32Array): number {
     operate(atMs);
     drift = 0.998 * drift + 0.004 * random.normal();
     if (random.uniform() < (profile.longPromptRunsPerDay * minuteMs) / dayMs) longPrompts = 1 + 0.8 * random.uniform();
@@ -264,7 +258,11 @@ export function createQuickDeployment(
       restart(free, atMs, "restart");
       lastScaleAt = atMs;
       tell("scale", deployment, `scaled to ${serving + 1} replicas`, atMs);
-    } else if (load < scaleDownAt && serving > Math.max(2, profile.replicas / 2) && atMs - lastScaleAt > 15 * minuteMs) {
+    } else if (
+      load < scaleDownAt &&
+      serving > Math.max(2, profile.replicas / 2) &&
+      atMs - lastScaleAt > 15 * minuteMs
+    ) {
       const last = members.findLastIndex(({ state }) => state === "serving");
       members[last]!.state = "absent";
       lastScaleAt = atMs;

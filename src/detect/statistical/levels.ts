@@ -58,7 +58,8 @@ export function createLevels(windowPoints: number, snapshot?: Uint8Array): Level
       all[at + count] = known;
       const since = (all[at + sinceRefresh] as number) + 1;
       all[at + sinceRefresh] = since;
-      if (known <= refreshEvery || since >= (known > longPoints ? refreshEveryWhenLong : refreshEvery)) refresh(all, at);
+      if (known <= refreshEvery || since >= (known > longPoints ? refreshEveryWhenLong : refreshEvery))
+        refresh(all, at);
     },
     read(slot, out) {
       const all = records.find(slot);
@@ -82,7 +83,9 @@ export function createLevels(windowPoints: number, snapshot?: Uint8Array): Level
     const below = middle === 0 ? median : quantileOf(scratch, middle + 1, (0.05 * (known - 1)) / middle);
     const upper = scratch.subarray(middle, known);
     const above =
-      known - 1 === middle ? median : quantileOf(upper, upper.length, (0.95 * (known - 1) - middle) / (known - 1 - middle));
+      known - 1 === middle
+        ? median
+        : quantileOf(upper, upper.length, (0.95 * (known - 1) - middle) / (known - 1 - middle));
     all[at + low] = Math.max(0, (median - below) / sigmasTo95);
     all[at + high] = Math.max(0, (above - median) / sigmasTo95);
     all[at + sinceRefresh] = 0;

@@ -25,7 +25,7 @@ const winsor = 4;
 /** Mean distance to standard deviation of a normal distribution. */
 const sigmasPerMean = 1.2533;
 /** Points at which the spread counts double, for what so few points cannot have shown. */
-const doubtPoints = 15;
+const doubtPoints = 8;
 /** Places of a step in a record, after the count of all points. */
 const perStep = 4;
 const points = 0;

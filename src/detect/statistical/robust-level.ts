@@ -20,29 +20,12 @@ const bandSigmas = 3;
 const usualSigmas = 2.5;
 /** Share of a series' points that are expected to score above its own usual high, and how far one moves its logarithm. */
 const highShare = 0.005;
-const highStep = 0.3;
+const highStep = 0.08;
 /** The usual high of a normal distribution's scores: no series is taken to be calmer. */
 const highMin = Math.log(3);
 const highMax = Math.log(40);
 
-/** What a score may be without anything else of the entity to bear it out. */
-const aloneMax = 3;
-
 const width = signals.length;
-/** Views of one thing are of one kind and do not bear each other out; traffic (0) bears out nothing. */
-const kinds: Readonly<Record<SignalId, number>> = {
-  prompt_tokens: 0,
-  ttft: 1,
-  waiting: 1,
-  itl: 2,
-  kv_usage: 3,
-  preemptions: 3,
-  generated_tokens: 4,
-  finished: 4,
-  running: 5,
-};
-const kindBySignal: readonly number[] = signals.map(({ id }) => kinds[id]);
-const highest = new Float64Array(6);
 const scaleBySignal: readonly Scale[] = signals.map((signal) => scaleOf(signal.id));
 /** Which signal's load moves each: what comes in moves latencies and queues, what is being served moves what comes out. */
 const loadBySignal: readonly number[] = signals.map(({ id }) => columnOf(loadOf(id)));
@@ -75,7 +58,6 @@ function createRobustLevel(snapshot?: Uint8Array): Detector<"point"> {
         const raw = scoreRow(batch, row);
         out[row] = raw > 0 ? raw * shrink(batch.slots[row] as number) : raw;
       }
-      weighTogether(batch, out);
     },
     learn(batch) {
       for (let row = 0; row < batch.rows; row++) {
@@ -157,31 +139,6 @@ function createRobustLevel(snapshot?: Uint8Array): Detector<"point"> {
     const before = all[at + 1] as number;
     const above = score > Math.exp(highMin + before) ? 1 : 0;
     all[at + 1] = Math.min(highMax - highMin, Math.max(0, before + highStep * (above - highShare)));
-  }
-}
-
-/**
- * A score that nothing else of the entity bears out counts for less: what is beyond `aloneMax` by the root of the ratio of
- * the other kinds' highest score to it, and by a third at least. Rows without an entity around them stay as they are.
- */
-function weighTogether({ rows, slots }: PointBatch, out: Float64Array): void {
-  for (let from = 0; from + width <= rows; from++) {
-    const slot = slots[from] as number;
-    if (slot % width !== 0 || slots[from + width - 1] !== slot + width - 1) continue;
-    highest.fill(0);
-    for (let column = 0; column < width; column++) {
-      const kind = kindBySignal[column] as number;
-      highest[kind] = Math.max(highest[kind] as number, (out[from + column] as number) || 0);
-    }
-    for (let column = 0; column < width; column++) {
-      const score = out[from + column] as number;
-      if (!(score > aloneMax)) continue;
-      let others = 0;
-      for (let kind = 1; kind < highest.length; kind++)
-        if (kind !== kindBySignal[column]) others = Math.max(others, highest[kind] as number);
-      out[from + column] = aloneMax + (score - aloneMax) * Math.sqrt(Math.min(1, Math.max(1 / 9, others / score)));
-    }
-    from += width - 1;
   }
 }
 
