@@ -44,6 +44,8 @@ interface Member {
   silent: number;
   /** Last gauges. */
   readonly gauges: Float64Array;
+  versionStep: number;
+  versionOutput: number;
   readonly load: { running: number; kvUsage: number };
 }
 
@@ -76,6 +78,8 @@ export function createQuickDeployment(
     hole: 0,
     silent: 0,
     gauges: new Float64Array(gaugeColumns.length).fill(Number.NaN),
+    versionStep: 1,
+    versionOutput: 1,
     load: { running: 0, kvUsage: 0 },
   }));
   const deployment = entityId("deployment", profile.name);
@@ -93,7 +97,7 @@ export function createQuickDeployment(
     firstTokens: 0,
   };
   let told: ChangeEvent[] = [];
-  /** What the version that runs makes different. */
+  /** What the newest version makes different. */
   let versionStep = 1;
   let versionOutput = 1;
   let version = 0;
@@ -123,7 +127,7 @@ export function createQuickDeployment(
     const serving = members.filter(({ state }) => state === "serving").length;
     const asked = demand(atMs);
     // The gateway limits tokens and slow versions, not only requests.
-    const limit = profile.limitPerReplica / (versionStep * versionOutput * Math.exp(drift) * longPrompts);
+    const limit = profile.limitPerReplica / (1.1 * 1.15 * Math.exp(drift) * longPrompts);
     const perReplica = serving === 0 ? 0 : Math.min(asked / serving, limit);
     let rows = 0;
     for (const [index, member] of members.entries()) {
@@ -150,8 +154,8 @@ export function createQuickDeployment(
       return member.silent <= entityPatience && member.silent < 1000;
     }
     const condition = healthy();
-    condition.stepFactor = versionStep;
-    condition.outputFactor = versionOutput;
+    condition.stepFactor = member.versionStep;
+    condition.outputFactor = member.versionOutput;
     condition.promptFactor = Math.exp(drift) * longPrompts;
     // Compiled graphs and caches are cold at first.
     condition.firstTokenFactor = 1 + 2 * Math.exp(-member.age / 2);
@@ -225,8 +229,8 @@ export function createQuickDeployment(
     rolling = 0;
     // One in four serves another model: faster or slower, wordier or terser.
     if (random.uniform() < 0.25) {
-      versionStep = 0.85 + 0.35 * random.uniform();
-      versionOutput = 0.8 + 0.45 * random.uniform();
+      versionStep = 0.9 + 0.2 * random.uniform();
+      versionOutput = 0.87 + 0.28 * random.uniform();
     }
     tell("deploy", deployment, `version ${version} is rolled out`, atMs);
   }
@@ -243,6 +247,8 @@ export function createQuickDeployment(
     member.state = "starting";
     member.startsIn = profile.coldStartMinutes;
     member.silent = 0;
+    member.versionStep = versionStep;
+    member.versionOutput = versionOutput;
     member.gauges.fill(Number.NaN);
     entities[index] = entityOf(index, version);
     tell("restart", entities[index]!.id, kind === "deploy" ? `restarted for version ${version}` : "restarted", atMs);

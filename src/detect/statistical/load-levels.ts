@@ -22,20 +22,19 @@ const pointsMinOfNeighbour = 10;
 const slowest = 1 / 80;
 /** Distances count at most so many times the usual one. */
 const winsor = 4;
-/** Mean distance to standard deviation of a normal distribution. */
-const sigmasPerMean = 1.2533;
 /** Points at which the spread counts double, for what so few points cannot have shown. */
 const doubtPoints = 8;
 /** Places of a step in a record, after the count of all points. */
 const perStep = 4;
 const points = 0;
 const center = 1;
+/** Squares of the spreads to either side. */
 const low = 2;
 const high = 3;
 
 /**
  * Own construction: a linear spline over load whose knots follow the values by stochastic approximation (Robbins and Monro
- * 1951) with winsorised residuals (Huber 1964), and with them the mean distance to either side. Traffic of the day and the
+ * 1951) with winsorised residuals (Huber 1964), and with them twice the semivariance to either side. Traffic of the day and the
  * week moves a replica along the curve, not off it. State: 388 bytes. Blind to what load explains, a fleet slowed by its
  * traffic, and for a while to the difference at loads seldom seen.
  */
@@ -55,8 +54,8 @@ export function createLoadLevels(snapshot?: Uint8Array): LoadLevels {
       if (mix(all, at, points) < pointsMin && !seek(all, at, towards)) return false;
       const doubt = 1 + doubtPoints / mix(all, at, points);
       out.center = mix(all, at, center);
-      out.low = mix(all, at, low) * sigmasPerMean * doubt;
-      out.high = mix(all, at, high) * sigmasPerMean * doubt;
+      out.low = Math.sqrt(mix(all, at, low)) * doubt;
+      out.high = Math.sqrt(mix(all, at, high)) * doubt;
       return true;
     },
     learn(slot, load, value, floor) {
@@ -113,9 +112,12 @@ function fold(all: Float32Array, at: number, share: number, value: number, curve
   const own = all[at + center] as number;
   const residual = value - (Number.isNaN(curve) ? own : curve);
   const rate = share * Math.max(slowest, 1 / (1 + seen));
-  const side = residual < 0 ? low : high;
-  const usual = all[at + side] as number;
+  const usual = Math.sqrt(all[at + (residual < 0 ? low : high)] as number);
   const distance = Math.min(Math.abs(residual), winsor * Math.max(usual, floor));
+  const square = 2 * distance * distance;
+  const below = all[at + low] as number;
+  const above = all[at + high] as number;
   all[at + center] = own + rate * Math.sign(residual) * distance;
-  all[at + side] = usual + rate * 2 * (distance - usual);
+  all[at + low] = below + rate * ((residual < 0 ? square : 0) - below);
+  all[at + high] = above + rate * ((residual > 0 ? square : 0) - above);
 }
