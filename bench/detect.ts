@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
+  changePointFigures,
   emptyTrace,
   evaluate,
   type Figures,
@@ -13,6 +14,7 @@ import {
 import { type Folder, readFolder } from "../src/detect/eval/folder.ts";
 import { createEnsemble } from "../src/detect/statistical/ensemble.ts";
 import { normal, seededRandom } from "../src/math/random.ts";
+import { cutInTwo } from "./lib/binary-segmentation.ts";
 import { cpuSecondsSince, printReport } from "./lib/report.ts";
 
 const data = fileURLToPath(new URL("../../shared/data", import.meta.url));
@@ -33,7 +35,7 @@ const peers: Record<string, Record<string, number>> = {};
 take("tsad/nab", (found) => found);
 takeWeb();
 take("tsad/asd", ({ vus_pr_raw }) => (vus_pr_raw === undefined ? {} : { asd_vus_pr: vus_pr_raw }));
-take("changepoint", (found) => found);
+takeChangePoints();
 figures["points_per_s_per_core"] = measureSpeed();
 printReport({
   bench: "detect",
@@ -65,6 +67,17 @@ function takeWeb(): void {
   );
 }
 
+function takeChangePoints(): void {
+  const folder = open("changepoint");
+  if (folder?.kind !== "change points") return;
+  Object.assign(figures, changePointFigures(folder.series));
+  const rivals = { nothing: () => [], binary_segmentation: cutInTwo };
+  for (const [name, cut] of Object.entries(rivals)) {
+    const { cp_f1, cp_cover } = changePointFigures(folder.series, (values) => ({ held: cut(values), announced: [] }));
+    peers[name] = { cp_f1: cp_f1!, cp_cover: cp_cover! };
+  }
+}
+
 function take(name: string, rename: (found: Figures) => Figures): void {
   const folder = open(name);
   if (folder !== undefined) record(folder, rename);
@@ -72,7 +85,6 @@ function take(name: string, rename: (found: Figures) => Figures): void {
 
 function record(folder: Folder, rename: (found: Figures) => Figures): void {
   Object.assign(figures, rename(evaluate(folder, tryEnsemble)));
-  if (folder.kind === "change points") return;
   for (const [name, trial] of Object.entries(baselines)) {
     peers[name] = { ...peers[name], ...rename(evaluate(folder, trial)) };
   }

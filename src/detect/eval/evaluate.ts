@@ -20,9 +20,6 @@ export interface Trace {
 
 export type Trial = (columns: readonly Float64Array[]) => Trace;
 
-/** Points a regime must have lasted before its start is believed. */
-const believedAfterPoints = 10;
-
 /** Figures of `trial`; by default of the ensemble. A figure nothing in the folder can give is left out. */
 export function evaluate(folder: Folder, trial: Trial = tryEnsemble): Figures {
   if (folder.kind === "change points") return changePointFigures(folder.series);
@@ -57,31 +54,37 @@ export function emptyTrace(length: number): Trace {
   };
 }
 
-/** Starts of regimes that lasted, as a stream is read. */
-export function findChangePoints(values: Float64Array): readonly number[] {
-  const detector = createOnlineChangePoint();
-  const found: number[] = [];
-  let at = 0;
-  for (const value of values) {
-    if (!Number.isFinite(value)) continue;
-    const run = detector.push(value);
-    const start = at - run;
-    if (run >= believedAfterPoints && start > 0 && start - (found.at(-1) ?? 0) >= believedAfterPoints)
-      found.push(start);
-    at++;
-  }
-  return found;
+/** Where regimes begin. */
+export interface FoundChanges {
+  /** As believed after the last point. */
+  readonly held: readonly number[];
+  /** As announced on the way, which nothing takes back. */
+  readonly announced: readonly number[];
 }
 
-function changePointFigures(series: readonly AnnotatedSeries[]): Figures {
-  let f1 = 0;
-  let cover = 0;
-  for (const { values, annotations } of series) {
-    const found = findChangePoints(values);
-    f1 += changePointF1(annotations, found) / series.length;
-    cover += changePointCover(annotations, found, values.length) / series.length;
+export function findChangePoints(values: Float64Array): FoundChanges {
+  const detector = createOnlineChangePoint();
+  const announced: number[] = [];
+  for (const value of values) {
+    const change = detector.push(value);
+    if (change !== undefined) announced.push(change.at);
   }
-  return { cp_f1: f1, cp_cover: cover };
+  return { held: detector.changes().map((change) => change.at), announced };
+}
+
+export function changePointFigures(
+  series: readonly AnnotatedSeries[],
+  find: (values: Float64Array) => FoundChanges = findChangePoints,
+): Figures {
+  const figures = { cp_f1: 0, cp_cover: 0, cp_live_f1: 0, cp_live_cover: 0 };
+  for (const { values, annotations } of series) {
+    const { held, announced } = find(values);
+    figures.cp_f1 += changePointF1(annotations, held) / series.length;
+    figures.cp_cover += changePointCover(annotations, held, values.length) / series.length;
+    figures.cp_live_f1 += changePointF1(annotations, announced) / series.length;
+    figures.cp_live_cover += changePointCover(annotations, announced, values.length) / series.length;
+  }
+  return figures;
 }
 
 function labelledFigures(series: readonly LabelledSeries[], trial: Trial): Figures {
