@@ -6,7 +6,6 @@ import type { At, Expr, ParsedQuery, SelectorExpr } from "../ast.ts";
 import { limitFailure } from "../errors.ts";
 import type { Metric } from "../metric.ts";
 import { metricOf, withNameKept } from "../metric.ts";
-import type { QueryOptions } from "./evaluation.ts";
 
 /** What a selector found. */
 export interface Series {
@@ -74,7 +73,7 @@ export function selectAll(query: ParsedQuery, spans: readonly Span[], source: Se
 export function prepare(
   query: ParsedQuery,
   selected: readonly (readonly SeriesView[])[],
-  { maxSeries, delayedNames }: Required<QueryOptions>,
+  { maxSeries, delayedNames }: { readonly maxSeries: number; readonly delayedNames: boolean },
 ): Series[] {
   let total = 0;
   for (const views of selected) total += views.length;
