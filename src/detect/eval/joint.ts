@@ -10,7 +10,7 @@ export interface Cause {
 }
 
 /** Frozen on development data, the same for every series. */
-const threshold = 2;
+const threshold = 2.25;
 const holdPerPoint = 0.95;
 const calmPoints = 30;
 

@@ -4,10 +4,8 @@ import type { Evidence } from "../../model/evidence.ts";
 import { UNUSABLE } from "../../model/series.ts";
 import { coreSignals, signalOf } from "../../model/signal.ts";
 import type { Instant } from "../../model/time.ts";
-import { pack, unpack } from "../packing.ts";
 import { type Scale, scaleOf } from "../statistical/scales.ts";
-import { type Course, createCourse } from "./course.ts";
-import { createSpread, type Spread } from "./spread.ts";
+import { createState, features, lags, packStates, remember, type State, unpackStates, widthOf } from "./joint-state.ts";
 
 /** A signal's part in a row's oddness. */
 export interface Part {
@@ -35,27 +33,10 @@ export interface ColumnOptions {
   readonly scale: Scale;
 }
 
-interface State {
-  readonly course: Course;
-  /** Of each column: of its distance from the course, then of the changes of that over each of `lags`. */
-  readonly spreads: readonly Spread[];
-  /** Smallest distances believed to be more than noise, in the same order; refreshed now and then. */
-  readonly units: Float64Array;
-  /** Distances from the course at the last steps, of what was followed and of what was learned: `[back * width + column]`. */
-  readonly followed: Float64Array;
-  readonly learned: Float64Array;
-  points: number;
-  followedPoints: number;
-  lastAt: Instant;
-}
-
-/** Steps over which a change is looked at. */
-const lags = [3, 12] as const;
-const lagMax = 12;
-const features = 1 + lags.length;
 /** Points learned before it speaks. */
 const pointsMin = 40;
 const refreshEvery = 32;
+const fadeAtNewCourse = 1 / 500;
 /** A distance counts at most so many units: one wild signal is not as odd as many odd ones. */
 const unitsMax = 20;
 /** Of a normal distribution: its deviation, from its median and its 99th percentile of distances. */
@@ -80,7 +61,7 @@ export const jointResidual: JointResidualKind = jointResidualOf((column) => {
  * course of past periods, and the change of that distance over 3 and over 12 steps. A unit is the larger of what the median
  * and the 99th percentile of past distances suggest, so that a signal that often spikes must spike higher. Signals that
  * move together count each: a fall of all load signals at once is odder than that of one. Own combination of seasonal
- * residuals and lagged differences, with Huber-like clipping. State: about 8 KiB a signal.
+ * residuals and lagged differences, with Huber-like clipping. State: about 6 KiB a signal.
  * Blind to signals that break their relation while each stays near its own course, and to trouble that came with the first
  * points it learned; after trouble, changes over 12 steps stay odd for as long.
  */
@@ -95,12 +76,11 @@ export function jointResidualOf(columnOf: (column: number) => ColumnOptions): Jo
 }
 
 function createJointResidual(columnOf: (column: number) => ColumnOptions, snapshot?: Uint8Array): JointResidual {
-  const bySlot = new Map<number, State>();
+  const bySlot = snapshot === undefined ? new Map<number, State>() : unpackStates(snapshot);
   const options: ColumnOptions[] = [];
   let row = new Float64Array(0);
   let distances = new Float64Array(0);
   let squares = new Float64Array(0);
-  if (snapshot !== undefined) restore(snapshot);
 
   return {
     score(batch, now, out) {
@@ -111,7 +91,7 @@ function createJointResidual(columnOf: (column: number) => ColumnOptions, snapsh
         const state = bySlot.get(batch.slots[r] as number);
         if (state === undefined || read(batch, r) === 0) continue;
         measure(state, now);
-        remember(state.followed, batch.width);
+        remember(state.followed, distances);
         state.followedPoints++;
         state.lastAt = now;
       }
@@ -128,11 +108,7 @@ function createJointResidual(columnOf: (column: number) => ColumnOptions, snapsh
       };
     },
     partsOf,
-    snapshot: () =>
-      pack(
-        { kind: "joint-residual", entities: [...bySlot].map(([slot, state]) => ({ slot, width: widthOf(state) })) },
-        [...bySlot.values()].flatMap(columnsOf),
-      ),
+    snapshot: () => packStates(bySlot),
   };
 
   function scoreRow(batch: EntityBatch, r: number, now: Instant): number {
@@ -178,8 +154,11 @@ function createJointResidual(columnOf: (column: number) => ColumnOptions, snapsh
         if (Number.isFinite(distance)) state.spreads[c * features + f]!.learn(distance);
       }
     }
-    remember(state.learned, width);
+    remember(state.learned, distances);
+    const knewPeriod = state.course.periodMs > 0;
     state.course.learn(row, at);
+    // Distances from another expectation say little of those from this one.
+    if (state.course.periodMs > 0 !== knewPeriod) for (const spread of state.spreads) spread.fade(fadeAtNewCourse);
     state.points++;
     state.lastAt = Math.max(state.lastAt, at);
     if (state.points <= pointsMin || state.points % refreshEvery === 0) refresh(state, at);
@@ -216,11 +195,6 @@ function createJointResidual(columnOf: (column: number) => ColumnOptions, snapsh
     for (let c = 0; c < row.length; c++) distances[c] = row[c]! - course.expected(c, at);
   }
 
-  function remember(recent: Float64Array, width: number): void {
-    recent.copyWithin(width, 0, (lagMax - 1) * width);
-    recent.set(distances);
-  }
-
   function partsOf(batch: EntityBatch, r: number, now: Instant): readonly Part[] {
     const state = bySlot.get(batch.slots[r] as number);
     if (state === undefined || state.points < pointsMin || read(batch, r) === 0) return [];
@@ -254,55 +228,11 @@ function createJointResidual(columnOf: (column: number) => ColumnOptions, snapsh
     const slot = batch.slots[r] as number;
     let state = bySlot.get(slot);
     if (state === undefined || widthOf(state) !== batch.width) {
-      state = createState(batch.width, createCourse(batch.width), () => createSpread());
+      state = createState(batch.width);
       bySlot.set(slot, state);
     }
     return state;
   }
-
-  function restore(bytes: Uint8Array): void {
-    const packed = unpack(bytes);
-    const entities = packed?.header["entities"];
-    if (packed?.header["kind"] !== "joint-residual" || !Array.isArray(entities)) return;
-    let next = 0;
-    for (const entity of entities as readonly { readonly slot: number; readonly width: number }[]) {
-      const { slot, width } = entity;
-      const own = packed.columns.slice(next, next + 1 + features * width + 5 + width);
-      next += own.length;
-      const [facts, ...rest] = own;
-      if (facts?.length !== 3 + (features + 2 * lagMax) * width) return;
-      const course = createCourse(width, rest.slice(features * width));
-      const state = createState(width, course, (i) => createSpread(rest[i]));
-      [state.points, state.followedPoints, state.lastAt] = facts as unknown as [number, number, number];
-      state.units.set(facts.subarray(3, 3 + features * width));
-      state.followed.set(facts.subarray(3 + features * width, 3 + (features + lagMax) * width));
-      state.learned.set(facts.subarray(3 + (features + lagMax) * width));
-      bySlot.set(slot, state);
-    }
-  }
-}
-
-function createState(width: number, course: Course, spreadOf: (i: number) => Spread): State {
-  return {
-    course,
-    spreads: Array.from({ length: features * width }, (_, i) => spreadOf(i)),
-    units: new Float64Array(features * width).fill(Number.POSITIVE_INFINITY),
-    followed: new Float64Array(lagMax * width).fill(Number.NaN),
-    learned: new Float64Array(lagMax * width).fill(Number.NaN),
-    points: 0,
-    followedPoints: 0,
-    lastAt: 0,
-  };
-}
-
-function columnsOf(state: State): readonly Float64Array[] {
-  const { points, followedPoints, lastAt, units, followed, learned } = state;
-  const facts = Float64Array.of(points, followedPoints, lastAt, ...units, ...followed, ...learned);
-  return [facts, ...state.spreads.map((spread) => spread.state()), ...state.course.state()];
-}
-
-function widthOf(state: State): number {
-  return state.units.length / features;
 }
 
 function short(value: number): string {

@@ -4,6 +4,8 @@ export interface Spread {
   learn(distance: number): void;
   /** Distance that the share `q` (0..1) of those learned does not exceed; 0 where none was, NaN before the first. */
   quantile(q: number): number;
+  /** What was learned counts only as so large a share of itself any more. */
+  fade(share: number): void;
   /** For a snapshot: what {@link createSpread} takes. */
   state(): Float64Array;
 }
@@ -35,9 +37,7 @@ export function createSpread(state?: Float64Array): Spread {
     learn(distance) {
       bins[binOf(Math.abs(distance))]!++;
       total++;
-      if (total < totalMax) return;
-      for (let i = 0; i < binCount; i++) bins[i]! /= 2;
-      total /= 2;
+      if (total >= totalMax) fade(0.5);
     },
     quantile(q) {
       if (total === 0) return Number.NaN;
@@ -48,8 +48,14 @@ export function createSpread(state?: Float64Array): Spread {
       const inside = 0.5 - above / bins[bin]!;
       return 2 ** ((top - (binCount - 1) + bin + inside) / binsPerOctave);
     },
+    fade,
     state: () => Float64Array.of(top, total, ...bins),
   };
+
+  function fade(share: number): void {
+    for (let i = 0; i < binCount; i++) bins[i]! *= share;
+    total *= share;
+  }
 
   function binOf(distance: number): number {
     if (!(distance > 0)) return 0;
