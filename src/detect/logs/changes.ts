@@ -43,7 +43,7 @@ export function testStep(scope: Scope, options: ChangeOptions): Change[] {
   for (const [id, one] of counted) {
     if (one.now > 0) {
       one.silent = false;
-      scope.known.add(id);
+      scope.known.set(id, one.template);
     }
     if (lines > 0) one.past.push(one.now);
     if (one.past.length > options.referenceSteps) one.past.shift();
