@@ -1,8 +1,9 @@
 // What changed in the templates of a service: new ones, ones that vanished, bursts, another mix. One step of counts
 // against the steps before it.
+import { binomialLower, binomialUpper } from "../../math/tails.ts";
 import type { Instant } from "../../model/time.ts";
 import type { Template } from "./template-book.ts";
-import { binomialLower, binomialUpper, mixTail } from "./tests.ts";
+import { mixTail } from "./tests.ts";
 
 export interface ChangeOptions {
   /** Steps before the present one that make the reference. */
