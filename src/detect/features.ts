@@ -3,10 +3,13 @@ import type { EntityBatch, PointBatch } from "../model/detector.ts";
 import type { Frame } from "../model/frame.ts";
 import { quality, UNUSABLE } from "../model/series.ts";
 import { coreSignals, type SignalId, signals } from "../model/signal.ts";
+import { relativeTo } from "./siblings.ts";
 
 export interface FrameBatches {
   /** A row for every signal of every entity; slots are `entity * signals.length + signal`. */
   readonly levels: PointBatch;
+  /** The same rows, on each signal's scale, less the median of the entity's siblings: what all share is gone. */
+  readonly relative: PointBatch;
   /** A row for every entity: steps since its gauges last changed, and since it last sent anything. */
   readonly stillness: PointBatch;
   readonly silence: PointBatch;
@@ -40,7 +43,13 @@ export function createFeatures(): Features {
         countStill(levels, row, slot, stillness);
         silence.values[row] = countSilent(frame, row, slot);
       }
-      return { levels, stillness, silence, core: coreOf(levels, rows, slots, coreColumns) };
+      return {
+        levels,
+        relative: relativeTo(frame, levels),
+        stillness,
+        silence,
+        core: coreOf(levels, rows, slots, coreColumns),
+      };
     },
   };
 
