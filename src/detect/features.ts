@@ -3,6 +3,7 @@ import type { EntityBatch, PointBatch } from "../model/detector.ts";
 import type { Frame } from "../model/frame.ts";
 import { quality, UNUSABLE } from "../model/series.ts";
 import { coreSignals, type SignalId, signals } from "../model/signal.ts";
+import type { Hint } from "./profile.ts";
 import { relativeTo } from "./siblings.ts";
 
 export interface FrameBatches {
@@ -81,6 +82,23 @@ export function createFeatures(): Features {
     silent[slot] = gone ? (silent[slot] ?? 0) + 1 : 0;
     return silent[slot] ?? 0;
   }
+}
+
+const running = signals.findIndex(({ id }) => id === "running");
+const kindOfSignal = { gauge: "gauge", rate: "gauge", quantile: "latency", mean: "gauge", ratio: "ratio" } as const;
+const hints: readonly Hint[] = signals.map(({ id, kind, range, unit }) => ({
+  kind: id === "preemptions" || unit === "{request}" ? "count" : kindOfSignal[kind],
+  ...(Number.isFinite(range.max) ? { limit: range.max } : {}),
+}));
+
+/** What a signal's definition says of the series in a slot of `levels`. */
+export function hintOf(slot: number): Hint {
+  return hints[slot % hints.length] as Hint;
+}
+
+/** Requests running on the entity of a row of `levels`: its load. */
+export function loadOf(levels: PointBatch, row: number): number {
+  return levels.values[row - (row % signals.length) + running] as number;
 }
 
 function levelsOf(frame: Frame, slots: Int32Array, columns: readonly number[]): PointBatch {
