@@ -27,7 +27,8 @@ describe("a page", () => {
     expect(lines[0]).toMatch(/^vllm: 1 seen, \d+ signals, 100 % of its metrics understood$/);
     expect(lines).toContain("  vllm:kv_cache_usage_perc -> kv_usage");
     expect(lines).toContain("  kv_usage = 0.83");
-    expect(lines.some((line) => line.startsWith("  vllm:request_params_n -- "))).toBe(true);
+    const cards = await run(`${fixtures}/dcgm-exporter-4.8.2.prom`);
+    expect(cards.some((line) => line.startsWith("  DCGM_FI_DEV_DEC_UTIL -- "))).toBe(true);
     expect(lines).toContain("  generated_tokens = 1000 {token}/s");
   });
 
