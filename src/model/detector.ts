@@ -43,11 +43,21 @@ export interface HistogramBatch {
   readonly quality: Uint8Array;
 }
 
+/** Points to be judged by those of their siblings at the same instant. */
+export interface PeerBatch extends PointBatch {
+  /** Group of each row. */
+  readonly groups: Int32Array;
+  /** Values of all siblings that can be used, the rows' own among them: group g has `siblings[starts[g] .. starts[g + 1])`. */
+  readonly siblings: Float64Array;
+  readonly starts: Int32Array;
+}
+
 export interface Inputs {
   readonly point: PointBatch;
   readonly entity: EntityBatch;
   readonly counts: CountBatch;
   readonly histogram: HistogramBatch;
+  readonly peers: PeerBatch;
 }
 
 export type InputKind = keyof Inputs;
