@@ -37,6 +37,8 @@ export interface Detector<K extends InputKind> {
   /** Folds the rows into what counts as normal. */
   learn(batch: Inputs[K]): void;
   explain(batch: Inputs[K], row: number): DetectorView;
+  /** Another series has the slot from now on. Absent: slots given to it are never given again. */
+  forget?(slot: number): void;
   /** Everything needed to go on after a restart: a detector made from it says the same. */
   snapshot(): Uint8Array;
 }

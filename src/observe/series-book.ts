@@ -5,7 +5,7 @@ import type { ColumnPage, RawPage, RawPoint, RawSeries } from "../model/ports/te
 import { quality } from "../model/series.ts";
 import { decimalOf } from "../model/series-hash.ts";
 import { catalogue, type Signal, signals } from "../model/signal.ts";
-import type { DurationMs, Instant } from "../model/time.ts";
+import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
 import { attach, createEntityState, detach, type EntityState, spoil } from "./canonical.ts";
 import { dropBefore } from "./columns.ts";
 import type { CoverageBook } from "./coverage.ts";
@@ -17,6 +17,7 @@ import { createStoredSeries, type StoredSeries, storePoint } from "./raw-series.
 import { createResolver, type Target } from "./resolver.ts";
 import { quantileSelectables, type Selectable, selectablesOf } from "./selection.ts";
 import { createSeriesIndex, type SeriesIndex } from "./series-index.ts";
+import type { SeriesMeasures } from "./series-measures.ts";
 import { createSkewBook, type Turned } from "./skew.ts";
 import { isOfSpans } from "./span-series.ts";
 
@@ -35,8 +36,10 @@ export interface SeriesBook {
   /** Lets go of points before `keepFrom`, then of series and replicas without any. */
   forget(keepFrom: Instant): void;
   entityStates(): readonly EntityState[];
-  /** Oldest event time of any replica. */
+  /** Oldest event time of any replica, or of what is no replica's. */
   earliestAt(): Instant | undefined;
+  /** First and newest event time of series that feed no signal. */
+  unmapped(): TimeRange;
 }
 
 interface LiveSeries {
@@ -64,6 +67,8 @@ export function createSeriesBook(
     readonly windowMs: DurationMs;
     readonly maxSeries: number;
     readonly mappings: readonly SignalMapping[];
+    /** What is judged of the series; absent where nothing is. */
+    readonly measures?: SeriesMeasures;
     /** Whether points come as they are made, so that a clock that is off shows. Default true. */
     readonly judgesClocks?: boolean;
   },
@@ -89,11 +94,12 @@ export function createSeriesBook(
   /** What the page being taken in brought so far. */
   const taken = { newest: Number.NEGATIVE_INFINITY, late: 0, stored: 0 };
   const horizon = { from: 0, to: 0 };
+  const unmapped = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
   const familyMax = Math.max(familyLeast, Math.floor(options.maxSeries / 20));
   let stateList: readonly EntityState[] = [];
   let sweptAt = Number.NEGATIVE_INFINITY;
 
-  return { index, take, forget, entityStates: () => stateList, earliestAt };
+  return { index, take, forget, entityStates: () => stateList, earliestAt, unmapped: () => unmapped };
 
   function take(page: RawPage | ColumnPage, times: PageTimes): Instant | undefined {
     for (const series of page.series) definitions.add(series);
@@ -136,6 +142,10 @@ export function createSeriesBook(
       return;
     }
     taken.stored++;
+    if (series.states.length === 0) {
+      unmapped.from = Math.min(unmapped.from, point.at);
+      unmapped.to = Math.max(unmapped.to, point.at);
+    }
     if (isLate) taken.late++;
     if (point.at > taken.newest) taken.newest = point.at;
     if ((point.flags & 1) !== 0) return;
@@ -209,6 +219,8 @@ export function createSeriesBook(
     const aliases = targets.flatMap((target) => quantileSelectables(stored, identity, target));
     const producer = identities.identify(definition, "replica").id;
     const selectables = [...selectablesOf(stored, identity), ...aliases];
+    const labels = selectables[0]?.labels ?? {};
+    options.measures?.enter({ stored, labels, entity: identity.id, parent: identity.parent }, targets, states);
     const series: LiveSeries = { stored, selectables, states: [...new Set(states)], family, producer, number: -1 };
     live.set(definition.hash, series);
     index.add(series.selectables);
@@ -247,13 +259,19 @@ export function createSeriesBook(
       if (columns.start < columns.end) continue;
       live.delete(hash);
       numbered.remove(series);
+      options.measures?.leave(series.stored, keepFrom);
       index.remove(series.selectables);
-      for (const state of series.states) if (!detach(state, series.stored)) states.delete(state.entity.id);
+      for (const state of series.states) {
+        if (detach(state, series.stored)) continue;
+        states.delete(state.entity.id);
+        options.measures?.leaveEntity(state, keepFrom);
+      }
       for (const members of restlessOf.values()) members.delete(series.stored);
       const left = (families.get(series.family) ?? 1) - 1;
       if (left > 0) families.set(series.family, left);
       else families.delete(series.family);
     }
+    options.measures?.sweep(keepFrom);
     stateList = [...states.values()];
     for (const [id, members] of restlessOf) if (members.size === 0 && !states.has(id)) restlessOf.delete(id);
     skews.keepOnly(new Set([...live.values()].map(({ producer }) => producer)));
@@ -266,7 +284,7 @@ export function createSeriesBook(
   }
 
   function earliestAt(): Instant | undefined {
-    let earliest = Number.POSITIVE_INFINITY;
+    let earliest = unmapped.from;
     for (const state of stateList) earliest = Math.min(earliest, state.firstAt);
     return earliest === Number.POSITIVE_INFINITY ? undefined : earliest;
   }
