@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { createAct } from "../act/act.ts";
 import { remedyFor } from "../act/remedy.ts";
 import { createDetection } from "../detect/detection.ts";
+import { createLogWatch } from "../detect/logs/log-watch.ts";
 import { createRules } from "../detect/rules/engine.ts";
 import { createDiagnosis } from "../diagnose/diagnose.ts";
 import type { Clock } from "../model/clock.ts";
@@ -75,8 +76,8 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const unrecorded = createWithout(history, knowledge.recorded);
     const live = createWhole(head, createUnited([unrecorded, ...foreign]), { windowMs, readers: "live" });
     const state = await openState(join(directory, "state"), telemetry);
-    const [baselines, alerts, incidents] = await Promise.all(
-      ["baselines", "alerts", "incidents"].map((name) => state.load(name)),
+    const [baselines, alerts, incidents, mined] = await Promise.all(
+      ["baselines", "alerts", "incidents", "logs"].map((name) => state.load(name)),
     );
     const exclusions = { current: () => diagnose.exclusions() };
     const detection = await createDetection(
@@ -88,6 +89,10 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { exclusions, telemetry, modelsDirectory: config.detect.learned ? shipped.models : "" },
     );
     undo.push("detection", () => detection[Symbol.asyncDispose]());
+    const logs = createLogWatch(
+      { historyMs: windowMs, ...(mined === undefined ? {} : { snapshot: mined }) },
+      { reader: store.logReader, sink: head, telemetry },
+    );
     const rules = createRules(knowledge.ruleFiles, { source: live, telemetry }, text(alerts));
     const diagnose = createDiagnosis(knowledge.modes, {
       source: head,
@@ -113,6 +118,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const pipeline = createPipeline({
       head,
       detection,
+      logs,
       rules,
       diagnose,
       act,
@@ -146,12 +152,14 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
         }),
         signals: () => latestSignals(head, clock.now()),
         coverage: () => head.coverage(),
+        logTemplates: () => logs.templates(),
         status: () => ({
           version,
           store: store.info(),
           baseline: detection.baseline(),
           learnedBackend: detection.learnedBackend(),
           judgedThrough: pipeline.judgedThrough(),
+          logs: logs.trouble() ?? "read",
         }),
         metrics: () => telemetry.metricsText(),
         checks: readiness.checks,
@@ -165,6 +173,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
 
     const remember = async (): Promise<void> => {
       await state.save("baselines", await detection.snapshot());
+      await state.save("logs", logs.snapshot());
       await state.save("alerts", encoder.encode(rules.snapshot()));
       await state.save("incidents", encoder.encode(JSON.stringify(diagnose.snapshot())));
     };

@@ -34,8 +34,13 @@ export type InputKind = keyof Inputs;
 export interface Detector<K extends InputKind> {
   /** Writes one score a row. Must not change the detector: scoring twice says the same. */
   score(batch: Inputs[K], now: Instant, out: Float64Array): void;
-  /** Folds the rows into what counts as normal. */
-  learn(batch: Inputs[K]): void;
+  /**
+   * Takes in what was just judged, whether it is normal or not, once a step and after `score`: for detectors that look at
+   * more than the last point. What it changes is what is recent, never what is normal.
+   */
+  follow?(batch: Inputs[K], now: Instant): void;
+  /** Folds the rows into what counts as normal. `at` is their time, for detectors that know seasons. */
+  learn(batch: Inputs[K], at?: Instant): void;
   explain(batch: Inputs[K], row: number): DetectorView;
   /** Another series has the slot from now on. Absent: slots given to it are never given again. */
   forget?(slot: number): void;

@@ -4,6 +4,7 @@ import { autoencoderKind } from "../../src/detect/learned/autoencoder.ts";
 import { loadModel } from "../../src/detect/learned/model-files.ts";
 import { loadTensorFlow } from "../../src/detect/learned/tensorflow.ts";
 import { watches } from "../../src/detect/registry.ts";
+import { createSeriesLevel, seriesLevel } from "../../src/detect/statistical/series-level.ts";
 import type { PointBatch } from "../../src/model/detector.ts";
 import { coreSignals, signals } from "../../src/model/signal.ts";
 import { checkDetector } from "../conformance/detector.ts";
@@ -50,6 +51,32 @@ for (const { kind, feature } of watches) {
       });
     });
   }
+}
+
+for (const [name, create] of [
+  [seriesLevel.kind, seriesLevel.create],
+  [
+    `${seriesLevel.kind}, learning at once`,
+    (snapshot?: Uint8Array) => createSeriesLevel({ behindPoints: 0 }, snapshot),
+  ],
+] as const) {
+  describe(name, () => {
+    checkDetector({
+      create,
+      healthy: (rows, noise) =>
+        points(
+          rows,
+          (row) => row,
+          () => 50 + 5 * noise(),
+        ),
+      shifted: (rows) =>
+        points(
+          rows,
+          (row) => row,
+          () => 300,
+        ),
+    });
+  });
 }
 
 describe("robust-level", () => {
