@@ -10,7 +10,7 @@ import { attach, createEntityState, detach, type EntityState, spoil } from "./ca
 import { dropBefore } from "./columns.ts";
 import type { CoverageBook } from "./coverage.ts";
 import { createEntityBook, entityLabels, withLabels } from "./entities.ts";
-import { createDefinitions, futureToleranceMs, isCreatedSeries, type Refusal, refusePoint } from "./intake.ts";
+import { createDefinitions, futureToleranceMs, isCreatedSeries, refusePoint } from "./intake.ts";
 import type { SignalMapping } from "./mapping.ts";
 import { createNumbered, eachPoint } from "./point-columns.ts";
 import { createStoredSeries, type StoredSeries, storePoint } from "./raw-series.ts";
@@ -20,6 +20,7 @@ import { createSeriesIndex, type SeriesIndex } from "./series-index.ts";
 import type { SeriesMeasures } from "./series-measures.ts";
 import { createSkewBook, type Turned } from "./skew.ts";
 import { isOfSpans } from "./span-series.ts";
+import { createIntakeTally } from "./tally.ts";
 
 /** Where time stands while a page is taken in. */
 export interface PageTimes {
@@ -54,9 +55,6 @@ interface LiveSeries {
   number: number;
 }
 
-/** What was put right on the way in. */
-type Repair = "unit" | "clock-skew";
-
 /** Series one metric of one entity may always have. */
 const familyLeast = 500;
 /** Distance in event time of sweeps for ended series. */
@@ -84,8 +82,8 @@ export function createSeriesBook(
   const live = new Map<string, LiveSeries>();
   const states = new Map<EntityId, EntityState>();
   const slots = new Map<EntityId, number>();
-  const refused = new Map<Refusal, number>();
-  const repairs = new Map<Repair, number>();
+  const tally = createIntakeTally(telemetry);
+  const { refuse, repaired } = tally;
   /** Series of one metric of one entity; beyond the limit a label has taken values without end. */
   const families = new Map<string, number>();
   const restlessOf = new Map<EntityId, Set<StoredSeries>>();
@@ -120,7 +118,7 @@ export function createSeriesBook(
         });
     }
     if (judgesClocks) for (const turned of skews.settle(times.now)) setRight(turned, times.now);
-    report(taken.stored, taken.late);
+    report();
     return taken.newest === Number.NEGATIVE_INFINITY ? undefined : taken.newest;
   }
 
@@ -289,22 +287,8 @@ export function createSeriesBook(
     return earliest === Number.POSITIVE_INFINITY ? undefined : earliest;
   }
 
-  function refuse(reason: Refusal): undefined {
-    refused.set(reason, (refused.get(reason) ?? 0) + 1);
-    return undefined;
-  }
-
-  function repaired(reason: Repair): void {
-    repairs.set(reason, (repairs.get(reason) ?? 0) + 1);
-  }
-
-  function report(stored: number, late: number): void {
-    telemetry.count("homeostat.observe.points", stored);
-    if (late > 0) telemetry.count("homeostat.observe.late", late);
-    for (const [reason, amount] of refused) telemetry.count("homeostat.observe.dropped", amount, { reason });
-    refused.clear();
-    for (const [reason, amount] of repairs) telemetry.count("homeostat.observe.repaired", amount, { reason });
-    repairs.clear();
+  function report(): void {
+    tally.report(taken.stored, taken.late);
     telemetry.gauge("homeostat.observe.series", live.size);
     telemetry.gauge("homeostat.observe.entities", states.size);
   }
