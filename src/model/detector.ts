@@ -79,6 +79,8 @@ export interface Detector<K extends InputKind> {
   /** Somebody said that what the slot does now is normal: goes on from there without waiting to have learned it. */
   accept?(slot: number): void;
   explain(batch: Inputs[K], row: number): DetectorView;
+  /** Another series has the slot from now on. Absent: slots given to it are never given again. */
+  forget?(slot: number): void;
   /** Everything needed to go on after a restart: a detector made from it says the same. */
   snapshot(): Uint8Array;
 }
