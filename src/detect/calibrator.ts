@@ -6,6 +6,8 @@ export interface Calibrator {
   learn(pool: string, score: number, weight: number): void;
   /** Probability of a score at least this high while nothing is wrong; 1 for NaN. */
   tail(pool: string, score: number): number;
+  /** Weight of all scores the pool remembers. */
+  seen(pool: string): number;
   snapshot(): Uint8Array;
 }
 
@@ -71,6 +73,7 @@ export function createCalibrator(snapshot?: Uint8Array): Calibrator {
       if (pool.dirty) refit(pool);
       return tailOf(pool, score);
     },
+    seen: (name) => pools.get(name)?.total ?? 0,
     snapshot() {
       const names = [...pools.keys()];
       return pack(

@@ -3,10 +3,14 @@ import type { EntityBatch, PointBatch } from "../model/detector.ts";
 import type { Frame } from "../model/frame.ts";
 import { quality, UNUSABLE } from "../model/series.ts";
 import { coreSignals, type SignalId, signals } from "../model/signal.ts";
+import type { Hint } from "./profile.ts";
+import { relativeTo } from "./siblings.ts";
 
 export interface FrameBatches {
   /** A row for every signal of every entity; slots are `entity * signals.length + signal`. */
   readonly levels: PointBatch;
+  /** The same rows, on each signal's scale, less the median of the entity's siblings: what all share is gone. */
+  readonly relative: PointBatch;
   /** A row for every entity: steps since its gauges last changed, and since it last sent anything. */
   readonly stillness: PointBatch;
   readonly silence: PointBatch;
@@ -45,7 +49,13 @@ export function createFeatures(): Features {
         if (warmUp(before, slot, frame.stepMs)) hideRow(levels, row);
         countStill(levels, row, slot, stillness);
       }
-      return { levels, stillness, silence, core: coreOf(levels, rows, slots, coreColumns) };
+      return {
+        levels,
+        relative: relativeTo(frame, levels),
+        stillness,
+        silence,
+        core: coreOf(levels, rows, slots, coreColumns),
+      };
     },
   };
 
@@ -88,6 +98,23 @@ export function createFeatures(): Features {
     silent[slot] = gone ? (silent[slot] ?? 0) + 1 : 0;
     return silent[slot] ?? 0;
   }
+}
+
+const running = signals.findIndex(({ id }) => id === "running");
+const kindOfSignal = { gauge: "gauge", rate: "gauge", quantile: "latency", mean: "gauge", ratio: "ratio" } as const;
+const hints: readonly Hint[] = signals.map(({ id, kind, range, unit }) => ({
+  kind: id === "preemptions" || unit === "{request}" ? "count" : kindOfSignal[kind],
+  ...(Number.isFinite(range.max) ? { limit: range.max } : {}),
+}));
+
+/** What a signal's definition says of the series in a slot of `levels`. */
+export function hintOf(slot: number): Hint {
+  return hints[slot % hints.length] as Hint;
+}
+
+/** Requests running on the entity of a row of `levels`: its load. */
+export function loadOf(levels: PointBatch, row: number): number {
+  return levels.values[row - (row % signals.length) + running] as number;
 }
 
 function levelsOf(frame: Frame, slots: Int32Array, columns: readonly number[]): PointBatch {

@@ -105,7 +105,7 @@ function hideRows(lesson: Lesson, row: number): void {
 }
 
 /** An exclusion of a deployment covers its replicas. */
-function covers(exclusion: Exclusion, entity: Entity, at: Instant): boolean {
+export function covers(exclusion: Exclusion, entity: Entity, at: Instant): boolean {
   if (exclusion.entity !== entity.id && exclusion.entity !== entity.parent) return false;
   return at >= exclusion.from && at < (exclusion.to ?? Number.POSITIVE_INFINITY);
 }
