@@ -18,25 +18,28 @@ export interface Trace {
   readonly alerts: Uint8Array;
 }
 
-export type Trial = (columns: readonly Float64Array[]) => Trace;
+export type Trial = (columns: readonly Float64Array[], stepSeconds: number) => Trace;
 
 /** Points a regime must have lasted before its start is believed. */
 const believedAfterPoints = 10;
 
 /** Figures of `trial`; by default of the ensemble. A figure nothing in the folder can give is left out. */
-export function evaluate(folder: Folder, trial: Trial = tryEnsemble): Figures {
+export function evaluate(folder: Folder, trial: Trial = (columns, stepSeconds) => tryEnsemble(columns, stepSeconds)): Figures {
   if (folder.kind === "change points") return changePointFigures(folder.series);
   if (folder.kind === "labelled") return labelledFigures(folder.series, trial);
-  const files = folder.series.map(({ columns, windows }) => ({ flags: trial(columns).alerts, windows }));
+  const files = folder.series.map(({ columns, windows, stepSeconds }) => ({
+    flags: trial(columns, stepSeconds).alerts,
+    windows,
+  }));
   return { nab_standard: nabScore(files, nabStandard), nab_low_fp: nabScore(files, nabLowFalsePositives) };
 }
 
-/** Several columns are as odd as the oddest of them. */
-export function tryEnsemble(columns: readonly Float64Array[]): Trace {
+/** Several columns are as odd as the oddest of them. Points are learned `behindSeconds` after they were judged. */
+export function tryEnsemble(columns: readonly Float64Array[], stepSeconds: number, behindSeconds = 0): Trace {
   const length = columns[0]?.length ?? 0;
   const trace = emptyTrace(length);
   for (const column of columns) {
-    const ensemble = createEnsemble();
+    const ensemble = createEnsemble({ stepSeconds, behindPoints: Math.ceil(behindSeconds / stepSeconds) });
     for (let i = 0; i < length; i++) {
       const { score, held, odd, alert } = ensemble.push(column[i]!);
       trace.scores[i] = Math.max(trace.scores[i]!, score);
@@ -90,7 +93,7 @@ function labelledFigures(series: readonly LabelledSeries[], trial: Trial): Figur
   const shipped = [];
   let days = 0;
   for (const { columns, labels, teaching, stepSeconds } of series) {
-    const trace = trial(columns);
+    const trace = trial(columns, stepSeconds);
     const segments = segmentsOf(labels.subarray(teaching));
     counts.push(countEvents(trace.odd.subarray(teaching), segments));
     days += ((labels.length - teaching) * stepSeconds) / 86_400;
