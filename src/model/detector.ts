@@ -11,15 +11,6 @@ export interface PointBatch {
   readonly quality: Uint8Array;
 }
 
-/** Many entities at one instant: `values[row * width + column]`, columns in the order of `coreSignals`. */
-export interface EntityBatch {
-  readonly rows: number;
-  readonly width: number;
-  readonly slots: Int32Array;
-  readonly values: Float64Array;
-  readonly quality: Uint8Array;
-}
-
 /** Points to be judged by those of their siblings at the same instant. */
 export interface PeerBatch extends PointBatch {
   /** Group of each row. */
@@ -29,10 +20,19 @@ export interface PeerBatch extends PointBatch {
   readonly starts: Int32Array;
 }
 
+/** Many entities at one instant: `values[row * width + column]`, columns in the order of `coreSignals`. */
+export interface EntityBatch {
+  readonly rows: number;
+  readonly width: number;
+  readonly slots: Int32Array;
+  readonly values: Float64Array;
+  readonly quality: Uint8Array;
+}
+
 export interface Inputs {
+  readonly peers: PeerBatch;
   readonly point: PointBatch;
   readonly entity: EntityBatch;
-  readonly peers: PeerBatch;
 }
 
 export type InputKind = keyof Inputs;
