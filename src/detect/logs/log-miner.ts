@@ -9,7 +9,7 @@ import { nameWithin } from "../../model/tenant.ts";
 import type { Instant } from "../../model/time.ts";
 import { type Change, testStep } from "./changes.ts";
 import type { LogMinerOptions } from "./miner-options.ts";
-import { restoreMiner, snapshotMiner } from "./miner-snapshot.ts";
+import { type MinerTime, restoreMiner, snapshotMiner, type TemplateFacts } from "./miner-snapshot.ts";
 import { sayChange } from "./say-change.ts";
 import { type Counted, countLine, createScope, gather, isYoung, newCounted, type Scope, succeed } from "./scope.ts";
 import { inferSeverity, severityName } from "./severity.ts";
@@ -39,20 +39,6 @@ export interface TemplateView {
   readonly example: string;
   /** Event time of its newest line. */
   readonly lastAt: Instant;
-}
-
-/** What is kept of each template beside its form. */
-export interface TemplateFacts {
-  severity: number;
-  example: string;
-  lastAt: Instant;
-}
-
-/** Where event time stands, all services together. */
-export interface MinerTime {
-  newest: Instant;
-  /** Number of the step in which silent services were last looked for. */
-  swept: number;
 }
 
 export interface LogMiner {
