@@ -11,7 +11,17 @@ import { type Change, testStep } from "./changes.ts";
 import type { LogMinerOptions } from "./miner-options.ts";
 import { type MinerTime, restoreMiner, snapshotMiner, type TemplateFacts } from "./miner-snapshot.ts";
 import { sayChange } from "./say-change.ts";
-import { type Counted, countLine, createScope, gather, isYoung, newCounted, type Scope, succeed } from "./scope.ts";
+import {
+  type Counted,
+  countLine,
+  createScope,
+  gather,
+  isYoung,
+  newCounted,
+  type Scope,
+  scopeKey,
+  succeed,
+} from "./scope.ts";
 import { inferSeverity, severityName } from "./severity.ts";
 import { foldTrace, traceLine } from "./stack.ts";
 import { createTemplateBook, type Template } from "./template-book.ts";
@@ -137,7 +147,7 @@ export function createLogMiner(options: LogMinerOptions, telemetry: Telemetry, t
   }
 
   function scopeOf({ service, version = "", deployment = service }: MinedRecord): Scope | undefined {
-    const key = JSON.stringify([service, version]);
+    const key = scopeKey(service, version);
     const known = scopes.get(key);
     if (known !== undefined || scopes.size >= options.maxScopes) return known;
     const before = [...scopes.values()].findLast((one) => one.service === service);
@@ -191,7 +201,7 @@ export function createLogMiner(options: LogMinerOptions, telemetry: Telemetry, t
     // A version that was replaced did not fall silent.
     if (!silent || !hasSuccessor(scope)) tell(scope, at, testStep(scope, options));
     else {
-      scopes.delete(JSON.stringify([service, version]));
+      scopes.delete(scopeKey(service, version));
       scope.byId.clear();
     }
   }

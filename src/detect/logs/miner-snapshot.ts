@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Instant } from "../../model/time.ts";
 import { packParts, unpackParts } from "../snapshot.ts";
 import type { Pattern } from "./pattern.ts";
-import type { Scope } from "./scope.ts";
+import { type Scope, scopeKey } from "./scope.ts";
 import type { TemplateBook } from "./template-book.ts";
 
 /** What is kept of each template beside its form. */
@@ -129,7 +129,7 @@ export function restoreMiner(bytes: Uint8Array, { book, scopes, facts, time }: M
       const template = byId.get(id);
       return template === undefined ? [] : [[id, { template, ...one }] as const];
     });
-    scopes.set(JSON.stringify([scope.service, scope.version]), {
+    scopes.set(scopeKey(scope.service, scope.version), {
       ...scope,
       open,
       newest: orNever(scope.newest),
