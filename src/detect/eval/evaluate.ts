@@ -24,7 +24,10 @@ export type Trial = (columns: readonly Float64Array[], stepSeconds: number) => T
 const believedAfterPoints = 10;
 
 /** Figures of `trial`; by default of the ensemble. A figure nothing in the folder can give is left out. */
-export function evaluate(folder: Folder, trial: Trial = (columns, stepSeconds) => tryEnsemble(columns, stepSeconds)): Figures {
+export function evaluate(
+  folder: Folder,
+  trial: Trial = (columns, stepSeconds) => tryEnsemble(columns, stepSeconds),
+): Figures {
   if (folder.kind === "change points") return changePointFigures(folder.series);
   if (folder.kind === "labelled") return labelledFigures(folder.series, trial);
   const files = folder.series.map(({ columns, windows, stepSeconds }) => ({
