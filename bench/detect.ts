@@ -3,18 +3,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  emptyTrace,
-  evaluate,
-  type Figures,
-  type Trace,
-  type Trial,
-  tryEnsemble,
-} from "../src/detect/eval/evaluate.ts";
+import { changePointFigures, evaluate, type Figures, tryEnsemble } from "../src/detect/eval/evaluate.ts";
 import { type Folder, readFolder } from "../src/detect/eval/folder.ts";
+import { emptyTrace, type Trace, type Trial } from "../src/detect/eval/trace.ts";
 import { createSeriesLevel } from "../src/detect/statistical/series-level.ts";
 import { normal, seededRandom } from "../src/math/random.ts";
 import type { PointBatch } from "../src/model/detector.ts";
+import { cutInTwo } from "./lib/binary-segmentation.ts";
 import { comparePeers } from "./lib/detect-peers.ts";
 import { cpuSecondsSince, printReport } from "./lib/report.ts";
 
@@ -41,8 +36,8 @@ if (dir !== undefined) takeDir(dir);
 else {
   take("tsad/nab", (found) => found);
   takeWeb();
-  take("tsad/asd", ({ vus_pr_raw }) => (vus_pr_raw === undefined ? {} : { asd_vus_pr: vus_pr_raw }));
-  take("changepoint", (found) => found);
+  take("tsad/asd", renameJoint);
+  takeChangePoints();
 }
 figures["points_per_s_per_core"] = Math.round(measureSpeed());
 await takePeers();
@@ -88,6 +83,26 @@ function takeWeb(): void {
   );
 }
 
+function renameJoint({ vus_pr_raw, vus_pr_shipped, event_f1, hit_rate_150 }: Figures): Figures {
+  return {
+    asd_vus_pr: vus_pr_raw!,
+    asd_vus_pr_shipped: vus_pr_shipped!,
+    asd_event_f1: event_f1!,
+    ...(hit_rate_150 === undefined ? {} : { asd_hit_rate_150: hit_rate_150 }),
+  };
+}
+
+function takeChangePoints(): void {
+  const folder = open("changepoint");
+  if (folder?.kind !== "change points") return;
+  Object.assign(figures, changePointFigures(folder.series));
+  const rivals = { nothing: () => [], binary_segmentation: cutInTwo };
+  for (const [name, cut] of Object.entries(rivals)) {
+    const { cp_f1, cp_cover } = changePointFigures(folder.series, (values) => ({ held: cut(values), announced: [] }));
+    peers[name] = { cp_f1: cp_f1!, cp_cover: cp_cover! };
+  }
+}
+
 function take(name: string, rename: (found: Figures) => Figures): void {
   const folder = open(name);
   if (folder !== undefined) record(folder, rename);
@@ -96,9 +111,11 @@ function take(name: string, rename: (found: Figures) => Figures): void {
 function record(folder: Folder, rename: (found: Figures) => Figures): void {
   Object.assign(figures, rename(evaluate(folder)));
   if (folder.kind === "change points") return;
-  // As the service runs: learning 10 minutes behind.
-  const behind: Trial = (columns, step) => tryEnsemble(columns, step, productDelaySeconds);
-  peers["learning_10_min_behind"] = { ...peers["learning_10_min_behind"], ...rename(evaluate(folder, behind)) };
+  if (folder.series.every(({ columns }) => columns.length === 1)) {
+    // As the service runs: learning 10 minutes behind.
+    const behind: Trial = (columns, step) => tryEnsemble(columns, step, productDelaySeconds);
+    peers["learning_10_min_behind"] = { ...peers["learning_10_min_behind"], ...rename(evaluate(folder, behind)) };
+  }
   for (const [name, trial] of Object.entries(baselines)) {
     peers[name] = { ...peers[name], ...rename(evaluate(folder, trial)) };
   }

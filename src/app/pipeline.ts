@@ -7,11 +7,13 @@ import type { EventType } from "../model/event.ts";
 import type { FailureMode } from "../model/failure-mode.ts";
 import type { Frame } from "../model/frame.ts";
 import type { Diagnosis, Incident } from "../model/incident.ts";
+import type { LogFinding } from "../model/log-finding.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
 import type { RecordKind, Records, RecordTypes } from "../model/ports/records.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { formatDuration, type Instant } from "../model/time.ts";
+import { createFindingBook } from "./log-findings.ts";
 
 /** What the pipeline needs of each room. */
 export interface Rooms {
@@ -24,6 +26,10 @@ export interface Rooms {
     step(frame: Frame): Promise<readonly Anomaly[]>;
     baseline(): { readonly entities: number; readonly learnedMs: number; readonly ready: boolean };
   };
+  /** Judges every series at the step of the frame that was just made. */
+  readonly series: { step(at: Instant): Promise<readonly Anomaly[]> };
+  /** Puts what logs tell into the Head and gives what was found in them; never rejects. */
+  readonly logs: { step(now: Instant): Promise<readonly LogFinding[]> };
   readonly rules: { evaluate(at: Instant): Promise<readonly Alert[]>; all(): readonly Alert[] };
   readonly diagnose: {
     step(input: {
@@ -69,6 +75,7 @@ export function createPipeline(rooms: Rooms): Pipeline {
   let baselineTold = false;
   const openIncidents = new Map<string, Incident>();
   const told = new Set<string>();
+  const findings = createFindingBook(rooms);
 
   const publish = (type: EventType, at: Instant, text: string, data: object): void =>
     feed.publish({ type, at, text, data: data as Readonly<Record<string, unknown>> });
@@ -79,7 +86,7 @@ export function createPipeline(rooms: Rooms): Pipeline {
 
   async function judge(frame: Frame, now: Instant): Promise<void> {
     const at = frame.at;
-    const anomalies = await telemetry.span("detect.step", () => detection.step(frame));
+    const anomalies = await telemetry.span("detect.step", () => judgeAll(frame));
     const entities = head.entities();
     const own = await telemetry.span("detect.rules", () => rules.evaluate(at));
     const alerts = [...own, ...rooms.foreign.changed(now, entities)];
@@ -98,6 +105,11 @@ export function createPipeline(rooms: Rooms): Pipeline {
     for (const diagnosis of diagnoses) await follow(diagnosis, at);
     tellLedger(await telemetry.span("act.step", () => act.step(at)));
     judged = at;
+  }
+
+  async function judgeAll(frame: Frame): Promise<readonly Anomaly[]> {
+    const known = frame.entities.length === 0 ? [] : await detection.step(frame);
+    return [...known, ...(await rooms.series.step(frame.at))];
   }
 
   /** Half an hour is worth the name; where there is less, it is what there is once the past is caught up with. */
@@ -166,6 +178,8 @@ export function createPipeline(rooms: Rooms): Pipeline {
     judgedThrough: () => judged,
     async tick(now) {
       const start = performance.now();
+      const found = await telemetry.span("detect.logs", () => rooms.logs.step(now));
+      await findings.take(found, openIncidents.values(), head.entities());
       let more = true;
       while (more) {
         more = (await telemetry.span("observe.refresh", () => head.refresh(now))).more;

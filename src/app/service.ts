@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { createAct } from "../act/act.ts";
 import { remedyFor } from "../act/remedy.ts";
 import { createDetection } from "../detect/detection.ts";
+import { createLogWatch } from "../detect/logs/log-watch.ts";
 import { createRules } from "../detect/rules/engine.ts";
 import { createDiagnosis } from "../diagnose/diagnose.ts";
 import type { Clock } from "../model/clock.ts";
@@ -16,7 +17,6 @@ import { createWhole } from "../observe/whole.ts";
 import { openReceive } from "../receive/receive.ts";
 import { createEventFeed } from "../show/event-feed.ts";
 import { startShow } from "../show/show.ts";
-import { createForeignPrometheus } from "../store/foreign/prometheus.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createTune } from "../tune/tune.ts";
 import { openAlerting } from "./alerting.ts";
@@ -24,6 +24,7 @@ import { startAlertingJob } from "./alerting-job.ts";
 import { userError } from "./command.ts";
 import { formatMistakes } from "./config.ts";
 import type { Config } from "./config-schema.ts";
+import { foreignSources } from "./foreign-sources.ts";
 import { loadKnowledge } from "./knowledge.ts";
 import { latestSignals } from "./latest-signals.ts";
 import { startNotifications } from "./notifications.ts";
@@ -32,6 +33,7 @@ import { createPipeline } from "./pipeline.ts";
 import { prometheusDeps } from "./prometheus-deps.ts";
 import { createReadiness } from "./readiness.ts";
 import { receiveOptions } from "./receive-options.ts";
+import { openSeries, seriesShare } from "./series.ts";
 import { openState } from "./state.ts";
 import { storeOptions } from "./store-options.ts";
 import type { AppTelemetry } from "./telemetry.ts";
@@ -70,24 +72,31 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { stored: store.history, telemetry },
     );
     const { window: windowMs } = config.observe;
-    const foreign = config.sources.map((source) => foreignPrometheus(source, telemetry));
+    const mapped = { ...headOptions(config), mappings: knowledge.mappings };
+    const foreign = foreignSources(config.sources, mapped, { telemetry, undo });
     const past = createUnited([history, ...foreign]);
     const unrecorded = createWithout(history, knowledge.recorded);
     const live = createWhole(head, createUnited([unrecorded, ...foreign]), { windowMs, readers: "live" });
     const state = await openState(join(directory, "state"), telemetry);
-    const [baselines, alerts, incidents] = await Promise.all(
-      ["baselines", "alerts", "incidents"].map((name) => state.load(name)),
+    const [baselines, alerts, incidents, mined] = await Promise.all(
+      ["baselines", "alerts", "incidents", "logs"].map((name) => state.load(name)),
     );
     const exclusions = { current: () => diagnose.exclusions() };
     const detection = await createDetection(
       {
-        falseEpisodesPerWeek: config.detect.falseEpisodesPerWeek,
+        falseEpisodesPerWeek: config.detect.falseEpisodesPerWeek * (1 - seriesShare),
         stepMs: config.observe.step,
         ...(baselines === undefined ? {} : { snapshot: baselines }),
       },
       { exclusions, telemetry, modelsDirectory: config.detect.learned ? shipped.models : "" },
     );
     undo.push("detection", () => detection[Symbol.asyncDispose]());
+    const series = await openSeries(config, { steps: head.steps, exclusions, telemetry, state });
+    undo.push("series", () => series.detection[Symbol.asyncDispose]());
+    const logs = createLogWatch(
+      { historyMs: windowMs, ...(mined === undefined ? {} : { snapshot: mined }) },
+      { reader: store.logReader, sink: head, telemetry },
+    );
     const rules = createRules(knowledge.ruleFiles, { source: live, telemetry }, text(alerts));
     const diagnose = createDiagnosis(knowledge.modes, {
       source: head,
@@ -113,6 +122,8 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const pipeline = createPipeline({
       head,
       detection,
+      series: series.detection,
+      logs,
       rules,
       diagnose,
       act,
@@ -146,12 +157,14 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
         }),
         signals: () => latestSignals(head, clock.now()),
         coverage: () => head.coverage(),
+        logTemplates: () => logs.templates(),
         status: () => ({
           version,
           store: store.info(),
           baseline: detection.baseline(),
           learnedBackend: detection.learnedBackend(),
           judgedThrough: pipeline.judgedThrough(),
+          logs: logs.trouble() ?? "read",
         }),
         metrics: () => telemetry.metricsText(),
         checks: readiness.checks,
@@ -165,12 +178,17 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
 
     const remember = async (): Promise<void> => {
       await state.save("baselines", await detection.snapshot());
+      await state.save("logs", logs.snapshot());
       await state.save("alerts", encoder.encode(rules.snapshot()));
       await state.save("incidents", encoder.encode(JSON.stringify(diagnose.snapshot())));
     };
     undo.push("state", remember);
     const saving = clock.every("30 * * * * *", "state", remember);
     undo.push("saving", () => saving.stop());
+    // Far more than all else: seldom, and when it ends.
+    undo.push("series state", series.remember);
+    const savingSeries = clock.every("15 */5 * * * *", "series state", series.remember);
+    undo.push("saving series", () => savingSeries.stop());
     const tick = clock.every(config.observe.tick, "tick", (now) => readiness.watch(() => pipeline.tick(now)));
     undo.push("tick", () => tick.stop());
     const telling = startAlertingJob(
@@ -216,14 +234,6 @@ function parseJson(json: string): unknown {
 function headOptions(config: Config) {
   const { window, step, rateWindow, lateness, idle, maxSeries } = config.observe;
   return { windowMs: window, stepMs: step, rateWindowMs: rateWindow, latenessMs: lateness, idleMs: idle, maxSeries };
-}
-
-function foreignPrometheus(
-  { prometheus, authorization, requestsPerSecond }: Config["sources"][number],
-  telemetry: AppTelemetry,
-) {
-  const more = authorization === undefined ? {} : { authorization };
-  return createForeignPrometheus({ url: prometheus, requestsPerSecond, ...more }, telemetry);
 }
 
 /** The change log, with every accepted change told to those who follow. */

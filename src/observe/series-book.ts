@@ -1,22 +1,26 @@
 // All raw series in memory, and the replicas they feed: takes pages in, lets go of what ended, counts what it refused.
 import type { EntityId, EntityKind } from "../model/entity.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import type { RawPage, RawPoint, RawSeries } from "../model/ports/telemetry-reader.ts";
+import type { ColumnPage, RawPage, RawPoint, RawSeries } from "../model/ports/telemetry-reader.ts";
 import { quality } from "../model/series.ts";
+import { decimalOf } from "../model/series-hash.ts";
 import { catalogue, type Signal, signals } from "../model/signal.ts";
-import type { DurationMs, Instant } from "../model/time.ts";
+import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
 import { attach, createEntityState, detach, type EntityState, spoil } from "./canonical.ts";
 import { dropBefore } from "./columns.ts";
 import type { CoverageBook } from "./coverage.ts";
 import { createEntityBook, entityLabels, withLabels } from "./entities.ts";
-import { createDefinitions, futureToleranceMs, isCreatedSeries, type Refusal, refusePoint } from "./intake.ts";
+import { createDefinitions, futureToleranceMs, isCreatedSeries, refusePoint } from "./intake.ts";
 import type { SignalMapping } from "./mapping.ts";
+import { createNumbered, eachPoint } from "./point-columns.ts";
 import { createStoredSeries, type StoredSeries, storePoint } from "./raw-series.ts";
 import { createResolver, type Target } from "./resolver.ts";
 import { quantileSelectables, type Selectable, selectablesOf } from "./selection.ts";
 import { createSeriesIndex, type SeriesIndex } from "./series-index.ts";
+import type { SeriesMeasures } from "./series-measures.ts";
 import { createSkewBook, type Turned } from "./skew.ts";
 import { isOfSpans } from "./span-series.ts";
+import { createIntakeTally } from "./tally.ts";
 
 /** Where time stands while a page is taken in. */
 export interface PageTimes {
@@ -29,12 +33,14 @@ export interface PageTimes {
 export interface SeriesBook {
   readonly index: SeriesIndex;
   /** Takes a page in; returns the newest event time it brought. */
-  take(page: RawPage, times: PageTimes): Instant | undefined;
+  take(page: RawPage | ColumnPage, times: PageTimes): Instant | undefined;
   /** Lets go of points before `keepFrom`, then of series and replicas without any. */
   forget(keepFrom: Instant): void;
   entityStates(): readonly EntityState[];
-  /** Oldest event time of any replica. */
+  /** Oldest event time of any replica, or of what is no replica's. */
   earliestAt(): Instant | undefined;
+  /** First and newest event time of series that feed no signal. */
+  unmapped(): TimeRange;
 }
 
 interface LiveSeries {
@@ -45,10 +51,9 @@ interface LiveSeries {
   readonly family: string;
   /** Whose clock its times are of. */
   readonly producer: string;
+  /** Its place among those found by the halves of their hash; -1 before it was. */
+  number: number;
 }
-
-/** What was put right on the way in. */
-type Repair = "unit" | "clock-skew";
 
 /** Series one metric of one entity may always have. */
 const familyLeast = 500;
@@ -60,6 +65,8 @@ export function createSeriesBook(
     readonly windowMs: DurationMs;
     readonly maxSeries: number;
     readonly mappings: readonly SignalMapping[];
+    /** What is judged of the series; absent where nothing is. */
+    readonly measures?: SeriesMeasures;
     /** Whether points come as they are made, so that a clock that is off shows. Default true. */
     readonly judgesClocks?: boolean;
   },
@@ -75,54 +82,83 @@ export function createSeriesBook(
   const live = new Map<string, LiveSeries>();
   const states = new Map<EntityId, EntityState>();
   const slots = new Map<EntityId, number>();
-  const refused = new Map<Refusal, number>();
-  const repairs = new Map<Repair, number>();
+  const tally = createIntakeTally(telemetry);
+  const { refuse, repaired } = tally;
   /** Series of one metric of one entity; beyond the limit a label has taken values without end. */
   const families = new Map<string, number>();
   const restlessOf = new Map<EntityId, Set<StoredSeries>>();
   const skews = createSkewBook();
+  const numbered = createNumbered<LiveSeries>();
+  /** What the page being taken in brought so far. */
+  const taken = { newest: Number.NEGATIVE_INFINITY, late: 0, stored: 0 };
+  const horizon = { from: 0, to: 0 };
+  const unmapped = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
   const familyMax = Math.max(familyLeast, Math.floor(options.maxSeries / 20));
   let stateList: readonly EntityState[] = [];
   let sweptAt = Number.NEGATIVE_INFINITY;
 
-  return { index, take, forget, entityStates: () => stateList, earliestAt };
+  return { index, take, forget, entityStates: () => stateList, earliestAt, unmapped: () => unmapped };
 
-  function take(page: RawPage, { now, judgedTo, keepFrom }: PageTimes): Instant | undefined {
+  function take(page: RawPage | ColumnPage, times: PageTimes): Instant | undefined {
     for (const series of page.series) definitions.add(series);
-    const horizon = { from: keepFrom, to: now + futureToleranceMs };
-    let newest = Number.NEGATIVE_INFINITY;
-    let late = 0;
-    let stored = 0;
-    for (const arrived of page.points) {
-      const series = live.get(arrived.hash) ?? admit(definitions.get(arrived.hash), arrived.at);
-      if (series === undefined) continue;
-      const point = inOurTime(arrived, series);
-      const refusal = refusePoint(series.stored.definition, point, horizon);
-      if (refusal !== undefined) {
-        refuse(refusal);
-        continue;
-      }
-      if (judgesClocks && !isMade(series.stored.definition)) skews.note(series.producer, arrived.at);
-      const { columns } = series.stored;
-      if (columns.end - columns.start >= pointsMax) refuse("points-limit");
-      const isLate = point.at <= judgedTo;
-      const outcome = storePoint(series.stored, point, isLate ? quality.LATE : 0, pointsMax);
-      if (outcome !== "stored") {
-        refuse(outcome);
-        continue;
-      }
-      stored++;
-      if (isLate) late++;
-      if (point.at > newest) newest = point.at;
-      if ((point.flags & 1) !== 0) continue;
-      for (const state of series.states) {
-        if (point.at < state.firstAt) state.firstAt = point.at;
-        if (point.at > state.lastAt) state.lastAt = point.at;
-      }
+    taken.newest = Number.NEGATIVE_INFINITY;
+    taken.late = 0;
+    taken.stored = 0;
+    horizon.from = times.keepFrom;
+    horizon.to = times.now + futureToleranceMs;
+    if ("points" in page) {
+      for (const point of page.points)
+        takePoint(live.get(point.hash) ?? admit(definitions.get(point.hash), point.at), point, times);
+    } else {
+      for (const columns of page.columns)
+        eachPoint(columns, (point, low, high) => {
+          const series =
+            numbered.find(columns.hashPrefix, low, high) ?? number(columns.hashPrefix, low, high, point.at);
+          takePoint(series, point, times);
+        });
     }
-    if (judgesClocks) for (const turned of skews.settle(now)) setRight(turned, now);
-    report(stored, late);
-    return newest === Number.NEGATIVE_INFINITY ? undefined : newest;
+    if (judgesClocks) for (const turned of skews.settle(times.now)) setRight(turned, times.now);
+    report();
+    return taken.newest === Number.NEGATIVE_INFINITY ? undefined : taken.newest;
+  }
+
+  function takePoint(series: LiveSeries | undefined, arrived: RawPoint, { judgedTo }: PageTimes): void {
+    if (series === undefined) return;
+    const point = inOurTime(arrived, series);
+    const refusal = refusePoint(series.stored.definition, point, horizon);
+    if (refusal !== undefined) {
+      refuse(refusal);
+      return;
+    }
+    if (judgesClocks && !isMade(series.stored.definition)) skews.note(series.producer, arrived.at);
+    const { columns } = series.stored;
+    if (columns.end - columns.start >= pointsMax) refuse("points-limit");
+    const isLate = point.at <= judgedTo;
+    const outcome = storePoint(series.stored, point, isLate ? quality.LATE : 0, pointsMax);
+    if (outcome !== "stored") {
+      refuse(outcome);
+      return;
+    }
+    taken.stored++;
+    if (series.states.length === 0) {
+      unmapped.from = Math.min(unmapped.from, point.at);
+      unmapped.to = Math.max(unmapped.to, point.at);
+    }
+    if (isLate) taken.late++;
+    if (point.at > taken.newest) taken.newest = point.at;
+    if ((point.flags & 1) !== 0) return;
+    for (const state of series.states) {
+      if (point.at < state.firstAt) state.firstAt = point.at;
+      if (point.at > state.lastAt) state.lastAt = point.at;
+    }
+  }
+
+  /** A series whose points come in columns is found by its hash's halves from its first point on. */
+  function number(prefix: string, low: number, high: number, at: Instant): LiveSeries | undefined {
+    const hash = prefix + decimalOf(low, high);
+    const series = live.get(hash) ?? admit(definitions.get(hash), at);
+    if (series !== undefined) numbered.add(prefix, low, high, series);
+    return series;
   }
 
   /** The point as it would be if its producer's clock were right. */
@@ -181,7 +217,9 @@ export function createSeriesBook(
     const aliases = targets.flatMap((target) => quantileSelectables(stored, identity, target));
     const producer = identities.identify(definition, "replica").id;
     const selectables = [...selectablesOf(stored, identity), ...aliases];
-    const series: LiveSeries = { stored, selectables, states: [...new Set(states)], family, producer };
+    const labels = selectables[0]?.labels ?? {};
+    options.measures?.enter({ stored, labels, entity: identity.id, parent: identity.parent }, targets, states);
+    const series: LiveSeries = { stored, selectables, states: [...new Set(states)], family, producer, number: -1 };
     live.set(definition.hash, series);
     index.add(series.selectables);
     return series;
@@ -218,13 +256,20 @@ export function createSeriesBook(
       dropBefore(columns, keepFrom);
       if (columns.start < columns.end) continue;
       live.delete(hash);
+      numbered.remove(series);
+      options.measures?.leave(series.stored, keepFrom);
       index.remove(series.selectables);
-      for (const state of series.states) if (!detach(state, series.stored)) states.delete(state.entity.id);
+      for (const state of series.states) {
+        if (detach(state, series.stored)) continue;
+        states.delete(state.entity.id);
+        options.measures?.leaveEntity(state, keepFrom);
+      }
       for (const members of restlessOf.values()) members.delete(series.stored);
       const left = (families.get(series.family) ?? 1) - 1;
       if (left > 0) families.set(series.family, left);
       else families.delete(series.family);
     }
+    options.measures?.sweep(keepFrom);
     stateList = [...states.values()];
     for (const [id, members] of restlessOf) if (members.size === 0 && !states.has(id)) restlessOf.delete(id);
     skews.keepOnly(new Set([...live.values()].map(({ producer }) => producer)));
@@ -237,27 +282,13 @@ export function createSeriesBook(
   }
 
   function earliestAt(): Instant | undefined {
-    let earliest = Number.POSITIVE_INFINITY;
+    let earliest = unmapped.from;
     for (const state of stateList) earliest = Math.min(earliest, state.firstAt);
     return earliest === Number.POSITIVE_INFINITY ? undefined : earliest;
   }
 
-  function refuse(reason: Refusal): undefined {
-    refused.set(reason, (refused.get(reason) ?? 0) + 1);
-    return undefined;
-  }
-
-  function repaired(reason: Repair): void {
-    repairs.set(reason, (repairs.get(reason) ?? 0) + 1);
-  }
-
-  function report(stored: number, late: number): void {
-    telemetry.count("homeostat.observe.points", stored);
-    if (late > 0) telemetry.count("homeostat.observe.late", late);
-    for (const [reason, amount] of refused) telemetry.count("homeostat.observe.dropped", amount, { reason });
-    refused.clear();
-    for (const [reason, amount] of repairs) telemetry.count("homeostat.observe.repaired", amount, { reason });
-    repairs.clear();
+  function report(): void {
+    tally.report(taken.stored, taken.late);
     telemetry.gauge("homeostat.observe.series", live.size);
     telemetry.gauge("homeostat.observe.entities", states.size);
   }

@@ -1,7 +1,7 @@
 // Every shape this API takes or gives, once: handlers check by these, openapi.json is generated from them.
 import { z } from "zod";
 import type { Action, LedgerEntry } from "../model/action.ts";
-import type { Alert, Anomaly } from "../model/anomaly.ts";
+import { type Alert, type Anomaly, shapes } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
 import type { Evidence } from "../model/evidence.ts";
 import type { CheckSpec } from "../model/failure-mode.ts";
@@ -10,6 +10,7 @@ import type { Recommendation } from "../model/recommendation.ts";
 import { catalogue, type SignalId, signals } from "../model/signal.ts";
 import { alertingSchemas } from "./alerting-schemas.ts";
 import type { Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
+import { logSchemas } from "./log-schemas.ts";
 
 /** An object schema that has exactly the keys of `T`: the compiler notices when the model grows or shrinks. */
 function shapeOf<T>() {
@@ -65,13 +66,18 @@ const coverage = shapeOf<CoverageRow>()({
 const anomaly = shapeOf<Anomaly>()({
   id: z.string(),
   entity: z.string(),
-  signal: z.enum([...signalIds, "joint"]),
+  signal: z.enum([...signalIds, "joint", "series"]),
+  series: labels.optional().describe("Labels of a series that is none of the judged signals."),
+  group: z
+    .string()
+    .optional()
+    .describe("The same for episodes of an entity's series and its siblings' that began together."),
   onset: instant,
   lastSeen: instant,
   endedAt: instant.optional(),
   tail: z.number().describe("Probability of a score at least this high while nothing is wrong."),
   direction: z.enum(["up", "down", "both"]),
-  shape: z.enum(["level-shift", "ramp", "spike", "flatline", "dropout", "joint"]),
+  shape: z.enum(shapes),
   observed: real,
   expected: band,
   detector: z.string(),
@@ -291,6 +297,7 @@ export const schemas = {
   PrometheusAnswer: prometheusAnswer,
   PrometheusError: prometheusError,
   ...alertingSchemas,
+  ...logSchemas,
 } as const;
 
 export type SchemaName = keyof typeof schemas;

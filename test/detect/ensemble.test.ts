@@ -1,7 +1,7 @@
-// The univariate tiers and online change points on streams with a known answer.
+// The univariate tiers on streams with a known answer.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { findChangePoints, tryEnsemble } from "../../src/detect/eval/evaluate.ts";
+import { tryEnsemble } from "../../src/detect/eval/evaluate.ts";
 import { createEnsemble } from "../../src/detect/statistical/ensemble.ts";
 import { medianOf3, medianOf5 } from "../../src/detect/statistical/few.ts";
 import { createSeriesLevel, seriesLevel } from "../../src/detect/statistical/series-level.ts";
@@ -174,16 +174,5 @@ describe("the tiers as detectors", () => {
         expect(medianOf5(a!, b!, c!, d!, e!) + 0).toBe([a!, b!, c!, d!, e!].toSorted((x, y) => x - y)[2]! + 0);
       }),
     );
-  });
-});
-
-describe("online change points", () => {
-  test("a shift of ten deviations is placed within two points, noise alone gives none", () => {
-    const values = noise(200, 5);
-    expect(findChangePoints(values)).toEqual([]);
-    for (let i = 100; i < 200; i++) values[i]! += 10;
-    const found = findChangePoints(values);
-    expect(found).toHaveLength(1);
-    expect(Math.abs(found[0]! - 100)).toBeLessThanOrEqual(2);
   });
 });

@@ -2,10 +2,10 @@
 import type { Detector, DetectorKind, PointBatch } from "../../model/detector.ts";
 import { UNUSABLE } from "../../model/series.ts";
 import { pack, unpack } from "../packing.ts";
+import { addToUsualHigh, usualHigh, usualHighNumbers } from "./block-high.ts";
 import { createDayMemory, type DayMemory } from "./day-memory.ts";
 import { type Band, createForecastDistance } from "./forecast-distance.ts";
 import { addDistance, fadeOf, grainOf, sigmasPerMean, usualDistance, usualDistanceNumbers } from "./usual-distance.ts";
-import { addToUsualHigh, usualHigh, usualHighNumbers } from "./usual-high.ts";
 
 export interface SeriesPatternOptions {
   /** Time between points: what is odd once a day is odder at a point a minute than at one every five. */

@@ -21,7 +21,7 @@ const describe: Describe = {
     at: r.onset,
     text: {
       entity: r.entity,
-      signal: r.signal,
+      signal: r.series?.["__name__"] ?? r.signal,
       state: r.endedAt === undefined ? "open" : "ended",
       direction: r.direction,
       shape: r.shape,
@@ -36,6 +36,21 @@ const describe: Describe = {
     text: { rule: r.rule, state: r.state, entity: r.entity ?? "", failureMode: r.failureMode ?? "" },
     numbers: { value: r.value },
     times: { resolvedAt: r.resolvedAt },
+  }),
+  findings: (r) => ({
+    id: r.id,
+    at: r.at,
+    text: {
+      kind: r.kind,
+      entity: r.entity,
+      severity: r.severity,
+      service: r.service,
+      templateId: r.templateId ?? "",
+      incident: r.incident ?? "",
+      says: r.says,
+    },
+    numbers: { observed: r.observed, expected: r.expected, tail: r.tail },
+    times: {},
   }),
   incidents: (r) => ({
     id: r.id,
