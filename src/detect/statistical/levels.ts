@@ -17,6 +17,8 @@ export interface Levels {
   learn(slot: number, value: number): void;
   /** Writes the level; false while nothing is known. */
   read(slot: number, out: Level): boolean;
+  /** Takes what is known for as high by `distance` as it is, spread and all. */
+  shift(slot: number, distance: number): void;
   snapshot(): Uint8Array;
 }
 
@@ -63,6 +65,12 @@ export function createLevels(windowPoints: number, snapshot?: Uint8Array): Level
       out.low = window.low;
       out.high = window.high;
       return true;
+    },
+    shift(slot, distance) {
+      const window = windows[slot];
+      if (window === undefined) return;
+      for (let i = 0; i < window.count; i++) window.values[i]! += distance;
+      window.center += distance;
     },
     snapshot() {
       const slots: number[] = [];

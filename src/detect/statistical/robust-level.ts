@@ -1,9 +1,12 @@
 // Detector: how far a value lies from its series' recent level, in units of that series' own spread.
+import { quantileOf } from "../../math/quantile.ts";
 import type { Detector, DetectorKind, PointBatch } from "../../model/detector.ts";
-import { UNUSABLE } from "../../model/series.ts";
 import { type Signal, signals } from "../../model/signal.ts";
+import { packParts, unpackParts } from "../snapshot.ts";
 import { createLevels, type Level } from "./levels.ts";
+import { usable } from "./natures.ts";
 import { type Scale, scaleOf } from "./scales.ts";
+import { createSlotTable } from "./slot-table.ts";
 
 /** Points before it says anything. */
 const pointsMin = 40;
@@ -11,6 +14,10 @@ const pointsMin = 40;
 const windowPoints = 360;
 /** Points at which the spread counts double, for what so few points cannot have shown. */
 const doubtPoints = 40;
+/** Points the new level is the median of when somebody accepts it. */
+const recentPoints = 8;
+/** Part of the smallest spread assumed for a series that never moved at all: there is no noise to mistake a change for. */
+const stillShare = 0.7;
 /** Sigmas either side that are called expected. */
 const bandSigmas = 3;
 
@@ -29,12 +36,26 @@ export const robustLevel: DetectorKind<"point"> = {
 };
 
 function createRobustLevel(snapshot?: Uint8Array): Detector<"point"> {
-  const levels = createLevels(windowPoints, snapshot);
+  const parts = snapshot === undefined ? undefined : unpackParts(snapshot);
+  const levels = createLevels(windowPoints, parts?.bytes.get("levels"));
+  const recent = createSlotTable("recent", recentPoints + 1, parts?.bytes.get("recent"));
+  const scratch = new Float64Array(recentPoints);
   const level: Level = { center: 0, low: 0, high: 0 };
 
   return {
     score(batch, _now, out) {
       for (let row = 0; row < batch.rows; row++) out[row] = scoreRow(batch, row);
+    },
+    follow(batch) {
+      for (let row = 0; row < batch.rows; row++) {
+        if (!usable(batch, row)) continue;
+        const slot = batch.slots[row] as number;
+        const at = recent.claim(slot);
+        if (at < 0) continue;
+        const next = recent.data[at]! % recentPoints;
+        recent.data[at + 1 + next] = scaleAt(slot).to(batch.values[row] as number);
+        recent.data[at]!++;
+      }
     },
     learn(batch) {
       for (let row = 0; row < batch.rows; row++) {
@@ -52,7 +73,21 @@ function createRobustLevel(snapshot?: Uint8Array): Detector<"point"> {
       const high = scale.from(level.center + bandSigmas * spread(slot, level.high));
       return { expected: { low: Math.max(min, low), high: Math.min(max, high) }, evidence: [] };
     },
-    snapshot: levels.snapshot,
+    accept(slot) {
+      const at = recent.find(slot);
+      const known = at < 0 ? 0 : Math.min(recent.data[at]!, recentPoints);
+      if (known === 0 || !levels.read(slot, level)) return;
+      scratch.set(recent.data.subarray(at + 1, at + 1 + recentPoints));
+      levels.shift(slot, quantileOf(scratch, known, 0.5) - level.center);
+    },
+    snapshot: () =>
+      packParts({
+        facts: {},
+        bytes: new Map([
+          ["levels", levels.snapshot()],
+          ["recent", recent.snapshot()],
+        ]),
+      }),
   };
 
   function scoreRow(batch: PointBatch, row: number): number {
@@ -65,12 +100,10 @@ function createRobustLevel(snapshot?: Uint8Array): Detector<"point"> {
   }
 
   function spread(slot: number, side: number): number {
-    return Math.max(side, scaleAt(slot).floor) * (1 + doubtPoints / levels.count(slot));
+    const { floor } = scaleAt(slot);
+    const still = level.low === 0 && level.high === 0;
+    return Math.max(side, still ? stillShare * floor : floor) * (1 + doubtPoints / levels.count(slot));
   }
-}
-
-function usable(batch: PointBatch, row: number): boolean {
-  return ((batch.quality[row] as number) & UNUSABLE) === 0 && Number.isFinite(batch.values[row] as number);
 }
 
 function signalAt(slot: number): Signal {
