@@ -2,17 +2,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  emptyTrace,
-  evaluate,
-  type Figures,
-  type Trace,
-  type Trial,
-  tryEnsemble,
-} from "../src/detect/eval/evaluate.ts";
+import { changePointFigures, evaluate, type Figures } from "../src/detect/eval/evaluate.ts";
 import { type Folder, readFolder } from "../src/detect/eval/folder.ts";
+import { emptyTrace, type Trace, type Trial } from "../src/detect/eval/trace.ts";
 import { createEnsemble } from "../src/detect/statistical/ensemble.ts";
 import { normal, seededRandom } from "../src/math/random.ts";
+import { cutInTwo } from "./lib/binary-segmentation.ts";
 import { cpuSecondsSince, printReport } from "./lib/report.ts";
 
 const data = fileURLToPath(new URL("../../shared/data", import.meta.url));
@@ -32,8 +27,8 @@ const figures: Record<string, number> = {};
 const peers: Record<string, Record<string, number>> = {};
 take("tsad/nab", (found) => found);
 takeWeb();
-take("tsad/asd", ({ vus_pr_raw }) => (vus_pr_raw === undefined ? {} : { asd_vus_pr: vus_pr_raw }));
-take("changepoint", (found) => found);
+take("tsad/asd", renameJoint);
+takeChangePoints();
 figures["points_per_s_per_core"] = measureSpeed();
 printReport({
   bench: "detect",
@@ -65,14 +60,33 @@ function takeWeb(): void {
   );
 }
 
+function renameJoint({ vus_pr_raw, vus_pr_shipped, event_f1, hit_rate_150 }: Figures): Figures {
+  return {
+    asd_vus_pr: vus_pr_raw!,
+    asd_vus_pr_shipped: vus_pr_shipped!,
+    asd_event_f1: event_f1!,
+    ...(hit_rate_150 === undefined ? {} : { asd_hit_rate_150: hit_rate_150 }),
+  };
+}
+
+function takeChangePoints(): void {
+  const folder = open("changepoint");
+  if (folder?.kind !== "change points") return;
+  Object.assign(figures, changePointFigures(folder.series));
+  const rivals = { nothing: () => [], binary_segmentation: cutInTwo };
+  for (const [name, cut] of Object.entries(rivals)) {
+    const { cp_f1, cp_cover } = changePointFigures(folder.series, (values) => ({ held: cut(values), announced: [] }));
+    peers[name] = { cp_f1: cp_f1!, cp_cover: cp_cover! };
+  }
+}
+
 function take(name: string, rename: (found: Figures) => Figures): void {
   const folder = open(name);
   if (folder !== undefined) record(folder, rename);
 }
 
 function record(folder: Folder, rename: (found: Figures) => Figures): void {
-  Object.assign(figures, rename(evaluate(folder, tryEnsemble)));
-  if (folder.kind === "change points") return;
+  Object.assign(figures, rename(evaluate(folder)));
   for (const [name, trial] of Object.entries(baselines)) {
     peers[name] = { ...peers[name], ...rename(evaluate(folder, trial)) };
   }

@@ -1,7 +1,13 @@
 // How many items a second of CPU get from wire bytes to insertable columns, beside protobufjs decoding the same bytes.
-import { cpuSecondsSince, median } from "../lib/report.ts";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { messages } from "../../test/receive/otlp-proto.ts";
+import { median } from "../lib/report.ts";
 import type { Signal } from "./bodies.ts";
-import { decodeNaively } from "./naive-rows.ts";
 
 export interface DecodeRates {
   /** Items per CPU-second, medians. */
@@ -11,53 +17,45 @@ export interface DecodeRates {
   readonly ratio: number;
 }
 
-const rounds = 9;
-const warmUpRounds = 3;
-/** The compiled decoder, as it runs in the service: a bench's own compilation would measure something else. */
-type DecoderModule = typeof import("../../src/receive/decoder.ts");
-const compiled = new URL("../../dist/receive/decoder.js", import.meta.url).href;
-
-export async function decodeRates(signal: Signal, bodies: readonly Uint8Array[]): Promise<DecodeRates> {
-  const { createDecoder } = (await import(compiled)) as DecoderModule;
-  const decoder = createDecoder({ window: null });
-  // Each side gets the bytes as they reach it in a service: plain arrays cross to our thread, a server of one thread has Buffers.
-  const plain = bodies.map((body) => Uint8Array.from(body));
-  const buffers = bodies.map((body) => Buffer.from(body));
-  const ours = (): number => {
-    let items = 0;
-    for (const body of plain) {
-      const answer = decoder.decode(signal, "protobuf", body, 0);
-      if (answer.kind !== "decoded") throw new Error(`a body of ${signal} is ${answer.kind}: ${answer.says}`);
-      items += answer.accepted;
-    }
-    decoder.promised(decoder.seal());
-    return items;
-  };
-  const items = ours();
-  const theirs = (): number => {
-    for (const body of buffers) decodeNaively(signal, body);
-    return items;
-  };
-  const rates = { ours: [] as number[], theirs: [] as number[] };
-  for (let round = 0; round < warmUpRounds + rounds; round++) {
-    // Who goes first changes each round: neither side always has the machine as the other left it.
-    const oursFirst = round % 2 === 0 ? rate(ours, 3) : undefined;
-    const theirRate = rate(theirs, 1);
-    const ourRate = oursFirst ?? rate(ours, 3);
-    if (round < warmUpRounds) continue;
-    rates.ours.push(ourRate);
-    rates.theirs.push(theirRate);
-  }
-  return {
-    ours: median(rates.ours),
-    protobufjs: median(rates.theirs),
-    ratio: median(rates.ours.map((one, i) => one / rates.theirs[i]!)),
-  };
+/** What the process answers: rates of each round. */
+interface Rounds {
+  readonly ours: readonly number[];
+  readonly theirs: readonly number[];
 }
 
-function rate(work: () => number, times: number): number {
-  const start = process.cpuUsage();
-  let items = 0;
-  for (let i = 0; i < times; i++) items += work();
-  return items / cpuSecondsSince(start);
+const script = fileURLToPath(new URL("./decode-process.mjs", import.meta.url));
+
+/** Both sides in turns, in a process of their own. */
+export async function decodeRates(signal: Signal, bodies: readonly Uint8Array[]): Promise<DecodeRates> {
+  const folder = mkdtempSync(join(tmpdir(), "homeostat-decode-"));
+  try {
+    const files = bodies.map((body, i) => {
+      const file = join(folder, `${i}.pb`);
+      writeFileSync(file, body);
+      return file;
+    });
+    const { ours, theirs } = await measured({
+      schema: messages[signal].root.toJSON(),
+      type: messages[signal].fullName,
+      signal,
+      files,
+    });
+    return {
+      ours: median(ours),
+      protobufjs: median(theirs),
+      ratio: median(ours.map((one, i) => one / theirs[i]!)),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function measured(work: object): Promise<Rounds> {
+  const child = fork(script, { execArgv: [] });
+  child.send(work);
+  const ended = once(child, "exit").then(([code]): never => {
+    throw new Error(`the process that decodes ended with ${code} and no answer`);
+  });
+  const [rounds] = (await Promise.race([once(child, "message"), ended])) as [Rounds];
+  return rounds;
 }

@@ -32,14 +32,19 @@ export function readFolder(folder: string, ending: string): readonly TextFile[] 
 
 /** Names of rule files in a folder: Prometheus rule files and objectives. */
 const ruleFileName = /[.](rules|slo)[.]ya?ml$/;
+const yamlName = /[.]ya?ml$/;
+const testName = /[._-]tests?[.]ya?ml$/;
 
-/** `path` itself, or the rule files in it if it is a folder, by name. Throws what the file system throws. */
+/**
+ * `path` itself, or the rule files in it if it is a folder, by name: those called so, else all YAML but tests, for a folder as
+ * Prometheus's users have it. Throws what the file system throws.
+ */
 export function ruleFilesAt(path: string): readonly string[] {
   if (!statSync(path).isDirectory()) return [path];
-  return readdirSync(path)
-    .filter((name) => ruleFileName.test(name))
-    .toSorted((a, b) => (a < b ? -1 : 1))
-    .map((name) => join(path, name));
+  const names = readdirSync(path).toSorted((a, b) => (a < b ? -1 : 1));
+  const called = names.filter((name) => ruleFileName.test(name));
+  const found = called.length > 0 ? called : names.filter((name) => yamlName.test(name) && !testName.test(name));
+  return found.map((name) => join(path, name));
 }
 
 export function readOne(path: string): TextFile {

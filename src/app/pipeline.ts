@@ -7,11 +7,13 @@ import type { EventType } from "../model/event.ts";
 import type { FailureMode } from "../model/failure-mode.ts";
 import type { Frame } from "../model/frame.ts";
 import type { Diagnosis, Incident } from "../model/incident.ts";
+import type { LogFinding } from "../model/log-finding.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
 import type { RecordKind, Records, RecordTypes } from "../model/ports/records.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { formatDuration, type Instant } from "../model/time.ts";
+import { createFindingBook } from "./log-findings.ts";
 
 /** What the pipeline needs of each room. */
 export interface Rooms {
@@ -24,6 +26,8 @@ export interface Rooms {
     step(frame: Frame): Promise<readonly Anomaly[]>;
     baseline(): { readonly entities: number; readonly learnedMs: number; readonly ready: boolean };
   };
+  /** Puts what logs tell into the Head and gives what was found in them; never rejects. */
+  readonly logs: { step(now: Instant): Promise<readonly LogFinding[]> };
   readonly rules: { evaluate(at: Instant): Promise<readonly Alert[]>; all(): readonly Alert[] };
   readonly diagnose: {
     step(input: {
@@ -69,6 +73,7 @@ export function createPipeline(rooms: Rooms): Pipeline {
   let baselineTold = false;
   const openIncidents = new Map<string, Incident>();
   const told = new Set<string>();
+  const findings = createFindingBook(rooms);
 
   const publish = (type: EventType, at: Instant, text: string, data: object): void =>
     feed.publish({ type, at, text, data: data as Readonly<Record<string, unknown>> });
@@ -166,6 +171,8 @@ export function createPipeline(rooms: Rooms): Pipeline {
     judgedThrough: () => judged,
     async tick(now) {
       const start = performance.now();
+      const found = await telemetry.span("detect.logs", () => rooms.logs.step(now));
+      await findings.take(found, openIncidents.values(), head.entities());
       let more = true;
       while (more) {
         more = (await telemetry.span("observe.refresh", () => head.refresh(now))).more;

@@ -5,8 +5,10 @@ import { dirname, join, resolve } from "node:path";
 import { createAct } from "../act/act.ts";
 import { remedyFor } from "../act/remedy.ts";
 import { createDetection } from "../detect/detection.ts";
+import { createLogWatch } from "../detect/logs/log-watch.ts";
 import { createRules } from "../detect/rules/engine.ts";
 import { createDiagnosis } from "../diagnose/diagnose.ts";
+import type { ChangeEvent } from "../model/change.ts";
 import type { Clock } from "../model/clock.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
 import { createHead } from "../observe/head.ts";
@@ -16,7 +18,6 @@ import { createWhole } from "../observe/whole.ts";
 import { openReceive } from "../receive/receive.ts";
 import { createEventFeed } from "../show/event-feed.ts";
 import { startShow } from "../show/show.ts";
-import { createForeignPrometheus } from "../store/foreign/prometheus.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createTune } from "../tune/tune.ts";
 import { openAlerting } from "./alerting.ts";
@@ -24,6 +25,7 @@ import { startAlertingJob } from "./alerting-job.ts";
 import { userError } from "./command.ts";
 import { formatMistakes } from "./config.ts";
 import type { Config } from "./config-schema.ts";
+import { foreignSources } from "./foreign-sources.ts";
 import { loadKnowledge } from "./knowledge.ts";
 import { latestSignals } from "./latest-signals.ts";
 import { startNotifications } from "./notifications.ts";
@@ -70,13 +72,14 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { stored: store.history, telemetry },
     );
     const { window: windowMs } = config.observe;
-    const foreign = config.sources.map((source) => foreignPrometheus(source, telemetry));
+    const mapped = { ...headOptions(config), mappings: knowledge.mappings };
+    const foreign = foreignSources(config.sources, mapped, { telemetry, undo });
     const past = createUnited([history, ...foreign]);
     const unrecorded = createWithout(history, knowledge.recorded);
     const live = createWhole(head, createUnited([unrecorded, ...foreign]), { windowMs, readers: "live" });
     const state = await openState(join(directory, "state"), telemetry);
-    const [baselines, alerts, incidents] = await Promise.all(
-      ["baselines", "alerts", "incidents"].map((name) => state.load(name)),
+    const [baselines, alerts, incidents, mined] = await Promise.all(
+      ["baselines", "alerts", "incidents", "logs"].map((name) => state.load(name)),
     );
     const exclusions = { current: () => diagnose.exclusions() };
     const detection = await createDetection(
@@ -88,6 +91,10 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { exclusions, telemetry, modelsDirectory: config.detect.learned ? shipped.models : "" },
     );
     undo.push("detection", () => detection[Symbol.asyncDispose]());
+    const logs = createLogWatch(
+      { historyMs: windowMs, ...(mined === undefined ? {} : { snapshot: mined }) },
+      { reader: store.logReader, sink: head, telemetry },
+    );
     const rules = createRules(knowledge.ruleFiles, { source: live, telemetry }, text(alerts));
     const diagnose = createDiagnosis(knowledge.modes, {
       source: head,
@@ -113,6 +120,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const pipeline = createPipeline({
       head,
       detection,
+      logs,
       rules,
       diagnose,
       act,
@@ -135,7 +143,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { host: config.show.host, port: config.show.port, tokens: config.show.tokens, version },
       {
         records: store.records,
-        changes: announced(store, feed),
+        changes: announced(store, feed, (event) => detection.changed(event.target, event.at)),
         alerting: { intake, silences, save: alerting.save, resolveTimeoutMs: config.deliver.resolveTimeout },
         feed,
         prometheus: prometheusDeps({
@@ -146,12 +154,15 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
         }),
         signals: () => latestSignals(head, clock.now()),
         coverage: () => head.coverage(),
+        logTemplates: () => logs.templates(),
         status: () => ({
           version,
           store: store.info(),
           baseline: detection.baseline(),
           learnedBackend: detection.learnedBackend(),
+          detectors: detection.detectors(),
           judgedThrough: pipeline.judgedThrough(),
+          logs: logs.trouble() ?? "read",
         }),
         metrics: () => telemetry.metricsText(),
         checks: readiness.checks,
@@ -165,6 +176,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
 
     const remember = async (): Promise<void> => {
       await state.save("baselines", await detection.snapshot());
+      await state.save("logs", logs.snapshot());
       await state.save("alerts", encoder.encode(rules.snapshot()));
       await state.save("incidents", encoder.encode(JSON.stringify(diagnose.snapshot())));
     };
@@ -218,20 +230,13 @@ function headOptions(config: Config) {
   return { windowMs: window, stepMs: step, rateWindowMs: rateWindow, latenessMs: lateness, idleMs: idle, maxSeries };
 }
 
-function foreignPrometheus(
-  { prometheus, authorization, requestsPerSecond }: Config["sources"][number],
-  telemetry: AppTelemetry,
-) {
-  const more = authorization === undefined ? {} : { authorization };
-  return createForeignPrometheus({ url: prometheus, requestsPerSecond, ...more }, telemetry);
-}
-
-/** The change log, with every accepted change told to those who follow. */
-function announced(store: Store, feed: EventFeed): Store["changes"] {
+/** The change log, with every accepted change told to those who follow, and to detection: it explains shifts. */
+function announced(store: Store, feed: EventFeed, changed: (event: ChangeEvent) => void): Store["changes"] {
   return {
     ...store.changes,
     async add(event) {
       await store.changes.add(event);
+      changed(event);
       feed.publish({ type: "change", at: event.at, text: event.summary, data: { ...event } });
     },
   };

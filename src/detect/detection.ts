@@ -221,7 +221,7 @@ export async function createDetection(options: DetectionOptions, deps: Detection
     return said.votes.map(({ held, pools }, i): Lesson => {
       const { watch, detector } = by[i] as Watched;
       const batch = batches[watch.feature];
-      const learn = () => detector.learn(batch);
+      const learn = () => detector.learn(batch, at);
       return { rowsPerEntity: said.signals.length, held, pools, quality: batch.quality, qualityPerRow: 1, learn };
     });
   }

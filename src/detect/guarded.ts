@@ -55,7 +55,7 @@ export function guarded<K extends InputKind>(
       if (failures === before && rubbish > 0) fail("answer", `${rubbish} scores were negative or infinite`);
     },
     follow: (batch, now) => run("follow", (own) => own.follow?.(batch, now)),
-    learn: (batch) => run("learn", (own) => own.learn(batch)),
+    learn: (batch, at) => run("learn", (own) => own.learn(batch, at)),
     accept: (slot) => run("accept", (own) => own.accept?.(slot)),
     explain: (batch, row) => run("explain", (own) => own.explain(batch, row)) ?? noView,
     snapshot: () => run("snapshot", (own) => own.snapshot()) ?? new Uint8Array(0),

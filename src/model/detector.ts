@@ -64,8 +64,8 @@ export interface Detector<K extends InputKind> {
    * more than the last point. What it changes is what is recent, never what is normal.
    */
   follow?(batch: Inputs[K], now: Instant): void;
-  /** Folds the rows into what counts as normal. */
-  learn(batch: Inputs[K]): void;
+  /** Folds the rows into what counts as normal. `at` is their time, for detectors that know seasons. */
+  learn(batch: Inputs[K], at?: Instant): void;
   /** Somebody said that what the slot does now is normal: goes on from there without waiting to have learned it. */
   accept?(slot: number): void;
   explain(batch: Inputs[K], row: number): DetectorView;

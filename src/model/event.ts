@@ -7,6 +7,7 @@ export type EventType =
   | "change"
   | "anomaly"
   | "alert"
+  | "finding"
   | "incident"
   | "diagnosed"
   | "recommended"

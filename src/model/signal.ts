@@ -2,6 +2,7 @@
 import { applicationSignals } from "./signals/application.ts";
 import type { Harm, Signal, SignalId, SignalKind } from "./signals/define.ts";
 import { engineSignals } from "./signals/engine.ts";
+import { engineDetailSignals } from "./signals/engine-detail.ts";
 import { gpuSignals } from "./signals/gpu.ts";
 import { hostSignals } from "./signals/host.ts";
 
@@ -26,6 +27,7 @@ export const signals: readonly Signal[] = [
 export const catalogue: readonly Signal<string>[] = [
   ...signals,
   ...engineSignals,
+  ...engineDetailSignals,
   ...gpuSignals,
   ...hostSignals,
   ...applicationSignals,

@@ -9,13 +9,13 @@ export interface Beyond {
   readonly says: string;
 }
 
-const lengthMax = 256 * 1024;
+const usualLengthMax = 256 * 1024;
 const nestingMax = 64;
 /** What the lexer puts between lexemes (byte-order mark, document, flow end, scalar): single characters not in the text. */
 const lexerMarks = new Set([0xfeff, 0x02, 0x18, 0x1f].map((code) => String.fromCharCode(code)));
 
 /** Where and why the text must not be parsed: too long, or nested too deep; undefined if it may. */
-export function beyondLimits(text: string): Beyond | undefined {
+export function beyondLimits(text: string, lengthMax = usualLengthMax): Beyond | undefined {
   if (text.length > lengthMax) {
     return { line: 1, column: 1, says: `is longer than ${lengthMax / 1024} kB; split it into several files` };
   }

@@ -5,7 +5,7 @@ import type { MadeSample, SeriesSink } from "../model/ports/series-sink.ts";
 import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts";
 import type { SpanReader } from "../model/ports/span-reader.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import type { RawPage, TelemetryReader } from "../model/ports/telemetry-reader.ts";
+import type { ColumnPage, RawPage, TelemetryReader } from "../model/ports/telemetry-reader.ts";
 import { quality, type SeriesView } from "../model/series.ts";
 import { signals } from "../model/signal.ts";
 import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
@@ -15,6 +15,7 @@ import { isFrozen } from "./frozen.ts";
 import { pageOf } from "./made-series.ts";
 import type { SignalMapping } from "./mapping.ts";
 import type { Measured } from "./measure.ts";
+import { pointsIn } from "./point-columns.ts";
 import { createSeriesBook } from "./series-book.ts";
 import { selectFrom } from "./series-index.ts";
 import { createSpanSeries } from "./span-series.ts";
@@ -113,16 +114,19 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
     // At first only the near past is of use; from then on whatever arrives, even if it tells of long ago.
     const oldest = begun ? 0 : now - (options.historyMs ?? windowMs);
     const notBefore = newest === undefined ? oldest : newest - windowMs;
-    const page = await reader.metricsAfter(cursor, notBefore);
+    const page = reader.columnsAfter
+      ? await reader.columnsAfter(cursor, notBefore)
+      : await reader.metricsAfter(cursor, notBefore);
+    const arrived = pointsIn(page);
     const newestInPage = take(page, now);
     if (!begun) begunFrom = notBefore;
     begun = true;
     const advanced = page.cursor !== cursor;
     cursor = page.cursor;
     if (newestInPage !== undefined) watermark.arrived(newestInPage, now);
-    const behind = newestInPage === undefined ? page.points.length > 0 : newestInPage < now - behindMs;
+    const behind = newestInPage === undefined ? arrived > 0 : newestInPage < now - behindMs;
     const pagePoints = options.pagePoints ?? pagePointsDefault;
-    const more = advanced && (behind || page.points.length >= pagePoints);
+    const more = advanced && (behind || arrived >= pagePoints);
     // Spans are counted by one query for all that came, not by one a page while the past is caught up with.
     if (!more) await refreshSpans(now, notBefore);
     return { more };
@@ -145,7 +149,7 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
     if (newestAt !== undefined) watermark.arrived(newestAt, now);
   }
 
-  function take(page: RawPage, now: Instant): Instant | undefined {
+  function take(page: RawPage | ColumnPage, now: Instant): Instant | undefined {
     const judgedTo = nextStep === undefined ? Number.NEGATIVE_INFINITY : nextStep - stepMs;
     return book.take(page, { now, judgedTo, keepFrom: keepFrom() });
   }

@@ -1,8 +1,9 @@
 // All raw series in memory, and the replicas they feed: takes pages in, lets go of what ended, counts what it refused.
 import type { EntityId, EntityKind } from "../model/entity.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import type { RawPage, RawPoint, RawSeries } from "../model/ports/telemetry-reader.ts";
+import type { ColumnPage, RawPage, RawPoint, RawSeries } from "../model/ports/telemetry-reader.ts";
 import { quality } from "../model/series.ts";
+import { decimalOf } from "../model/series-hash.ts";
 import { catalogue, type Signal, signals } from "../model/signal.ts";
 import type { DurationMs, Instant } from "../model/time.ts";
 import { attach, createEntityState, detach, type EntityState, spoil } from "./canonical.ts";
@@ -11,6 +12,7 @@ import type { CoverageBook } from "./coverage.ts";
 import { createEntityBook, entityLabels, withLabels } from "./entities.ts";
 import { createDefinitions, futureToleranceMs, isCreatedSeries, type Refusal, refusePoint } from "./intake.ts";
 import type { SignalMapping } from "./mapping.ts";
+import { createNumbered, eachPoint } from "./point-columns.ts";
 import { createStoredSeries, type StoredSeries, storePoint } from "./raw-series.ts";
 import { createResolver, type Target } from "./resolver.ts";
 import { quantileSelectables, type Selectable, selectablesOf } from "./selection.ts";
@@ -29,7 +31,7 @@ export interface PageTimes {
 export interface SeriesBook {
   readonly index: SeriesIndex;
   /** Takes a page in; returns the newest event time it brought. */
-  take(page: RawPage, times: PageTimes): Instant | undefined;
+  take(page: RawPage | ColumnPage, times: PageTimes): Instant | undefined;
   /** Lets go of points before `keepFrom`, then of series and replicas without any. */
   forget(keepFrom: Instant): void;
   entityStates(): readonly EntityState[];
@@ -45,6 +47,8 @@ interface LiveSeries {
   readonly family: string;
   /** Whose clock its times are of. */
   readonly producer: string;
+  /** Its place among those found by the halves of their hash; -1 before it was. */
+  number: number;
 }
 
 /** What was put right on the way in. */
@@ -81,48 +85,72 @@ export function createSeriesBook(
   const families = new Map<string, number>();
   const restlessOf = new Map<EntityId, Set<StoredSeries>>();
   const skews = createSkewBook();
+  const numbered = createNumbered<LiveSeries>();
+  /** What the page being taken in brought so far. */
+  const taken = { newest: Number.NEGATIVE_INFINITY, late: 0, stored: 0 };
+  const horizon = { from: 0, to: 0 };
   const familyMax = Math.max(familyLeast, Math.floor(options.maxSeries / 20));
   let stateList: readonly EntityState[] = [];
   let sweptAt = Number.NEGATIVE_INFINITY;
 
   return { index, take, forget, entityStates: () => stateList, earliestAt };
 
-  function take(page: RawPage, { now, judgedTo, keepFrom }: PageTimes): Instant | undefined {
+  function take(page: RawPage | ColumnPage, times: PageTimes): Instant | undefined {
     for (const series of page.series) definitions.add(series);
-    const horizon = { from: keepFrom, to: now + futureToleranceMs };
-    let newest = Number.NEGATIVE_INFINITY;
-    let late = 0;
-    let stored = 0;
-    for (const arrived of page.points) {
-      const series = live.get(arrived.hash) ?? admit(definitions.get(arrived.hash), arrived.at);
-      if (series === undefined) continue;
-      const point = inOurTime(arrived, series);
-      const refusal = refusePoint(series.stored.definition, point, horizon);
-      if (refusal !== undefined) {
-        refuse(refusal);
-        continue;
-      }
-      if (judgesClocks && !isMade(series.stored.definition)) skews.note(series.producer, arrived.at);
-      const { columns } = series.stored;
-      if (columns.end - columns.start >= pointsMax) refuse("points-limit");
-      const isLate = point.at <= judgedTo;
-      const outcome = storePoint(series.stored, point, isLate ? quality.LATE : 0, pointsMax);
-      if (outcome !== "stored") {
-        refuse(outcome);
-        continue;
-      }
-      stored++;
-      if (isLate) late++;
-      if (point.at > newest) newest = point.at;
-      if ((point.flags & 1) !== 0) continue;
-      for (const state of series.states) {
-        if (point.at < state.firstAt) state.firstAt = point.at;
-        if (point.at > state.lastAt) state.lastAt = point.at;
-      }
+    taken.newest = Number.NEGATIVE_INFINITY;
+    taken.late = 0;
+    taken.stored = 0;
+    horizon.from = times.keepFrom;
+    horizon.to = times.now + futureToleranceMs;
+    if ("points" in page) {
+      for (const point of page.points)
+        takePoint(live.get(point.hash) ?? admit(definitions.get(point.hash), point.at), point, times);
+    } else {
+      for (const columns of page.columns)
+        eachPoint(columns, (point, low, high) => {
+          const series =
+            numbered.find(columns.hashPrefix, low, high) ?? number(columns.hashPrefix, low, high, point.at);
+          takePoint(series, point, times);
+        });
     }
-    if (judgesClocks) for (const turned of skews.settle(now)) setRight(turned, now);
-    report(stored, late);
-    return newest === Number.NEGATIVE_INFINITY ? undefined : newest;
+    if (judgesClocks) for (const turned of skews.settle(times.now)) setRight(turned, times.now);
+    report(taken.stored, taken.late);
+    return taken.newest === Number.NEGATIVE_INFINITY ? undefined : taken.newest;
+  }
+
+  function takePoint(series: LiveSeries | undefined, arrived: RawPoint, { judgedTo }: PageTimes): void {
+    if (series === undefined) return;
+    const point = inOurTime(arrived, series);
+    const refusal = refusePoint(series.stored.definition, point, horizon);
+    if (refusal !== undefined) {
+      refuse(refusal);
+      return;
+    }
+    if (judgesClocks && !isMade(series.stored.definition)) skews.note(series.producer, arrived.at);
+    const { columns } = series.stored;
+    if (columns.end - columns.start >= pointsMax) refuse("points-limit");
+    const isLate = point.at <= judgedTo;
+    const outcome = storePoint(series.stored, point, isLate ? quality.LATE : 0, pointsMax);
+    if (outcome !== "stored") {
+      refuse(outcome);
+      return;
+    }
+    taken.stored++;
+    if (isLate) taken.late++;
+    if (point.at > taken.newest) taken.newest = point.at;
+    if ((point.flags & 1) !== 0) return;
+    for (const state of series.states) {
+      if (point.at < state.firstAt) state.firstAt = point.at;
+      if (point.at > state.lastAt) state.lastAt = point.at;
+    }
+  }
+
+  /** A series whose points come in columns is found by its hash's halves from its first point on. */
+  function number(prefix: string, low: number, high: number, at: Instant): LiveSeries | undefined {
+    const hash = prefix + decimalOf(low, high);
+    const series = live.get(hash) ?? admit(definitions.get(hash), at);
+    if (series !== undefined) numbered.add(prefix, low, high, series);
+    return series;
   }
 
   /** The point as it would be if its producer's clock were right. */
@@ -181,7 +209,7 @@ export function createSeriesBook(
     const aliases = targets.flatMap((target) => quantileSelectables(stored, identity, target));
     const producer = identities.identify(definition, "replica").id;
     const selectables = [...selectablesOf(stored, identity), ...aliases];
-    const series: LiveSeries = { stored, selectables, states: [...new Set(states)], family, producer };
+    const series: LiveSeries = { stored, selectables, states: [...new Set(states)], family, producer, number: -1 };
     live.set(definition.hash, series);
     index.add(series.selectables);
     return series;
@@ -218,6 +246,7 @@ export function createSeriesBook(
       dropBefore(columns, keepFrom);
       if (columns.start < columns.end) continue;
       live.delete(hash);
+      numbered.remove(series);
       index.remove(series.selectables);
       for (const state of series.states) if (!detach(state, series.stored)) states.delete(state.entity.id);
       for (const members of restlessOf.values()) members.delete(series.stored);

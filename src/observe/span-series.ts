@@ -31,7 +31,7 @@ const servicesMax = 200;
 const errorTypesMax = 20;
 const quietMs = 600_000;
 const prefix = "traces_span_metrics_";
-const prefixes = [prefix, "homeostat_text_", "homeostat_retrieval_"];
+const prefixes = [prefix, "homeostat_text_", "homeostat_retrieval_", "log_template_"];
 const none = spanBounds.map(() => 0).concat(0);
 
 export function createSpanSeries(stepMs: DurationMs, telemetry: Telemetry): SpanSeries {
@@ -80,7 +80,7 @@ export function createSpanSeries(stepMs: DurationMs, telemetry: Telemetry): Span
   }
 }
 
-/** Whether a series counts spans, here or in a collector, or the texts in them: it is of a service, not of a replica. */
+/** Whether a series counts spans, here or in a collector, the texts in them, or log lines: it is of a service, not of a replica. */
 export function isOfSpans({ metric }: { readonly metric: string }): boolean {
   return prefixes.some((each) => metric.startsWith(each));
 }

@@ -14,9 +14,9 @@ import { planFetch, prepare, selectAll } from "./eval/fetch.ts";
 import { combine, combineSets } from "./eval/match.ts";
 import { forEachWindow, lookUp } from "./eval/select.ts";
 import type { Vector } from "./eval/vector.ts";
-import { mapValues } from "./eval/vector.ts";
+import { mapValues, settleNames } from "./eval/vector.ts";
 import type { Metric } from "./metric.ts";
-import { formatLabels, noLabels } from "./metric.ts";
+import { formatLabels, noLabels, settled } from "./metric.ts";
 import { byText } from "./order.ts";
 
 export type { QueryOptions, Warning } from "./eval/evaluation.ts";
@@ -104,7 +104,7 @@ function fetchThen(
       options: settings,
       start,
       end,
-      data: prepare(query, selected, settings.maxSeries),
+      data: prepare(query, selected, settings),
       subqueries: Array.from({ length: query.subqueries }, () => new Map<Instant, Vector>()),
       warnings: new Map(),
       samples: 0,
@@ -163,17 +163,23 @@ function instantResult(evaluation: Evaluation, at: Instant): QueryResult {
   });
   if (root.kind === "subquery" || (root.kind === "selector" && root.rangeMs !== undefined)) {
     const series: ResultSeries[] = [];
-    forEachWindow(evaluation, root, at, ({ labels }, { times, values, lo, hi }) => {
+    forEachWindow(evaluation, root, at, (metric, { times, values, lo, hi }) => {
+      const { labels } = settled(metric);
       series.push({ labels, times: times.slice(lo, hi), values: values.slice(lo, hi) });
     });
     return finish({ kind: "matrix", series } as const);
   }
-  const value = evaluation.evaluate(root, at);
+  const value = resultAt(evaluation, at);
   if (typeof value === "number") return finish({ kind: "scalar", value } as const);
   if (typeof value === "string") return finish({ kind: "string", value } as const);
   const samples: Sample[] = [];
   for (let i = 0; i < value.length; i++) samples.push({ labels: value.metrics[i]!.labels, value: value.values[i]! });
   return finish({ kind: "vector", samples } as const);
+}
+
+function resultAt(evaluation: Evaluation, at: Instant): Value {
+  const value = evaluation.evaluate(evaluation.query.root, at);
+  return typeof value === "object" && evaluation.options.delayedNames ? settleNames(value) : value;
 }
 
 function rangeResult(evaluation: Evaluation, stepMs: DurationMs): QueryResult {
@@ -192,7 +198,7 @@ function rangeResult(evaluation: Evaluation, stepMs: DurationMs): QueryResult {
     series.values.push(value);
   };
   for (let at = start; at <= end; at += stepMs) {
-    const value = evaluation.evaluate(query.root, at);
+    const value = resultAt(evaluation, at);
     if (typeof value === "object") {
       for (let i = 0; i < value.length; i++) add(value.metrics[i]!.key, value.metrics[i]!, at, value.values[i]!);
     } else if (typeof value === "number") add("", noLabels, at, value);

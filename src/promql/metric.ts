@@ -2,6 +2,7 @@
 import type { Labels } from "../model/labels.ts";
 import { METRIC_NAME } from "../model/labels.ts";
 import type { Projection } from "./ast.ts";
+import { withoutName } from "./ast.ts";
 import { byText } from "./order.ts";
 import { quoteText } from "./syntax/literals.ts";
 
@@ -12,6 +13,8 @@ export interface Metric {
   readonly key: string;
   /** Projections already made of it, by projection id. */
   projections: Map<string, Metric> | undefined;
+  /** Unset = a name that is lost goes at once. `later`: it stays until the result is there; `going`: it was lost, and will go. */
+  readonly name?: "later" | "going";
 }
 
 /** More projections than one metric is asked for by any set of rules; ad-hoc queries push older ones out. */
@@ -53,15 +56,36 @@ export const noLabels: Metric = metricOf({});
 export function project(metric: Metric, wanted: Projection): Metric {
   const known = metric.projections?.get(wanted.id);
   if (known !== undefined) return known;
-  const labels: Record<string, string> = {};
-  for (const name of Object.keys(metric.labels)) {
-    if (wanted.names.has(name) === wanted.keep) labels[name] = metric.labels[name]!;
-  }
-  const result = wanted.groups ? share(makeMetric(labels)) : makeMetric(labels);
+  const result = metric.name !== undefined && wanted === withoutName ? marked(metric, "going") : cut(metric, wanted);
   metric.projections ??= new Map();
   if (metric.projections.size >= projectionsMax) metric.projections.clear();
   metric.projections.set(wanted.id, result);
   return result;
+}
+
+function cut(metric: Metric, wanted: Projection): Metric {
+  const labels: Record<string, string> = {};
+  for (const name of Object.keys(metric.labels)) {
+    if (wanted.names.has(name) === wanted.keep) labels[name] = metric.labels[name]!;
+  }
+  const made = makeMetric(labels);
+  if (metric.name !== undefined) return marked(made, metric.name);
+  return wanted.groups ? share(made) : made;
+}
+
+function marked({ labels, key }: Metric, name: NonNullable<Metric["name"]>): Metric {
+  return { labels, key, projections: undefined, name };
+}
+
+/** The metric with a name that stays until the result is there, although it is lost before. */
+export function withNameKept(metric: Metric): Metric {
+  return marked(metric, "later");
+}
+
+/** The metric as a result shows it: a name that was lost is gone. */
+export function settled({ labels, key, name }: Metric): Metric {
+  const plain: Metric = { labels, key, projections: undefined };
+  return name === "going" ? cut(plain, withoutName) : plain;
 }
 
 /** One object for all series of a group. */
@@ -75,7 +99,9 @@ function share(metric: Metric): Metric {
 
 /** The metric with some labels set; an empty value removes the label. */
 export function withLabels(metric: Metric, changes: Labels): Metric {
-  return makeMetric({ ...metric.labels, ...changes });
+  const made = makeMetric({ ...metric.labels, ...changes });
+  if (metric.name === undefined) return made;
+  return marked(made, METRIC_NAME in changes ? "later" : metric.name);
 }
 
 /** As Prometheus writes it: `name{a="b"}`. */

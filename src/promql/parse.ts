@@ -28,7 +28,7 @@ export function parseQuery(text: string): ParsedQuery | { readonly errors: reado
   if (text.length > queryLengthMax) return fail(`the query has ${text.length} characters, more than ${queryLengthMax}`);
   const deep = tooDeep(text);
   if (deep !== undefined) return fail(`parentheses are nested deeper than ${depthMax}`, deep);
-  const tree = parser.parse(withoutTrailingDots(text));
+  const tree = parser.parse(withKnownNumbers(text));
   const top = tree.topNode;
   const broken = firstError(top, text);
   if (broken !== undefined) return { errors: [broken] };
@@ -55,10 +55,14 @@ function tooDeep(text: string): number | undefined {
   return undefined;
 }
 
-/** Prometheus reads `2.` as 2, which the editor grammar does not know. A blank for the dot keeps every position. */
-function withoutTrailingDots(text: string): string {
-  const pieces = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`|#[^\n]*|[A-Za-z_:][\w:]*|\d[\w]*\.\d+|\d+\.(?![\w.])/gs;
-  return text.replace(pieces, (piece) => (/^\d+\.$/.test(piece) ? `${piece.slice(0, -1)} ` : piece));
+/** Prometheus reads `2.` as 2 and `0X1F` as 31, which the editor grammar does not know. Every position stays. */
+function withKnownNumbers(text: string): string {
+  const pieces =
+    /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`|#[^\n]*|[A-Za-z_:][\w:]*|\d[\w]*\.\d+|\d+\.(?![\w.])|0X\w+/gs;
+  return text.replace(pieces, (piece) => {
+    if (piece.startsWith("0X")) return `0x${piece.slice(2)}`;
+    return /^\d+\.$/.test(piece) ? `${piece.slice(0, -1)} ` : piece;
+  });
 }
 
 function treeDepth(top: SyntaxNode): number {

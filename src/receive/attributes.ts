@@ -10,7 +10,7 @@ import { eventSide, isContentEvent, type Side } from "./privacy/carriers.ts";
 import { type AttributeColumn, DROP, HASH, MASK, OURS, OVER, syncGuard } from "./privacy/redactor.ts";
 import type { Spans } from "./spans.ts";
 import { noteOverKey, redact, repair, type Tally } from "./tally.ts";
-import { appendUsual } from "./usual-attributes.ts";
+import { appendUsual, syncRowBefore } from "./usual-attributes.ts";
 import { appendDigest, appendShort, appendValue, countText, findValue, foundValue, valueLength } from "./values.ts";
 import type { Wire } from "./wire.ts";
 
@@ -32,11 +32,12 @@ export function appendAttributes(
   row = row === 0x7fffffff ? 1 : row + 1;
   const { guard } = map;
   syncGuard(guard, map.keys.dictionary);
+  syncRowBefore(map.before, wire, map.values);
   const usual = appendEach(map, wire, spans, tally, inContentEvent);
-  if (!guard.hasFacts) return usual;
   // Facts of the row's texts are this row's own.
-  appendFacts(map, wire, spans, tally);
-  return false;
+  if (guard.hasFacts) appendFacts(map, wire, spans, tally);
+  map.before.valuesLength = map.values.length;
+  return usual && !guard.hasFacts;
 }
 
 function appendEach(map: AttributeColumn, wire: Wire, spans: Spans, tally: Tally, inContentEvent: boolean): boolean {
@@ -46,7 +47,7 @@ function appendEach(map: AttributeColumn, wire: Wire, spans: Spans, tally: Tally
   let usual = count === spans.count;
   for (let done = 0; done < count; ) {
     const actions = inContentEvent ? guard.inContentEvents : guard.actions;
-    done = appendUsual(map, wire, spans, done, count, row, actions, guard.known);
+    done = appendUsual(map, wire, spans, done, count, row, actions, guard.known, map.before);
     if (done === count) break;
     usual = false;
     appendAttribute(map, wire, spans.at[done * 2]!, spans.at[done * 2 + 1]!, done, tally, inContentEvent);
@@ -77,10 +78,12 @@ export function appendLength(map: MapColumn, key: Bytes, length: number, positio
 }
 
 /** Notes that the row is of a model call, and appends the facts of the texts that came in it. */
-function appendFacts({ guard, redactor, ...map }: AttributeColumn, wire: Wire, spans: Spans, tally: Tally): void {
-  const { ledger } = redactor;
+function appendFacts(map: AttributeColumn, wire: Wire, spans: Spans, tally: Tally): void {
+  const { guard } = map;
+  const { ledger } = map.redactor;
   const { stamps } = map.keys.dictionary;
-  for (let i = 0; i < guard.marks.length; i++) if (stamps[guard.marks[i]!] === row) ledger.isModelCall = true;
+  for (let i = 0; i < guard.marks.length && !ledger.isModelCall; i++)
+    ledger.isModelCall = stamps[guard.marks[i]!] === row;
   if (!ledger.pending) return;
   if (ledger.wantsReason) lookForReason(wire, findText(wire, spans, "gen_ai.response.finish_reasons"), ledger);
   let position = limits.attributes;

@@ -1,8 +1,8 @@
 // Numbers as decimal text, put straight into bytes: no strings on the way.
 import { doubleText } from "./numbers.ts";
 
-/** Bytes the text of any double takes at most. */
-export const DOUBLE_TEXT_MAX = 25;
+/** Bytes that putting a double writes to at most; its text may be shorter. */
+export const DOUBLE_TEXT_MAX = 26;
 
 const TEN_POWER_MAX = 22;
 const LOWEST_EXPONENT = -20;
@@ -16,6 +16,11 @@ const tensHigh = tens.map(highHalf);
 const tensLow = tens.map((ten, i) => ten - tensHigh[i]!);
 /** Half the distance from one double to the next, by exponent from {@link LOWEST_EXPONENT} on. */
 const halfSteps = Float64Array.from({ length: 72 }, (_, i) => 2 ** (i + LOWEST_EXPONENT - 53));
+/** The four digits of each number below 10,000 as bytes of a word. */
+const quads = Int32Array.from({ length: 10_000 }, (_, value) => {
+  const digit = (ten: number): number => 48 + (Math.floor(value / ten) % 10);
+  return digit(1000) | (digit(100) << 8) | (digit(10) << 16) | (digit(1) << 24);
+});
 const double = new Float64Array(1);
 const words = new Int32Array(double.buffer);
 
@@ -26,14 +31,15 @@ const words = new Int32Array(double.buffer);
  * 1971). Of the decimals that read back as the same double, the shortest is then the one multiple of 100 in reach, else
  * the nearest multiple of 10, else the nearest whole number; where rounding could tip the choice, V8 makes it.
  */
-export function putDouble(out: Uint8Array, at: number, value: number): number {
+export function putDouble(out: Uint8Array, view: DataView, at: number, value: number): number {
   const size = value < 0 ? -value : value;
   if (!(size >= 1e-5 && size < 1e15)) return putAscii(out, at, doubleText(value));
-  if (size === Math.floor(size)) {
-    if (value > 0) return putWhole(out, at, size);
-    out[at] = 45;
-    return putWhole(out, at + 1, size);
-  }
+  let from = at;
+  if (value < 0) out[from++] = 45;
+  if (size === Math.floor(size)) return putWhole(view, from, size);
+  // A decimal of so few digits that reads back as this double is its shortest.
+  const tenThousandths = Math.round(size * 1e4);
+  if (tenThousandths < 1e9 && tenThousandths / 1e4 === size) return putShort(out, view, from, tenThousandths);
   double[0] = size;
   const exponent = (words[1]! >>> 20) - 1023;
   let power = 16 - Math.floor(exponent * 0.30102999566398114);
@@ -56,26 +62,16 @@ export function putDouble(out: Uint8Array, at: number, value: number): number {
     bottom = 0;
   }
   if (bottom < 0 || top < 1e8 || top >= 1e9) return putAscii(out, at, doubleText(value));
-  let from = at;
-  if (value < 0) out[from++] = 45;
-  return putScaled(out, from, top, bottom, power);
+  return putScaled(out, view, from, top, bottom, power);
 }
 
-/** Puts a whole number below 1e15. */
-export function putWhole(out: Uint8Array, at: number, value: number): number {
-  let from = at;
-  let rest = value;
-  if (value >= 1e8) {
-    const top = Math.floor(value / 1e8);
-    rest = value - top * 1e8;
-    from += digitsOf(top);
-    putDigits(out, from, top, from - at);
-    putEight(out, from, rest);
-    return from + 8;
-  }
-  from += digitsOf(rest);
-  putDigits(out, from, rest, from - at);
-  return from;
+/** Puts a whole number below 1e15. Up to three bytes behind it are written over. */
+export function putWhole(view: DataView, at: number, value: number): number {
+  if (value < 1e8) return putBelow1e8(view, at, value);
+  const top = Math.floor(value / 1e8);
+  const end = putBelow1e8(view, at, top);
+  putEight(view, end, value - top * 1e8);
+  return end + 8;
 }
 
 /** Puts characters of ASCII. */
@@ -101,8 +97,19 @@ function nearestDecimal(rest: number, reach: number): number {
   return Math.abs(nearest - rest) < 0.5 - DOUBT ? nearest : -1;
 }
 
+/** Puts ten thousandths as a decimal that is not whole. */
+function putShort(out: Uint8Array, view: DataView, at: number, tenThousandths: number): number {
+  const whole = (tenThousandths / 1e4) | 0;
+  const point = putBelow1e8(view, at, whole);
+  out[point] = 46;
+  view.setInt32(point + 1, quads[tenThousandths - whole * 1e4]!, true);
+  let end = point + 5;
+  while (out[end - 1] === 48) end--;
+  return end;
+}
+
 /** Puts `top` (9 digits) and `bottom` (8 digits) as one number with the point `power` digits from its end. */
-function putScaled(out: Uint8Array, at: number, top: number, bottom: number, power: number): number {
+function putScaled(out: Uint8Array, view: DataView, at: number, top: number, bottom: number, power: number): number {
   const whole = 17 - power;
   let from = at;
   if (whole <= 0) {
@@ -113,14 +120,12 @@ function putScaled(out: Uint8Array, at: number, top: number, bottom: number, pow
   }
   // Room for the point: the digits before it move up once they are there.
   const first = whole > 0 ? from + 1 : from;
-  const upper = (top / 1e4) | 0;
-  const head = (upper / 1e4) | 0;
+  const head = (top / 1e8) | 0;
   out[first] = 48 + head;
-  putFour(out, first + 1, upper - head * 1e4);
-  putFour(out, first + 5, top - upper * 1e4);
+  putEight(view, first + 1, top - head * 1e8);
   let end = first + 9;
   if (bottom !== 0) {
-    putEight(out, end, bottom);
+    putEight(view, end, bottom);
     end += 8;
   }
   while (out[end - 1] === 48) end--;
@@ -131,37 +136,25 @@ function putScaled(out: Uint8Array, at: number, top: number, bottom: number, pow
   return end;
 }
 
-function putEight(out: Uint8Array, at: number, value: number): void {
+function putEight(view: DataView, at: number, value: number): void {
   const upper = (value / 1e4) | 0;
-  putFour(out, at, upper);
-  putFour(out, at + 4, (value - upper * 1e4) | 0);
+  view.setInt32(at, quads[upper]!, true);
+  view.setInt32(at + 4, quads[(value - upper * 1e4) | 0]!, true);
 }
 
-function putFour(out: Uint8Array, at: number, value: number): void {
-  const upper = (value / 100) | 0;
-  const lower = value - upper * 100;
-  const tens = (upper / 10) | 0;
-  const lowerTens = (lower / 10) | 0;
-  out[at] = 48 + tens;
-  out[at + 1] = 48 + upper - tens * 10;
-  out[at + 2] = 48 + lowerTens;
-  out[at + 3] = 48 + lower - lowerTens * 10;
+function putBelow1e8(view: DataView, at: number, value: number): number {
+  if (value < 1e4) return putBelow1e4(view, at, value | 0);
+  const upper = (value / 1e4) | 0;
+  const end = putBelow1e4(view, at, upper);
+  view.setInt32(end, quads[(value - upper * 1e4) | 0]!, true);
+  return end + 4;
 }
 
-/** Puts the last `count` digits of a whole number below 2^31 so that they end at `end`. */
-function putDigits(out: Uint8Array, end: number, value: number, count: number): void {
-  let rest = value | 0;
-  for (let at = end - 1; at >= end - count; at--) {
-    const tenth = (rest / 10) | 0;
-    out[at] = 48 + rest - tenth * 10;
-    rest = tenth;
-  }
-}
-
-function digitsOf(value: number): number {
-  let digits = 1;
-  for (let bound = 10; value >= bound; bound *= 10) digits++;
-  return digits;
+/** The zeros before the first digit are shifted out. */
+function putBelow1e4(view: DataView, at: number, value: number): number {
+  const digits = value < 100 ? (value < 10 ? 1 : 2) : value < 1000 ? 3 : 4;
+  view.setInt32(at, quads[value]! >>> (32 - digits * 8), true);
+  return at + digits;
 }
 
 /** The upper 26 bits of a double's 53 (Veltkamp's split). */

@@ -4,6 +4,7 @@ import type { Alert, Anomaly } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
 import type { EntityId } from "../model/entity.ts";
 import type { Diagnosis, Incident } from "../model/incident.ts";
+import type { LogFinding } from "../model/log-finding.ts";
 import type { Role } from "../model/principal.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import type { Instant } from "../model/time.ts";
@@ -50,6 +51,17 @@ export interface CoverageRow {
   readonly unmapped: readonly string[];
 }
 
+/** A template that log lines were found to be made of. */
+export interface LogTemplateRow {
+  readonly id: string;
+  readonly text: string;
+  readonly lines: number;
+  readonly severity: string;
+  readonly example: string;
+  readonly lastAt: Instant;
+  readonly tenant?: string;
+}
+
 /** One named condition of readiness. */
 export interface Check {
   readonly name: string;
@@ -63,6 +75,7 @@ export interface Collections {
   readonly signals: SignalRow;
   readonly anomalies: Anomaly;
   readonly alerts: Alert;
+  readonly findings: LogFinding;
   readonly incidents: Incident;
   readonly diagnoses: Diagnosis;
   readonly actions: LedgerEntry;

@@ -20,6 +20,7 @@ export const collections: {
 } = {
   anomalies: { schema: "Anomaly", says: "episodes that left what is normal", timeOf: (one) => one.onset },
   alerts: { schema: "Alert", says: "verdicts of rules", timeOf: (one) => one.activeAt },
+  findings: { schema: "LogFinding", says: "findings in logs", timeOf: (one) => one.at },
   incidents: { schema: "Incident", says: "incidents", timeOf: (one) => one.onset },
   diagnoses: { schema: "Diagnosis", says: "diagnoses of incidents", timeOf: (one) => one.at },
   actions: { schema: "LedgerEntry", says: "entries of the ledger of repairs", timeOf: (one) => one.at },

@@ -13,7 +13,7 @@ import type { RuleGroupView } from "../model/rule-view.ts";
 import type { TimeRange } from "../model/time.ts";
 import type { QueryOptions } from "../promql/evaluate.ts";
 import type { Needs } from "./access.ts";
-import type { Check, CoverageRow, SignalView } from "./contract.ts";
+import type { Check, CoverageRow, LogTemplateRow, SignalView } from "./contract.ts";
 import type { EventStream } from "./event-stream.ts";
 import type { SchemaName } from "./schemas.ts";
 
@@ -35,6 +35,8 @@ export interface ShowDeps {
   readonly signals: () => readonly SignalView[];
   /** What arrives, which signals that becomes and what is not understood, by engine. */
   readonly coverage: () => readonly CoverageRow[];
+  /** Templates of the log lines seen of late. */
+  readonly logTemplates: () => readonly LogTemplateRow[];
   /** Plain JSON about the service: versions, backlog, what is judged so far. */
   readonly status: () => Record<string, unknown>;
   /** Homeostat's own metrics in the Prometheus text format. */

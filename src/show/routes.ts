@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { alertingRoutes } from "./alerting-routes.ts";
 import { takeChanges } from "./changes.ts";
 import type { Check } from "./contract.ts";
+import { logRoutes } from "./log-routes.ts";
 import { openApi } from "./openapi.ts";
 import { fromStore, refuse } from "./problem.ts";
 import { prometheusRoutes } from "./prometheus/routes.ts";
@@ -135,6 +136,7 @@ export const routes: readonly Route[] = [
       sendJson(response, 200, findSignal(deps.signals(), id) ?? missing("signals"));
     },
   },
+  ...logRoutes,
   ...prometheusRoutes,
   // Before the collections, whose `:id` would take what stands behind their path.
   ...alertingRoutes,

@@ -10,6 +10,7 @@ import type { Recommendation } from "../model/recommendation.ts";
 import { catalogue, type SignalId, signals } from "../model/signal.ts";
 import { alertingSchemas } from "./alerting-schemas.ts";
 import type { Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
+import { logSchemas } from "./log-schemas.ts";
 
 /** An object schema that has exactly the keys of `T`: the compiler notices when the model grows or shrinks. */
 function shapeOf<T>() {
@@ -291,6 +292,7 @@ export const schemas = {
   PrometheusAnswer: prometheusAnswer,
   PrometheusError: prometheusError,
   ...alertingSchemas,
+  ...logSchemas,
 } as const;
 
 export type SchemaName = keyof typeof schemas;

@@ -24,6 +24,8 @@ export interface Database {
   readonly cluster: string | undefined;
   /** Rows as arrays of column values; 64-bit integers must be asked for as text. */
   select<Row>(sql: string, parameters?: Parameters, settings?: ClickHouseSettings): Promise<Row[]>;
+  /** The answer as bytes of the Native format. */
+  native(sql: string, parameters?: Parameters): Promise<Uint8Array>;
   /** Rows as objects. */
   objects<Row>(sql: string, parameters?: Parameters, settings?: ClickHouseSettings): Promise<Row[]>;
   command(sql: string, parameters?: Parameters): Promise<void>;
@@ -85,6 +87,18 @@ export function openDatabase(options: DatabaseOptions): Database {
     name: options.database,
     cluster: options.cluster,
     select,
+    async native(sql, parameters) {
+      return await named(async () => {
+        const { stream } = await client.exec({
+          query: `${sql} FORMAT Native`,
+          clickhouse_settings: read,
+          ...(parameters === undefined ? {} : { query_params: { ...parameters } }),
+        });
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of stream) chunks.push(chunk as Uint8Array);
+        return Buffer.concat(chunks);
+      });
+    },
     async objects<Row>(sql: string, parameters?: Parameters, settings?: ClickHouseSettings) {
       const result = await ask(sql, "JSONEachRow", parameters, settings);
       return await named(() => result.json<Row>());

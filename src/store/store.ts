@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ChangeLog } from "../model/ports/change-log.ts";
 import type { Journal } from "../model/ports/journal.ts";
+import type { LogReader } from "../model/ports/log-reader.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
 import type { Records } from "../model/ports/records.ts";
 import type { SpanReader } from "../model/ports/span-reader.ts";
@@ -23,6 +24,7 @@ import type { StoreOptions } from "./options.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
 import { createTenantHistory } from "./read/tenant-history.ts";
+import { createTenantLogs } from "./read/tenant-logs.ts";
 import { createTenantReader } from "./read/tenant-reader.ts";
 import { createTenantSpans } from "./read/tenant-spans.ts";
 import type { RollUpReport } from "./rollup.ts";
@@ -49,6 +51,8 @@ export interface Store extends AsyncDisposable {
   readonly history: TelemetryHistory;
   readonly spans: SpanReader;
   readonly logs: LogSource;
+  /** The same records by arrival. */
+  readonly logReader: LogReader;
   readonly changes: ChangeLog;
   readonly records: Records;
   /** Resolves when everything appended before the call can be read. */
@@ -133,6 +137,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       history: createTenantHistory(tenants),
       spans: createTenantSpans({ tenants, storedThrough: spool.storedThrough }, telemetry),
       logs: createLogSource(tenants),
+      logReader: createTenantLogs({ tenants, storedThrough: spool.storedThrough }, telemetry),
       changes: createChangeLog(database, records),
       records,
       flushed: spool.flushed,

@@ -29,9 +29,10 @@ export const storedTables: readonly StoredTable[] = [
   other("rollups", "otel_metrics_series", "toDateTime(LastSeen)"),
   other("rollups", "metrics_10s", "Bucket"),
   other("rollups", "metrics_1m", "Bucket"),
-  ...["anomalies", "alerts", "incidents", "diagnoses", "actions", "recommendations", "changes", "deliveries"].map(
-    (name) => other("own", name, "toDateTime(at)"),
-  ),
+  ...[
+    ...["anomalies", "alerts", "findings", "incidents", "diagnoses"],
+    ...["actions", "recommendations", "changes", "deliveries"],
+  ].map((name) => other("own", name, "toDateTime(at)")),
 ];
 
 /** Rows and bytes of one partition of one table, replicas counted once. */

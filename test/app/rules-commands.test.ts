@@ -64,9 +64,23 @@ describe("homeostat rules check", () => {
     expect(code).toBe(1);
     expect(JSON.parse(out)).toMatchObject({
       ok: false,
-      files: [{ accepted: 1, refused: 1, mistakes: [{ line: 5, column: 16 }] }],
+      accepted: 1,
+      refused: 1,
+      files: [{ read: true, accepted: 1, refused: 1, mistakes: [{ line: 5, column: 16 }] }],
+    });
+    expect(JSON.parse((await run(["check", at("broken.yaml"), "--json"])).out)).toMatchObject({
+      accepted: 0,
+      files: [{ read: false, accepted: 0, refused: 0 }],
     });
     expect((await run(["check", at("team/good.rules.yaml"), "--json"])).code).toBe(0);
+  });
+
+  it("reads all YAML but tests of a folder whose files have Prometheus's usual names", async () => {
+    mkdirSync(at("plain"));
+    writeFileSync(at("plain/node.yml"), "groups: [{name: g, rules: [{alert: A, expr: m}]}]");
+    writeFileSync(at("plain/node_test.yml"), "tests: []");
+    const { code, out } = await run(["check", at("plain")]);
+    expect([code, out]).toEqual([0, `${at("plain/node.yml")}: 1 rule taken`]);
   });
 
   it("is not misused in silence", async () => {

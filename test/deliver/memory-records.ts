@@ -11,6 +11,7 @@ export function memoryRecords(): MemoryRecords {
   const all: MemoryRecords["all"] = {
     anomalies: [],
     alerts: [],
+    findings: [],
     incidents: [],
     diagnoses: [],
     actions: [],

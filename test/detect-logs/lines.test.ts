@@ -100,6 +100,7 @@ describe("statistics lines", () => {
     expect(parseEngineLine(line)).toEqual({
       engine: "vllm",
       kind: "interval",
+      rank: "0",
       figures: {
         prompt_tokens_per_s: 2399.8,
         generation_tokens_per_s: 18.1,

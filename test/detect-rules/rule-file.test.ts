@@ -66,7 +66,7 @@ groups:
         expr: rate(m)
         for: soon
       - expr: m
-      - record: bad-name
+      - record: bad{name}
         expr: m
         for: 5m
       - alert: B
@@ -80,7 +80,7 @@ groups:
       - alert: D
         expr: m[5m]
         labels:
-          alertname: X
+          __name__: X
   - name: g
 `;
     expect(mistakesOf(text)).toEqual([
@@ -88,16 +88,66 @@ groups:
       "f.yaml:6:20: expr: argument 1 of rate must be a range vector, but it is an instant vector; correct the expression",
       'f.yaml:7:14: for: "soon" is no duration; write it like 90s, 5m or 1h30m',
       "f.yaml:8:9: the rule is neither alert nor record; give exactly one of alert and record",
-      'f.yaml:9:17: "bad-name" is no metric name; use letters, digits, _ and :, as in level:metric:operation',
+      'f.yaml:9:17: "bad{name}" is no metric name; use letters, digits, _ and :, as in level:metric:operation, and give labels under labels',
       "f.yaml:11:9: a recording rule takes no for; remove for, or make the rule an alert",
       expect.stringContaining("f.yaml:15:13: expr: limitk is not supported: it is experimental in Prometheus"),
       expect.stringContaining(
         "f.yaml:19:20: annotation summary: shout is not supported in {{ }}; supported are $value",
       ),
       "f.yaml:21:15: expr is a range vector; a rule needs an instant vector or a scalar",
-      'f.yaml:23:11: "alertname" cannot be set as label; use letters, digits and _, not alertname or __name__',
+      'f.yaml:23:11: "__name__" cannot be set as label; use letters, digits and _, not __name__',
       'f.yaml:24:11: two groups are named "g"; rename one of them',
     ]);
+  });
+
+  it("may use what YAML has: anchors, merges, null, JSON, several documents", () => {
+    const text = `groups:
+  - name: g
+    labels: ~
+    rules:
+      - &first
+        alert: A
+        expr: &expr m > 1
+        for: null
+        labels: &labels { severity: ticket }
+        annotations: ~
+      - alert: B
+        expr: *expr
+        labels: { <<: *labels, team: x }
+      - <<: *first
+        alert: C
+---
+{"groups": [{"name": "h", "rules": [{"record": "one", "expr": 1, "labels": {"n": 1, "on": true}}]}]}
+---
+groups: [{name: g, rules: []}]
+`;
+    const { file, mistakes } = parseRuleFile("f.yaml", text);
+    expect(mistakes.map(formatMistake)).toEqual(['f.yaml:19:17: two groups are named "g"; rename one of them']);
+    const [g, h] = file!.groups;
+    expect(g!.rules.map(({ name, expr }) => [name, expr.text])).toEqual([
+      ["A", "m > 1"],
+      ["B", "m > 1"],
+      ["C", "m > 1"],
+    ]);
+    expect(g!.rules[1]!.labels).toMatchObject({ severity: { source: "ticket" }, team: { source: "x" } });
+    expect(g!.rules[2]!.labels).toMatchObject({ severity: { source: "ticket" } });
+    expect(h!.rules[0]).toMatchObject({ kind: "record", name: "one", labels: { n: "1", on: "true" } });
+  });
+
+  it("tells mistakes of a later document by its own lines, and keeps the others", () => {
+    const { file, mistakes } = parseRuleFile(
+      "f.yaml",
+      "groups: [{name: a, rules: [{alert: A, expr: m}]}]\n---\ngroups:\n- name: b\n  rules:\n  - alert: B\n    expr: rate(m)\n",
+    );
+    expect(mistakes).toMatchObject([{ line: 7, column: 16 }]);
+    expect(file?.groups.flatMap(({ rules }) => rules.map(({ name }) => name))).toEqual(["A"]);
+  });
+
+  it("may name labels as Prometheus 3 lets it, and set alertname, which the rule's name wins over", () => {
+    const file = rulesOf(
+      "groups: [{name: g, rules: [{alert: A, expr: m, labels: {app.kubernetes.io/name: x, alertname: B}, annotations: {a-b: y}}]}]",
+    );
+    expect(Object.keys(file.groups[0]!.rules[0]!.labels)).toEqual(["app.kubernetes.io/name", "alertname"]);
   });
 
   it("keeps the rules that are right", () => {
@@ -124,7 +174,7 @@ groups:
   });
 
   it.each([
-    ["too long", `# ${"x".repeat(300_000)}`, "longer than 256 kB"],
+    ["too long", `# ${"x".repeat(3_000_000)}`, "longer than 2048 kB"],
     ["a deep list", "[".repeat(40_000), "nests deeper than 64"],
     ["a deep map", "{a: ".repeat(20_000), "nests deeper than 64"],
     ["a deep block", "- ".repeat(20_000), "nests deeper than 64"],

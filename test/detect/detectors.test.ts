@@ -4,6 +4,7 @@ import { autoencoderKind } from "../../src/detect/learned/autoencoder.ts";
 import { loadModel } from "../../src/detect/learned/model-files.ts";
 import { loadTensorFlow } from "../../src/detect/learned/tensorflow.ts";
 import { onRequest, watches } from "../../src/detect/registry.ts";
+import { createSeriesLevel, seriesLevel } from "../../src/detect/statistical/series-level.ts";
 import type { PointBatch } from "../../src/model/detector.ts";
 import { coreSignals, signals } from "../../src/model/signal.ts";
 import { checkDetector } from "../conformance/detector.ts";
@@ -123,6 +124,32 @@ for (const kind of onRequest) {
         within: 24,
       });
     }
+  });
+}
+
+for (const [name, create] of [
+  [seriesLevel.kind, seriesLevel.create],
+  [
+    `${seriesLevel.kind}, learning at once`,
+    (snapshot?: Uint8Array) => createSeriesLevel({ behindPoints: 0 }, snapshot),
+  ],
+] as const) {
+  describe(name, () => {
+    checkDetector({
+      create,
+      healthy: (rows, noise) =>
+        points(
+          rows,
+          (row) => row,
+          () => 50 + 5 * noise(),
+        ),
+      departed: (rows) =>
+        points(
+          rows,
+          (row) => row,
+          () => 300,
+        ),
+    });
   });
 }
 

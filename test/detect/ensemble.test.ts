@@ -1,6 +1,6 @@
-// The ensemble and online change points on streams with a known answer.
+// The ensemble on streams with a known answer.
 import { describe, expect, test } from "vitest";
-import { findChangePoints, tryEnsemble } from "../../src/detect/eval/evaluate.ts";
+import { tryEnsemble } from "../../src/detect/eval/evaluate.ts";
 import { createEnsemble } from "../../src/detect/statistical/ensemble.ts";
 import { createRollingLevel } from "../../src/detect/statistical/rolling-level.ts";
 import { normal, seededRandom } from "../../src/math/random.ts";
@@ -54,16 +54,5 @@ describe("the ensemble", () => {
     const all = tryEnsemble([values]).scores;
     const ensemble = createEnsemble();
     for (let i = 0; i < 200; i++) expect(ensemble.push(values[i]!).score).toBe(all[i]);
-  });
-});
-
-describe("online change points", () => {
-  test("a shift of ten deviations is placed within two points, noise alone gives none", () => {
-    const values = noise(200, 5);
-    expect(findChangePoints(values)).toEqual([]);
-    for (let i = 100; i < 200; i++) values[i]! += 10;
-    const found = findChangePoints(values);
-    expect(found).toHaveLength(1);
-    expect(Math.abs(found[0]! - 100)).toBeLessThanOrEqual(2);
   });
 });

@@ -12,7 +12,8 @@ describe("homeostat demo --once --json", () => {
   test.each(["kv-cache-saturation", "stuck-engine", "upgrade-regression"])(
     "%s is found, named, repaired and verified",
     async (fault) => {
-      const demo = run(["demo", "--once", "--json", "--fault", fault]);
+      // On a busy machine the wall runs ahead of what is judged.
+      const demo = run(["demo", "--once", "--json", "--fault", fault, "--for", "8m"]);
       const code = await demo.exit;
       const lines = demo.out.map((line) => JSON.parse(line) as Line);
       const log = demo.out.map((line) => line.slice(0, 300)).join("\n");
@@ -28,6 +29,6 @@ describe("homeostat demo --once --json", () => {
       // Nothing was alarming before the fault.
       expect(events.indexOf("fault"), log).toBeLessThan(events.indexOf("anomaly"));
     },
-    240_000,
+    540_000,
   );
 });

@@ -19,6 +19,8 @@ const llamacpp = {
   prompt_tokens: 100,
   steps: 30,
   batch_size: 1.6,
+  prefill_busy: 0.5,
+  prefill_speed: 200,
 };
 
 export const pages: readonly PageCase[] = [
@@ -53,6 +55,12 @@ export const pages: readonly PageCase[] = [
         cpu_kv_usage: 0.05,
         prefix_cache_hit: 0.4,
         spec_acceptance: 0.7,
+        forward_time_mean: 0.025,
+        spec_efficiency: 0.6,
+        spec_emitted: 225,
+        choices: 1,
+        choices_best_of: 1,
+        kv_block_size: 16,
       },
     },
   },
@@ -75,6 +83,9 @@ export const pages: readonly PageCase[] = [
         aborts: 0.5,
         e2e: p95(5, 10),
         e2e_mean: 5,
+        spec_first_acceptance: 0.9,
+        choices: 1,
+        kv_block_size: 16,
         queue_time: p95(0.3, 0.5),
         queue_time_mean: 0.2,
         prefill_time: p95(0.3, 0.5),
@@ -123,6 +134,18 @@ export const pages: readonly PageCase[] = [
     engine: "sglang",
     expected: {
       "replica:sglang-host:8000": {
+        swa_usage: 0.2,
+        decode_context: 80_000,
+        new_token_ratio: 0.4,
+        graph_share: 1,
+        kv_transfer_speed: 12e9,
+        kv_alloc_time: 0.0005,
+        graph_memory: 1.2e9,
+        kv_available_tokens: 110_000,
+        lora_slots_used: 1,
+        cache_load_tokens: 25,
+        weights_time: 20.5,
+        waiting_bootstrap: 0,
         ttft: p95(0.2, 0.4),
         itl: p95(0.02, 0.025),
         // The total, not the total and its parts by priority.
@@ -171,6 +194,8 @@ export const pages: readonly PageCase[] = [
     engine: "tgi",
     expected: {
       "replica:tgi-host:8000": {
+        batch_concats: 2.5,
+        spec_skipped: 0,
         running: 20,
         waiting: 7,
         itl: p95(0.02, 0.05),
@@ -238,6 +263,11 @@ export const pages: readonly PageCase[] = [
     engine: "tensorrt-llm",
     expected: {
       "replica:tensorrt-llm-host:8000": {
+        prefill_perplexity: 1.5,
+        generation_perplexity: 1.5,
+        kv_block_size: 32,
+        batch_occupancy: 0.4,
+        cached_length: 100,
         ttft: p95(0.1, 0.25),
         itl: p95(0.025, 0.05),
         running: 8,

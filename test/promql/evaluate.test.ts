@@ -106,6 +106,13 @@ const cases: readonly (readonly [says: string, query: string, result: readonly s
   ],
   ["power binds tighter than a sign and to the right", "-2 ^ 2 ^ 0.5 * 0 - 2 ^ 3 ^ 2", ["-512"]],
   ["a number with a trailing dot", "3. / 2", ["1.5"]],
+  ["hexadecimal in either case, and underscores", "0X1f + 0x1F + 1_000", ["1062"]],
+  ["an empty matching clause may stand beside a scalar", "3 ^ ignoring () vector(2)", ["{} 9"]],
+  [
+    "an infinite bound wins over NaN, as in Go",
+    "clamp_min(vector(NaN), Inf) - clamp_max(vector(NaN), -Inf)",
+    ["{} Infinity"],
+  ],
   ["a duration is a number of seconds", "5m + 0x10", ["316"]],
   [
     "a subquery steps on multiples of its step",
@@ -195,6 +202,32 @@ describe("instant queries", () => {
     };
     expect(order("sort(v)")).toEqual(["3", "1", "2"]);
     expect(order("sort_desc(v)")).toEqual(["1", "3", "2"]);
+  });
+});
+
+describe("names that are lost", () => {
+  const later = { delayedNames: true };
+
+  it("go at once, or with the result where that is asked for", () => {
+    const query =
+      'label_replace(rate({__name__=~"requests_total|running", replica="a"}[5m]), "of", "$1", "__name__", "(.*)")';
+    expect(() => ask(fleet, at, query)).toThrow("same labelset");
+    expect(show(ask(fleet, at, query, later))).toEqual([
+      '{of="requests_total", replica="a", zone="x"} 1',
+      '{of="running", replica="a", zone="x"} 0',
+    ]);
+  });
+
+  it("are no names of the result, and make no two elements alike", () => {
+    expect(show(ask(fleet, at, 'sum by (__name__) (rate(requests_total{zone="x"}[5m]))', later))).toEqual(["{} 3"]);
+    expect(show(ask(fleet, at, 'sum by (__name__) (running{zone="x"})', later))).toEqual(["running 12"]);
+    expect(show(ask(fleet, at, '-running{replica="a"}', later))).toEqual(['{replica="a", zone="x"} -4']);
+    expect(() => ask(fleet, at, '-{replica="a", zone="x"}', later)).toThrow("same labelset");
+  });
+
+  it("come back where label_replace gives a new one", () => {
+    const query = 'label_replace(rate(requests_total{replica="a"}[5m]), "__name__", "per_second", "", "")';
+    expect(show(ask(fleet, at, query, later))).toEqual(['per_second{replica="a", zone="x"} 1']);
   });
 });
 

@@ -79,6 +79,37 @@ eval instant at 1m sort(m)
     ]);
   });
 
+  it("reads the points of a range vector, and fails a command it cannot read alone", async () => {
+    const script = `
+load 1m
+  m 1 2 3
+  n 1 2 3
+
+eval instant at 2m m[90s]
+  expect range vector from 1m to 2m step 1m
+  m 2 3
+
+eval instant at 2m m[90s]
+  expect range vector from 1m to 2m step 1m
+  m 2 4
+
+eval instant at 2m m[2m30s]
+  expect range vector from 1m to 2m step 1m
+  m 2 3
+
+eval instant at 2m m[90s]
+  m 3
+
+eval slowly at 2m m
+  m 3
+
+eval instant at 2m label_replace(-{__name__=~"m|n"}, "of", "$1", "__name__", "(.*)")
+  {of="m"} -3
+  {of="n"} -3
+`;
+    expect(await outcomes(script)).toEqual(["passed", "failed", "failed", "failed", "failed", "skipped"]);
+  });
+
   it("judges failures and warnings", async () => {
     const script = `
 load 1m

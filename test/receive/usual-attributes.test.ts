@@ -59,6 +59,49 @@ it("values are the same the first time their key is seen and ever after", () => 
   );
 });
 
+it("rows that repeat attributes of rows before are those of the same spans sent one by one", () => {
+  const attribute = fc.record({
+    key: fc.constantFrom("a", "b", "content", "gen_ai.request.model", "gen_ai.prompt"),
+    value: fc.constantFrom<object>(
+      { stringValue: "llama" },
+      { stringValue: "a longer text than a word" },
+      { stringValue: "a longer text than a Word" },
+      { stringValue: "" },
+      { stringValue: "\0".repeat(9) },
+      { doubleValue: 0 },
+      { doubleValue: -0 },
+      { doubleValue: Number.NaN },
+      { intValue: "70000" },
+      { boolValue: true },
+      { arrayValue: { values: [{ stringValue: "stop" }] } },
+    ),
+  });
+  const attributes = fc.array(attribute, { maxLength: 5 });
+  const event = fc.record({ name: fc.constantFrom("gen_ai.choice", "other"), attributes });
+  const span = fc.record({ attributes, events: fc.array(event, { maxLength: 2 }) });
+  fc.assert(
+    fc.property(fc.array(span, { minLength: 1, maxLength: 6 }), fc.nat(3), (spans, times) => {
+      // Each span comes again in the order of all, and once more behind itself.
+      const all = Array.from({ length: times + 1 }, () => spans.flatMap((one) => [one, one])).flat();
+      const bodyOf = (some: readonly object[]): Uint8Array =>
+        encode("traces", { resourceSpans: [{ scopeSpans: [{ spans: some.map((one) => ({ ...ids, ...one })) }] }] });
+      const rowsFrom = (bodies: readonly Uint8Array[]): unknown => {
+        const fresh = createDecoder({ window: null });
+        const tallies = bodies.map((body) => {
+          const answer = fresh.decode("traces", "protobuf", body, 0);
+          return answer.kind === "decoded" ? [...answer.tally.repaired, ...answer.tally.redacted] : answer;
+        });
+        const counts = new Map<unknown, number>();
+        for (const [reason, count] of tallies.flat() as [string, number][])
+          counts.set(reason, (counts.get(reason) ?? 0) + count);
+        return { rows: fresh.seal().batches.map((batch) => rowsOf(batch)), counts };
+      };
+      expect(rowsFrom([bodyOf(all)])).toEqual(rowsFrom(all.map((one) => bodyOf([one]))));
+    }),
+    { numRuns: 100 },
+  );
+});
+
 it("a length that runs over into a second byte is read as that on the shorter way too", () => {
   const message = (tag: number, ...parts: readonly Uint8Array[]): Uint8Array => {
     const size = parts.reduce((sum, part) => sum + part.length, 0);

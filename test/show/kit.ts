@@ -86,6 +86,7 @@ export async function openWorld(
     },
     signals: () => over.signals ?? [],
     coverage: () => [],
+    logTemplates: () => [],
     status: () => ({ judgedThrough: now }),
     metrics: () => "# TYPE homeostat_up gauge\nhomeostat_up 1\n",
     checks: async () => [{ name: "store", ok: true, detail: "answers" }],

@@ -14,6 +14,7 @@ const ids: Record<string, string> = {
   signals: "replica:vllm-2/ttft",
   anomalies: "anomaly-1",
   alerts: "alert-1",
+  findings: "finding-1",
   incidents: "incident-1",
   diagnoses: "diagnosis-1",
   actions: "action-1",
@@ -90,6 +91,7 @@ describe("openapi.json", () => {
     const named: Record<string, SchemaName> = {
       anomalies: "Anomaly",
       alerts: "Alert",
+      findings: "LogFinding",
       incidents: "Incident",
       diagnoses: "Diagnosis",
       actions: "LedgerEntry",

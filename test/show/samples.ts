@@ -4,6 +4,7 @@ import type { Alert, Anomaly } from "../../src/model/anomaly.ts";
 import type { ChangeEvent } from "../../src/model/change.ts";
 import type { Evidence } from "../../src/model/evidence.ts";
 import type { Diagnosis, Incident } from "../../src/model/incident.ts";
+import type { LogFinding } from "../../src/model/log-finding.ts";
 import type { Recommendation } from "../../src/model/recommendation.ts";
 import { type Kept, now } from "./kit.ts";
 
@@ -47,6 +48,25 @@ export const alert: Alert = {
   resolvedAt: now,
   value: 0.99,
   error: "store did not answer",
+};
+
+const finding: LogFinding = {
+  id: "finding-1",
+  kind: "burst",
+  at: now - 30_000,
+  entity: "deployment:vllm",
+  service: "vllm",
+  version: "0.9",
+  tenant: "acme",
+  severity: "error",
+  templateId: "t1",
+  template: "request <*> failed",
+  example: "request 7 failed",
+  observed: 40,
+  expected: 1.5,
+  tail: 1e-12,
+  says: "burst, 40 a step instead of 1.5: error line of vllm 0.9: request <*> failed",
+  incident: "incident-1",
 };
 
 export const incident: Incident = {
@@ -133,6 +153,7 @@ export function samples(): Kept {
   return {
     anomalies: [anomaly],
     alerts: [alert],
+    findings: [finding],
     incidents: [incident],
     diagnoses: [diagnosis],
     actions: [entry, { ...entry, state: "sent", at: now - 800, reason: "approved" }],

@@ -64,6 +64,7 @@ it("lets processes bring one database to its schema at the same time, and knows 
     [1],
     [2],
     [3],
+    [4],
   ]);
   for (const client of clients) await client.close();
   const own = (): Promise<Store> =>

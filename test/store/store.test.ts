@@ -7,6 +7,7 @@ import { createTelemetryReader } from "../../src/store/read/telemetry-reader.ts"
 import type { Store } from "../../src/store/store.ts";
 import { gauges, histograms, logs, spans, sums } from "./batches.ts";
 import { doors, type Place } from "./doors.ts";
+import { arrays, block, float64s, uint32s, uint64s } from "./native.ts";
 
 describe.each(doors)("$name", (door) => {
   let store: Store;
@@ -114,7 +115,26 @@ describe.each(doors)("$name", (door) => {
   async function importDatabase(): Promise<Parameters<typeof createTelemetryReader>[0]["database"]> {
     const select = async (sql: string, params?: Readonly<Record<string, unknown>>): Promise<never[]> =>
       (await store.rows<Record<string, unknown>>(sql, params)).map((row) => Object.values(row)) as never[];
-    return { table: (name: string) => `${place.database}.${name}`, select } as never;
+    const native = async (sql: string, params?: Readonly<Record<string, unknown>>): Promise<Uint8Array> => {
+      // JSON would round 64 bits to 53.
+      const exact = sql.replace("SELECT _batch, SeriesHash,", "SELECT toString(_batch), toString(SeriesHash),");
+      const rows = (await select(exact, params)) as unknown as readonly (readonly unknown[])[];
+      const words = (i: number): Uint8Array => uint64s(rows.map((row) => BigInt(String(row[i]))));
+      const numbers = (i: number): Uint8Array => float64s(rows.map((row) => Number(row[i])));
+      const lists = rows.map((row) => row[6] as readonly number[]);
+      const buckets = arrays(
+        lists.map((list) => list.length),
+        float64s(lists.flat()),
+      );
+      return block(rows.length, [
+        { name: "batch", type: "UInt64", bytes: words(0) },
+        { name: "hash", type: "UInt64", bytes: words(1) },
+        ...[2, 3, 4, 5].map((i) => ({ name: `n${i}`, type: "Float64", bytes: numbers(i) })),
+        { name: "buckets", type: "Array(Float64)", bytes: buckets },
+        { name: "flags", type: "UInt32", bytes: uint32s(rows.map((row) => Number(row[7]))) },
+      ]);
+    };
+    return { table: (name: string) => `${place.database}.${name}`, select, native } as never;
   }
 
   it("keeps the collector's names and types, fills the promoted columns, and knows where a trace lies", async () => {

@@ -16,7 +16,7 @@ export const rules: Command = {
        homeostat rules backtest FILE|FOLDER... --from TIME [--to TIME] [--data FOLDER | --url URL] [--json]
 
 check     Which rules are taken and which are refused, each mistake with its line and column. A file with mistakes does not
-          keep the others from being read. Of a folder, *.rules.yaml and *.slo.yaml are read.
+          keep the others from being read. Of a folder, *.rules.yaml and *.slo.yaml are read, or all YAML if it has none.
 test      Runs unit tests in promtool's format, and names the alerts that no test sees firing.
 slo       Prints the Prometheus rule file that the objectives in FILE stand for.
 backtest  When each alert would have fired over stored history, and for how long. Reads the data of a stopped service.

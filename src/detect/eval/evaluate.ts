@@ -1,35 +1,31 @@
-// The scores of the statistical ensemble on a folder: one pass over every series, one configuration, no look-ahead.
+// The scores of the statistical detectors on a folder: one pass over every series, one configuration, no look-ahead.
 import { createEnsemble } from "../statistical/ensemble.ts";
 import { createOnlineChangePoint } from "../statistical/online-change-point.ts";
 import { changePointCover, changePointF1 } from "./change-points.ts";
 import { countEvents, eventF1 } from "./events.ts";
 import type { AnnotatedSeries, Folder, LabelledSeries } from "./folder.ts";
+import { hitRates, tryJointly } from "./joint.ts";
 import { nabLowFalsePositives, nabScore, nabStandard } from "./nab.ts";
 import { segmentsOf } from "./segments.ts";
+import { emptyTrace, type Trace, type Trial } from "./trace.ts";
 import { vusPr, vusWindow } from "./vus.ts";
 
 export type Figures = Readonly<Record<string, number>>;
 
-/** What a detector said of every point of a series. */
-export interface Trace {
-  readonly scores: Float64Array;
-  readonly held: Float64Array;
-  readonly odd: Uint8Array;
-  readonly alerts: Uint8Array;
-}
-
-export type Trial = (columns: readonly Float64Array[]) => Trace;
-
-/** Points a regime must have lasted before its start is believed. */
-const believedAfterPoints = 10;
-
-/** Figures of `trial`; by default of the ensemble. A figure nothing in the folder can give is left out. */
-export function evaluate(folder: Folder, trial: Trial = tryEnsemble): Figures {
+/** Figures of `trial`; by default of what the product runs on such series. A figure nothing in the folder can give is left out. */
+export function evaluate(folder: Folder, trial: Trial = trySeries): Figures {
   if (folder.kind === "change points") return changePointFigures(folder.series);
   if (folder.kind === "labelled") return labelledFigures(folder.series, trial);
-  const files = folder.series.map(({ columns, windows }) => ({ flags: trial(columns).alerts, windows }));
+  const files = folder.series.map(({ columns, windows, stepSeconds }) => ({
+    flags: trial(columns, stepSeconds).alerts,
+    windows,
+  }));
   return { nab_standard: nabScore(files, nabStandard), nab_low_fp: nabScore(files, nabLowFalsePositives) };
 }
+
+/** The ensemble for one column, the joint detector for several. */
+export const trySeries: Trial = (columns, stepSeconds) =>
+  columns.length > 1 ? tryJointly(columns, stepSeconds) : tryEnsemble(columns);
 
 /** Several columns are as odd as the oddest of them. */
 export function tryEnsemble(columns: readonly Float64Array[]): Trace {
@@ -48,49 +44,49 @@ export function tryEnsemble(columns: readonly Float64Array[]): Trace {
   return trace;
 }
 
-export function emptyTrace(length: number): Trace {
-  return {
-    scores: new Float64Array(length),
-    held: new Float64Array(length),
-    odd: new Uint8Array(length),
-    alerts: new Uint8Array(length),
-  };
+/** Where regimes begin. */
+export interface FoundChanges {
+  /** As believed after the last point. */
+  readonly held: readonly number[];
+  /** As announced on the way, which nothing takes back. */
+  readonly announced: readonly number[];
 }
 
-/** Starts of regimes that lasted, as a stream is read. */
-export function findChangePoints(values: Float64Array): readonly number[] {
+export function findChangePoints(values: Float64Array): FoundChanges {
   const detector = createOnlineChangePoint();
-  const found: number[] = [];
-  let at = 0;
+  const announced: number[] = [];
   for (const value of values) {
-    if (!Number.isFinite(value)) continue;
-    const run = detector.push(value);
-    const start = at - run;
-    if (run >= believedAfterPoints && start > 0 && start - (found.at(-1) ?? 0) >= believedAfterPoints)
-      found.push(start);
-    at++;
+    const change = detector.push(value);
+    if (change !== undefined) announced.push(change.at);
   }
-  return found;
+  return { held: detector.changes().map((change) => change.at), announced };
 }
 
-function changePointFigures(series: readonly AnnotatedSeries[]): Figures {
-  let f1 = 0;
-  let cover = 0;
+export function changePointFigures(
+  series: readonly AnnotatedSeries[],
+  find: (values: Float64Array) => FoundChanges = findChangePoints,
+): Figures {
+  const figures = { cp_f1: 0, cp_cover: 0, cp_live_f1: 0, cp_live_cover: 0 };
   for (const { values, annotations } of series) {
-    const found = findChangePoints(values);
-    f1 += changePointF1(annotations, found) / series.length;
-    cover += changePointCover(annotations, found, values.length) / series.length;
+    const { held, announced } = find(values);
+    figures.cp_f1 += changePointF1(annotations, held) / series.length;
+    figures.cp_cover += changePointCover(annotations, held, values.length) / series.length;
+    figures.cp_live_f1 += changePointF1(annotations, announced) / series.length;
+    figures.cp_live_cover += changePointCover(annotations, announced, values.length) / series.length;
   }
-  return { cp_f1: f1, cp_cover: cover };
+  return figures;
 }
 
 function labelledFigures(series: readonly LabelledSeries[], trial: Trial): Figures {
   const counts = [];
   const raw = [];
   const shipped = [];
+  const hits: number[] = [];
   let days = 0;
-  for (const { columns, labels, teaching, stepSeconds } of series) {
-    const trace = trial(columns);
+  for (const { columns, labels, teaching, stepSeconds, causes } of series) {
+    const trace = trial(columns, stepSeconds);
+    if (causes !== undefined && trace.parts !== undefined)
+      hits.push(...hitRates(trace.parts, columns.length, teaching, causes));
     const segments = segmentsOf(labels.subarray(teaching));
     counts.push(countEvents(trace.odd.subarray(teaching), segments));
     days += ((labels.length - teaching) * stepSeconds) / 86_400;
@@ -101,7 +97,11 @@ function labelledFigures(series: readonly LabelledSeries[], trial: Trial): Figur
   }
   const falseAlarms = counts.reduce((sum, count) => sum + count.falseAlarms, 0);
   const figures = { event_f1: eventF1(counts), fa_per_series_day: falseAlarms / days };
-  return raw.length === 0 ? figures : { ...figures, vus_pr_raw: mean(raw), vus_pr_shipped: mean(shipped) };
+  return {
+    ...figures,
+    ...(raw.length === 0 ? {} : { vus_pr_raw: mean(raw), vus_pr_shipped: mean(shipped) }),
+    ...(hits.length === 0 ? {} : { hit_rate_150: mean(hits) }),
+  };
 }
 
 function mean(values: readonly number[]): number {

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import type { Cause } from "./joint.ts";
 import type { Segment } from "./segments.ts";
 
 export interface LabelledSeries {
@@ -14,6 +15,8 @@ export interface LabelledSeries {
   readonly labels: Uint8Array;
   /** Points at the head that only teach. */
   readonly teaching: number;
+  /** What caused its segments, where the folder tells. */
+  readonly causes?: readonly Cause[];
 }
 
 export interface AnnotatedSeries {
@@ -27,7 +30,7 @@ export type Folder =
   | { readonly kind: "change points"; readonly series: readonly AnnotatedSeries[] }
   | { readonly kind: "labelled"; readonly series: readonly LabelledSeries[] };
 
-interface Table extends Omit<LabelledSeries, "name" | "teaching"> {
+interface Table extends Omit<LabelledSeries, "name" | "teaching" | "causes"> {
   readonly times: Float64Array;
 }
 
@@ -82,14 +85,28 @@ function readNab(dir: string): Folder {
 function readLabelled(dir: string, file: string, files: readonly string[]): LabelledSeries {
   const name = file.replace(/(\.test)?\.csv(\.gz)?$/, "");
   const table = readTable(join(dir, file));
+  const causes = readCauses(join(dir, "interpretation_label", `${name}.txt`));
   const trainFile = files.find((other) => other.replace(/\.csv(\.gz)?$/, "") === `${name}.train`);
-  if (trainFile === undefined) return { ...table, name, teaching: 0 };
+  if (trainFile === undefined) return { ...table, name, teaching: 0, ...causes };
   const train = readTable(join(dir, trainFile));
   const teaching = train.labels.length;
   const columns = table.columns.map((column, c) => joined(train.columns[c] ?? new Float64Array(teaching), column));
   const labels = new Uint8Array(teaching + table.labels.length);
   labels.set(table.labels, teaching);
-  return { name, stepSeconds: table.stepSeconds, columns, labels, teaching };
+  return { name, stepSeconds: table.stepSeconds, columns, labels, teaching, ...causes };
+}
+
+/** Lines of `start-end:column,column`, points from 0 and columns from 1. A line that is not is passed over. */
+function readCauses(path: string): Pick<LabelledSeries, "causes"> {
+  if (!existsSync(path)) return {};
+  const causes = readFileSync(path, "utf8")
+    .split(/\s+/)
+    .flatMap((line): Cause[] => {
+      const [, start, end, columns] = /^(\d+)-(\d+):(\d+(?:,\d+)*)$/.exec(line) ?? [];
+      if (columns === undefined) return [];
+      return [{ start: Number(start), end: Number(end), columns: columns.split(",").map((one) => Number(one) - 1) }];
+    });
+  return { causes };
 }
 
 function joined(head: Float64Array, tail: Float64Array): Float64Array {

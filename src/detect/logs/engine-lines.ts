@@ -3,6 +3,8 @@
 export interface EngineLine {
   readonly engine: "vllm" | "sglang" | "tgi";
   readonly kind: "interval" | "prefill" | "decode" | "request";
+  /** Which of several engines in one replica, where the line says so: a number. */
+  readonly rank?: string;
   /** Unit last in the name; ratios are 0 to 1. A figure the line does not have is absent. */
   readonly figures: Readonly<Record<string, number>>;
 }
@@ -42,9 +44,10 @@ const SECONDS: Readonly<Record<string, number>> = { s: 1, ms: 1e-3, µs: 1e-6, u
 /** The numbers of a statistics line; undefined for any other. vLLM's hit rate is a long aggregate, not the interval's. */
 export function parseEngineLine(text: string): EngineLine | undefined {
   if (text.length > 4096) return undefined;
-  if (text.includes("Avg prompt throughput:")) return made("vllm", "interval", read(text, VLLM));
-  if (text.includes("Decode batch")) return made("sglang", "decode", read(text, SGLANG));
-  if (text.includes("Prefill batch")) return made("sglang", "prefill", read(text, SGLANG));
+  if (text.includes("Avg prompt throughput:"))
+    return made("vllm", "interval", read(text, VLLM), /\bEngine (\d{1,3})\b/.exec(text)?.[1]);
+  const kind = text.includes("Decode batch") ? "decode" : text.includes("Prefill batch") ? "prefill" : undefined;
+  if (kind !== undefined) return made("sglang", kind, read(text, SGLANG), /\bDP(\d{1,3})\b/.exec(text)?.[1]);
   return text.includes("time_per_token") ? made("tgi", "request", tgi(text)) : undefined;
 }
 
@@ -52,8 +55,10 @@ function made(
   engine: EngineLine["engine"],
   kind: EngineLine["kind"],
   figures: Record<string, number>,
+  rank?: string,
 ): EngineLine | undefined {
-  return Object.keys(figures).length === 0 ? undefined : { engine, kind, figures };
+  if (Object.keys(figures).length === 0) return undefined;
+  return { engine, kind, ...(rank === undefined ? {} : { rank: String(Number(rank)) }), figures };
 }
 
 function read(text: string, readings: readonly Reading[]): Record<string, number> {

@@ -1,112 +1,159 @@
 // A miner's state as bytes, and back; nothing is taken in unless all of it is sound.
+import { z } from "zod";
 import { packParts, unpackParts } from "../snapshot.ts";
-import type { Scope } from "./changes.ts";
+import type { MinerTime, TemplateFacts } from "./log-miner.ts";
 import type { Pattern } from "./pattern.ts";
-import type { Template, TemplateBook } from "./template-book.ts";
+import type { Scope } from "./scope.ts";
+import type { TemplateBook } from "./template-book.ts";
 
-type Facts = Map<string, { severity: number; example: string }>;
-const VERSION = 1;
-
-export function snapshotMiner(book: TemplateBook, scopes: Iterable<Scope>, facts: Facts): Uint8Array {
-  const templates = book.all().map((template) => {
-    const { pattern } = template;
-    const arrays = [pattern.kind, pattern.hash, pattern.raw, pattern.varied].map((array) => [...array]);
-    return [template.id, template.lines, pattern.parts, arrays, pattern.general, pattern.cut, facts.get(template.id)];
-  });
-  const counts = [...scopes].map((scope) => [
-    scope.service,
-    scope.version,
-    scope.steps,
-    scope.mixTold,
-    [...scope.byId.values()].map((one) => [book.resolve(one.template).id, one.now, one.past, one.silent]),
-  ]);
-  return packParts({ facts: { logVersion: VERSION, templates, counts }, bytes: new Map() });
+/** The parts of a miner that last. */
+export interface MinerState {
+  readonly book: TemplateBook;
+  readonly scopes: Map<string, Scope>;
+  readonly facts: Map<string, TemplateFacts>;
+  readonly time: MinerTime;
 }
 
-/** False for anything but a sound snapshot. */
-export function restoreMiner(bytes: Uint8Array, book: TemplateBook, scopes: Map<string, Scope>, facts: Facts): boolean {
-  const parts = unpackParts(bytes)?.facts;
-  if (parts?.logVersion !== VERSION || !Array.isArray(parts.templates) || !Array.isArray(parts.counts)) return false;
-  const read = parts.templates.map(readTemplate);
-  const counts = parts.counts.filter(isScope);
-  if (read.some((one) => one === undefined) || counts.length !== parts.counts.length) return false;
-  const byId = new Map<string, Template>();
-  for (const one of read) {
-    if (one === undefined) continue;
-    byId.set(one.id, book.readmit(one.id, one.pattern, one.lines));
-    if (one.facts !== undefined) facts.set(one.id, one.facts);
-  }
-  for (const [service, version, steps, mixTold, counted] of counts) {
-    const scope: Scope = { service, version, steps, mixTold, byId: new Map() };
-    for (const [id, now, past, silent] of counted) {
+const version = 2;
+const number = z.number();
+const count = z.number().nonnegative();
+const pairs = z.array(z.tuple([count, count]));
+const factsShape = z.strictObject({ severity: count, example: z.string(), lastAt: number });
+const templateShape = z.strictObject({
+  id: z.string(),
+  lines: count,
+  lastUse: count,
+  parts: z.array(z.string()),
+  kind: z.array(number),
+  hash: z.array(number),
+  raw: z.array(number),
+  varied: z.array(number),
+  general: z.boolean(),
+  cut: z.boolean(),
+  facts: factsShape.optional(),
+});
+const scopeShape = z.strictObject({
+  service: z.string(),
+  version: z.string(),
+  deployment: z.string(),
+  steps: count,
+  mixTold: z.boolean(),
+  open: number.optional(),
+  newest: number.nullable(),
+  heardAt: number.nullable(),
+  known: z.array(z.string()),
+  instances: z.array(z.tuple([z.string(), number])),
+  counted: z.array(
+    z.strictObject({
+      id: z.string(),
+      now: count,
+      young: count,
+      ahead: pairs,
+      past: z.array(count),
+      silent: z.boolean(),
+    }),
+  ),
+});
+const shape = z.strictObject({
+  logVersion: z.literal(version),
+  newest: number.nullable(),
+  swept: number.nullable(),
+  templates: z.array(templateShape).refine((all) => all.every(isWhole)),
+  scopes: z.array(scopeShape),
+});
+
+export function snapshotMiner({ book, scopes, facts, time }: MinerState): Uint8Array {
+  const templates = book.all().map(({ id, lines, lastUse, pattern }): z.infer<typeof templateShape> => {
+    const { parts, general, cut } = pattern;
+    const [kind, hash, raw, varied] = [pattern.kind, pattern.hash, pattern.raw, pattern.varied].map((one) => [...one]);
+    const known = facts.get(id);
+    return {
+      id,
+      lines,
+      lastUse,
+      parts: [...parts],
+      kind: kind!,
+      hash: hash!,
+      raw: raw!,
+      varied: varied!,
+      general,
+      cut,
+      ...(known === undefined ? {} : { facts: { ...known } }),
+    };
+  });
+  const counts = [...scopes.values()].map((scope): z.infer<typeof scopeShape> => {
+    const { service, version, deployment, steps, mixTold, open } = scope;
+    const counted = [...scope.byId.values()].map(({ template, now, young, ahead, past, silent }) => {
+      return { id: book.resolve(template).id, now, young, ahead, past, silent };
+    });
+    return {
+      ...{ service, version, deployment, steps, mixTold, counted },
+      known: [...scope.known.values()].map((template) => book.resolve(template).id),
+      instances: [...scope.instances],
+      ...(open === undefined ? {} : { open }),
+      newest: orNull(scope.newest),
+      heardAt: orNull(scope.heardAt),
+    };
+  });
+  const when = { newest: orNull(time.newest), swept: orNull(time.swept) };
+  return packParts({ facts: { logVersion: version, ...when, templates, scopes: counts }, bytes: new Map() });
+}
+
+/** Into an empty state. False for anything but a sound snapshot. */
+export function restoreMiner(bytes: Uint8Array, { book, scopes, facts, time }: MinerState): boolean {
+  const parsed = shape.safeParse(unpackParts(bytes)?.facts);
+  if (!parsed.success) return false;
+  const { newest, swept, templates, scopes: counts } = parsed.data;
+  const byId = new Map(
+    templates.map((one) => {
+      if (one.facts !== undefined) facts.set(one.id, one.facts);
+      return [one.id, book.readmit({ ...one, pattern: patternOf(one) })];
+    }),
+  );
+  for (const { counted, known, instances, open, ...scope } of counts) {
+    const entries = counted.flatMap(({ id, ...one }) => {
       const template = byId.get(id);
-      if (template !== undefined) scope.byId.set(id, { template, now, past: [...past], silent });
-    }
-    scopes.set(JSON.stringify([service, version]), scope);
+      return template === undefined ? [] : [[id, { template, ...one }] as const];
+    });
+    scopes.set(JSON.stringify([scope.service, scope.version]), {
+      ...scope,
+      open,
+      newest: orNever(scope.newest),
+      heardAt: orNever(scope.heardAt),
+      known: new Map(known.flatMap((id) => (byId.has(id) ? [[id, byId.get(id)!]] : []))),
+      instances: new Map(instances),
+      byId: new Map(entries),
+    });
   }
+  time.newest = orNever(newest);
+  time.swept = orNever(swept);
   return true;
 }
 
-interface ReadTemplate {
-  readonly id: string;
-  readonly lines: number;
-  readonly pattern: Pattern;
-  readonly facts: { severity: number; example: string } | undefined;
+/** JSON has no infinities: what never was is null there. */
+function orNull(at: number): number | null {
+  return Number.isFinite(at) ? at : null;
 }
 
-function readTemplate(one: unknown): ReadTemplate | undefined {
-  if (!Array.isArray(one)) return undefined;
-  const [id, lines, parts, arrays, general, cut, about] = one as unknown[];
-  if (typeof id !== "string" || !isCount(lines) || !Array.isArray(parts) || !Array.isArray(arrays)) return undefined;
-  const count = parts.length;
-  const sound = arrays.length === 4 && arrays.every((array) => areNumbers(array) && array.length === count);
-  if (!sound || !parts.every((part) => typeof part === "string")) return undefined;
-  const [kind, hash, raw, varied] = arrays as number[][];
-  const pattern: Pattern = {
-    count,
-    kind: Uint8Array.from(kind!),
-    hash: Int32Array.from(hash!),
-    raw: Int32Array.from(raw!),
-    varied: Uint8Array.from(varied!),
-    parts: parts as string[],
-    weak: kind!.filter((value) => value === 4).length,
-    words: kind!.filter((value) => value === 0).length,
-    general: general === true,
-    cut: cut === true,
+function orNever(at: number | null): number {
+  return at ?? Number.NEGATIVE_INFINITY;
+}
+
+function isWhole({ parts, kind, hash, raw, varied }: z.infer<typeof templateShape>): boolean {
+  return [kind, hash, raw, varied].every((array) => array.length === parts.length);
+}
+
+function patternOf(one: z.infer<typeof templateShape>): Pattern {
+  return {
+    count: one.parts.length,
+    kind: Uint8Array.from(one.kind),
+    hash: Int32Array.from(one.hash),
+    raw: Int32Array.from(one.raw),
+    varied: Uint8Array.from(one.varied),
+    parts: one.parts,
+    weak: one.kind.filter((value) => value === 4).length,
+    words: one.kind.filter((value) => value === 0).length,
+    general: one.general,
+    cut: one.cut,
   };
-  return { id, lines, pattern, facts: isFacts(about) ? about : undefined };
-}
-
-type ReadScope = [string, string, number, boolean, [string, number, number[], boolean][]];
-
-function isScope(one: unknown): one is ReadScope {
-  if (!Array.isArray(one) || typeof one[0] !== "string" || typeof one[1] !== "string" || !isCount(one[2])) return false;
-  if (typeof one[3] !== "boolean" || !Array.isArray(one[4])) return false;
-  return one[4].every(
-    (entry: unknown) =>
-      Array.isArray(entry) &&
-      typeof entry[0] === "string" &&
-      isCount(entry[1]) &&
-      areNumbers(entry[2]) &&
-      typeof entry[3] === "boolean",
-  );
-}
-
-function isFacts(one: unknown): one is { severity: number; example: string } {
-  return (
-    typeof one === "object" &&
-    one !== null &&
-    "severity" in one &&
-    isCount(one.severity) &&
-    "example" in one &&
-    typeof one.example === "string"
-  );
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value) && value >= 0;
-}
-
-function areNumbers(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((one) => typeof one === "number" && Number.isFinite(one));
 }

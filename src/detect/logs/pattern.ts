@@ -95,6 +95,16 @@ export function fits(pattern: Pattern, other: Pattern): boolean {
   return true;
 }
 
+/** Whether a line may be of both. They have one shape. */
+export function overlap(a: Pattern, b: Pattern): boolean {
+  if (a.count !== b.count) return false;
+  for (let i = 0; i < a.count; i++) {
+    const open = a.kind[i] === VARIABLE || b.kind[i] === VARIABLE;
+    if (!open && a.hash[i] !== b.hash[i]) return false;
+  }
+  return true;
+}
+
 export function generalise(pattern: Pattern, at: number): Pattern {
   const kind = pattern.kind.slice();
   const hash = pattern.hash.slice();

@@ -2,7 +2,18 @@
 // against generalised templates of its shape, or becomes a template; templates that differ in one word only become one
 // once so many words were seen there that it must be a variable.
 import { createScan, type Scan } from "./atoms.ts";
-import { fits, generalise, keyOf, keyWith, type Pattern, patternOf, shapeOf, textOf, wordsNeeded } from "./pattern.ts";
+import {
+  fits,
+  generalise,
+  keyOf,
+  keyWith,
+  overlap,
+  type Pattern,
+  patternOf,
+  shapeOf,
+  textOf,
+  wordsNeeded,
+} from "./pattern.ts";
 import { scanLine } from "./scan.ts";
 import { createSkeletonTable } from "./skeleton.ts";
 
@@ -36,8 +47,8 @@ export interface TemplateBook {
   text(template: Template): string;
   /** Those alive, oldest first. */
   all(): readonly Template[];
-  /** Takes back templates as {@link TemplateBook.all} gave them; for restoring. */
-  readmit(id: string, pattern: Pattern, lines: number): Template;
+  /** Takes back templates in the order {@link TemplateBook.all} gave them, into an empty book. */
+  readmit(template: Pick<Template, "id" | "pattern" | "lines" | "lastUse">): Template;
 }
 
 /**
@@ -83,7 +94,7 @@ export function createTemplateBook(options: TemplateBookOptions): TemplateBook {
     const template = place(patternOf(text, scan), key);
     if (forms.size >= options.maxForms) {
       options.dropped?.("forms", forms.size);
-      forms.clear();
+      forget();
     }
     forms.set(key, template);
     return template;
@@ -91,11 +102,15 @@ export function createTemplateBook(options: TemplateBookOptions): TemplateBook {
 
   function place(pattern: Pattern, key: number): Template {
     const shape = shapeOf(pattern);
+    let found: Template | undefined;
+    // The eldest of those that fit: an order that survives restarts.
     for (const candidate of byShape.get(shape) ?? []) {
-      if (candidate.pattern.general && fits(candidate.pattern, pattern)) {
-        if (candidate.pattern.weak > 0) noticePattern(candidate.pattern, pattern);
-        return candidate;
-      }
+      if (!candidate.pattern.general || (found !== undefined && candidate.serial > found.serial)) continue;
+      if (fits(candidate.pattern, pattern)) found = candidate;
+    }
+    if (found !== undefined) {
+      if (found.pattern.weak > 0) noticePattern(found.pattern, pattern);
+      return found;
     }
     const template = admit(key.toString(36), pattern);
     return settle(template);
@@ -143,6 +158,9 @@ export function createTemplateBook(options: TemplateBookOptions): TemplateBook {
       eldest.lines += peer.lines;
       live.delete(peer);
     }
+    // A form that two of them cover was given to one when the other did not cover it yet; what is remembered must not
+    // differ from what would be found.
+    if (peers.some((peer) => peer.pattern.general && overlap(peer.pattern, eldest.pattern))) forget();
     list(byShape, shapeOf(eldest.pattern)).push(eldest);
     return settle(eldest);
   }
@@ -170,9 +188,15 @@ export function createTemplateBook(options: TemplateBookOptions): TemplateBook {
       live.delete(template);
     }
     // Forms of those that went would keep them alive.
+    forget();
+    options.dropped?.("templates", going.length);
+  }
+
+  /** Forms are remembered for speed only. */
+  function forget(): void {
     forms.clear();
     skeletons.clear();
-    options.dropped?.("templates", going.length);
+    for (const one of live) if (!one.pattern.general) forms.set(keyOf(one.pattern.hash, one.pattern.count), one);
   }
 
   return {
@@ -180,10 +204,12 @@ export function createTemplateBook(options: TemplateBookOptions): TemplateBook {
     resolve,
     text: (template) => textOf(resolve(template).pattern),
     all: () => [...live].sort((a, b) => a.serial - b.serial),
-    readmit: (id, pattern, count) => {
+    readmit({ id, pattern, lines: seen, lastUse }) {
       const template = admit(id, pattern);
-      template.lines = count;
-      forms.set(keyOf(pattern.hash, pattern.count), template);
+      template.lines = seen;
+      template.lastUse = lastUse;
+      lines = Math.max(lines, lastUse);
+      if (!pattern.general) forms.set(keyOf(pattern.hash, pattern.count), template);
       return settle(template);
     },
   };

@@ -19,17 +19,23 @@ interface Checking {
 /** Most rules in one file: more are cheaper to hold apart. */
 const rulesMax = 5000;
 
-/** Undefined if the document is no rule file at all. `refused` counts the rules that were left out. */
-export function checkGroups(yaml: YamlFile, tell: Tell): { groups: RuleGroup[]; refused: number } | undefined {
+/**
+ * Undefined if the document is no rule file at all. `refused` counts the rules that were left out; `names` are those of groups in
+ * the documents before it, and gets its own.
+ */
+export function checkGroups(
+  yaml: YamlFile,
+  tell: Tell,
+  names: Set<string>,
+): { groups: RuleGroup[]; refused: number } | undefined {
   const checking: Checking = { yaml, tell };
   // An empty file is a valid one, as it is for Prometheus.
-  if (yaml.value === "" || yaml.value === null || yaml.value === undefined) return { groups: [], refused: 0 };
+  if (isNothing(yaml.value)) return { groups: [], refused: 0 };
   const { path, value: holder } = holderOf(yaml.value);
   const root = fieldsOf(checking, path, holder, ["groups", "slo"], "a rule file");
   if (root === undefined) return undefined;
   const at = [...path, "groups"];
   const groups = listOf(checking, at, root["groups"]);
-  const names = new Set<string>();
   let left = rulesMax;
   let refused = 0;
   const kept = groups.flatMap((value, i) => {
@@ -137,14 +143,14 @@ function checkRule(
   const annotations = templatesOf(own, [...path, "annotations"], fields["annotations"]);
   if (alert === "" && record !== "") {
     for (const key of ["for", "keep_firing_for", "annotations"]) {
-      if (fields[key] !== undefined)
+      if (!isNothing(fields[key]))
         own.tell(yaml.atKey(path, key), `a recording rule takes no ${key}`, `remove ${key}, or make the rule an alert`);
     }
-    if (!/^[A-Za-z_:][A-Za-z0-9_:]*$/.test(record)) {
+    if (/[{}]/.test(record)) {
       own.tell(
         yaml.at([...path, "record"]),
         `${JSON.stringify(record)} is no metric name`,
-        "use letters, digits, _ and :, as in level:metric:operation",
+        "use letters, digits, _ and :, as in level:metric:operation, and give labels under labels",
       );
     }
   }
@@ -183,16 +189,17 @@ function queryOf(checking: Checking, path: YamlPath, fields: Fields): ParsedQuer
 }
 
 function templatesOf(checking: Checking, path: YamlPath, value: unknown): Record<string, Template> {
-  if (value === undefined || value === "") return {};
+  if (isNothing(value)) return {};
   const kind = path.at(-1) === "annotations" ? "annotation" : "label";
   const fields = mapOf(checking, path, value, `${kind}s`);
   const templates: Record<string, Template> = {};
   for (const [name, text] of Object.entries(fields ?? {})) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || name === "__name__" || (kind === "label" && name === "alertname")) {
+    // Any text may be a name, as in Prometheus 3. An alert's own name wins over a label alertname, as there.
+    if (name === "" || name === "__name__") {
       checking.tell(
         checking.yaml.atKey(path, name),
         `${JSON.stringify(name)} cannot be set as ${kind}`,
-        "use letters, digits and _, not alertname or __name__",
+        "use letters, digits and _, not __name__",
       );
       continue;
     }
@@ -231,6 +238,11 @@ function fieldsOf(
   return fields;
 }
 
+/** Nothing written, or YAML's words for it, which the reader leaves as they are. */
+function isNothing(value: unknown): boolean {
+  return value === undefined || value === null || (typeof value === "string" && /^(~|null|Null|NULL|)$/.test(value));
+}
+
 function mapOf(checking: Checking, path: YamlPath, value: unknown, what: string): Fields | undefined {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
   checking.tell(checking.yaml.at(path), `${what} must be a map of keys and values`, "write key: value, one a line");
@@ -238,7 +250,7 @@ function mapOf(checking: Checking, path: YamlPath, value: unknown, what: string)
 }
 
 function listOf(checking: Checking, path: YamlPath, value: unknown): readonly unknown[] {
-  if (value === undefined || value === "") return [];
+  if (isNothing(value)) return [];
   if (Array.isArray(value)) return value;
   checking.tell(checking.yaml.at(path), `${String(path.at(-1))} must be a list`, 'begin each item with "- "');
   return [];
@@ -254,7 +266,7 @@ function stringOf(checking: Checking, path: YamlPath, fields: Fields, key: strin
 
 function durationOf(checking: Checking, path: YamlPath, fields: Fields, key: string): DurationMs | undefined {
   const text = stringOf(checking, path, fields, key);
-  if (text === "") return undefined;
+  if (isNothing(text)) return undefined;
   const duration = parseDuration(text);
   if (duration === undefined)
     checking.tell(
@@ -267,7 +279,7 @@ function durationOf(checking: Checking, path: YamlPath, fields: Fields, key: str
 
 function countOf(checking: Checking, path: YamlPath, fields: Fields, key: string): number {
   const text = stringOf(checking, path, fields, key);
-  if (text === "") return 0;
+  if (isNothing(text)) return 0;
   if (!/^\d{1,9}$/.test(text))
     checking.tell(
       checking.yaml.at([...path, key]),

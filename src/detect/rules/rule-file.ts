@@ -3,7 +3,7 @@ import { checkGroups } from "./check.ts";
 import type { RuleFile, RuleGroup } from "./rule.ts";
 import { sloRuleFile } from "./slo.ts";
 import { readSlos } from "./slo-file.ts";
-import { readYaml, type YamlFile, type YamlMistake } from "./yaml.ts";
+import { type Position, readDocuments, readYaml, type YamlFile, type YamlMistake } from "./yaml.ts";
 
 export type { RuleFile } from "./rule.ts";
 
@@ -17,26 +17,37 @@ export interface RuleMistake {
 }
 
 /**
- * Reads a rule file: `groups` as Prometheus has them, and `slo`, from which more groups are made (see `sloRuleFile`). `mistakes` has all of them. Rules without a mistake are in `file` all the same, so that one wrong rule
+ * Reads a rule file: `groups` as Prometheus has them, and `slo`, from which more groups are made (see `sloRuleFile`); of a file of
+ * several documents, all. `mistakes` has all of them. Rules without a mistake are in `file` all the same, so that one wrong rule
  * does not silence the others (`refused` counts the wrong ones); there is no `file` only where the YAML itself cannot be read.
  */
 export function parseRuleFile(
   name: string,
   text: string,
 ): { readonly file?: RuleFile; readonly refused: number; readonly mistakes: readonly RuleMistake[] } {
-  const yaml = readYaml(text);
-  if ("mistakes" in yaml) return { refused: 0, mistakes: yaml.mistakes.map((mistake) => ({ file: name, ...mistake })) };
+  const documents = readDocuments(text);
+  if ("mistakes" in documents)
+    return { refused: 0, mistakes: documents.mistakes.map((mistake) => ({ file: name, ...mistake })) };
   const mistakes: RuleMistake[] = [];
-  const checked = checkGroups(yaml, (place, what, mend) => {
-    mistakes.push({ file: name, ...place, what, mend });
-  });
-  const slo = sloOf(yaml);
-  const made = slo === undefined ? undefined : madeOf(yaml, slo, name);
-  for (const mistake of made?.mistakes ?? []) mistakes.push({ file: name, ...mistake });
+  const groups: RuleGroup[] = [];
+  const names = new Set<string>();
+  let refused = 0;
+  let read = 0;
+  for (const yaml of documents) {
+    const tell = (place: Position, what: string, mend: string): void => {
+      mistakes.push({ file: name, ...place, what, mend });
+    };
+    const checked = checkGroups(yaml, tell, names);
+    const slo = sloOf(yaml);
+    const made = slo === undefined ? undefined : madeOf(yaml, slo, name);
+    for (const mistake of made?.mistakes ?? []) mistakes.push({ file: name, ...mistake });
+    if (checked === undefined) continue;
+    read++;
+    refused += checked.refused;
+    groups.push(...checked.groups, ...(made?.groups ?? []));
+  }
   mistakes.sort(byPlace);
-  if (checked === undefined) return { refused: 0, mistakes };
-  const groups = [...checked.groups, ...(made?.groups ?? [])];
-  return { file: { name, groups }, refused: checked.refused, mistakes };
+  return read === 0 ? { refused, mistakes } : { file: { name, groups }, refused, mistakes };
 }
 
 /** The rule file that the `slo` of a file stands for, or every mistake in it. */

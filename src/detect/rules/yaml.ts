@@ -1,7 +1,7 @@
 // Reads YAML from users without trusting it: size and nesting are bounded before anything recursive sees the text, and
 // every value can say where it stands.
-import type { Document, Node } from "yaml";
-import { isMap, isNode, isScalar, LineCounter, parseDocument, Scalar } from "yaml";
+import type { Node } from "yaml";
+import { Document, isMap, isNode, isScalar, LineCounter, parseAllDocuments, Scalar } from "yaml";
 import { beyondLimits } from "../../model/yaml-limits.ts";
 
 export interface Position {
@@ -28,9 +28,24 @@ export interface YamlFile {
   inside(path: YamlPath, place: Position): Position;
 }
 
-/** Positions and values of a document, or its mistakes. Never throws on bad input. */
+/** Longest rule file, in UTF-16 code units: all rules of a large organisation, generated into one file. */
+const lengthMax = 2 * 1024 * 1024;
+
+/** Positions and values of a file of one document, or its mistakes. Never throws on bad input. */
 export function readYaml(text: string): YamlFile | { readonly mistakes: readonly YamlMistake[] } {
-  const beyond = beyondLimits(text);
+  const read = readDocuments(text);
+  if ("mistakes" in read) return read;
+  const [first, second] = read;
+  if (second === undefined) return first;
+  const mistake = { ...second.at([]), what: "a second document begins here", mend: "keep one document in a file" };
+  return { mistakes: [mistake] };
+}
+
+/** As {@link readYaml}, of every document: at least one, which may be empty. */
+export function readDocuments(
+  text: string,
+): readonly [YamlFile, ...YamlFile[]] | { readonly mistakes: readonly YamlMistake[] } {
+  const beyond = beyondLimits(text, lengthMax);
   if (beyond !== undefined) {
     const [what, mend] = beyond.says.split("; ") as [string, string];
     return { mistakes: [{ line: beyond.line, column: beyond.column, what: `the file ${what}`, mend }] };
@@ -41,30 +56,41 @@ export function readYaml(text: string): YamlFile | { readonly mistakes: readonly
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
   // Every scalar stays a string, so that `version: 1.10` is not 1.1 and `on` is no boolean.
-  const document = parseDocument(text, {
+  const parsed = parseAllDocuments(text, {
     lineCounter: lines,
     schema: "failsafe",
+    customTags: ["merge"],
+    merge: true,
     prettyErrors: false,
     uniqueKeys: true,
   });
-  if (document.errors.length > 0) {
-    return {
-      mistakes: document.errors.map((error) => ({
-        ...position(error.pos[0]),
-        what: error.message,
-        mend: "correct the YAML here; a wrong indentation or a missing quote is the usual cause",
-      })),
-    };
+  const documents = "empty" in parsed ? [] : parsed;
+  const mistakes = documents.flatMap(({ errors }) =>
+    errors.map((error) => ({
+      ...position(error.pos[0]),
+      what: error.message,
+      mend: "correct the YAML here; a wrong indentation or a missing quote is the usual cause",
+    })),
+  );
+  if (mistakes.length > 0) return { mistakes };
+  const files: YamlFile[] = [];
+  for (const document of documents) {
+    let value: unknown;
+    try {
+      value = document.toJS({ maxAliasCount: 50 });
+    } catch (error) {
+      const what = error instanceof Error ? error.message : String(error);
+      return {
+        mistakes: [{ line: 1, column: 1, what, mend: "write the values out instead of repeating them by alias" }],
+      };
+    }
+    files.push(placed(document, value, text, position));
   }
-  let value: unknown;
-  try {
-    value = document.toJS({ maxAliasCount: 50 });
-  } catch (error) {
-    const what = error instanceof Error ? error.message : String(error);
-    return {
-      mistakes: [{ line: 1, column: 1, what, mend: "write the values out instead of repeating them by alias" }],
-    };
-  }
+  const [first, ...others] = files;
+  return first === undefined ? [placed(new Document(), undefined, text, position)] : [first, ...others];
+}
+
+function placed(document: Document, value: unknown, text: string, position: (offset: number) => Position): YamlFile {
   return {
     value,
     at: (path) => position(nodeAt(document, path)?.range?.[0] ?? 0),

@@ -110,10 +110,17 @@ export function sameBytes(a: Bytes, aStart: number, b: Bytes, bStart: number, co
     for (let i = 0; i < count; i++) if (a.data[aStart + i] !== b.data[bStart + i]) return false;
     return true;
   }
+  const left = a.view;
+  const right = b.view;
   const last = count - 4;
-  for (let i = 0; i < last; i += 4)
-    if (a.view.getInt32(aStart + i, true) !== b.view.getInt32(bStart + i, true)) return false;
-  return a.view.getInt32(aStart + last, true) === b.view.getInt32(bStart + last, true);
+  let i = 0;
+  // Eight bytes as a double: equal ones are the same bytes, but for zeros of either sign. Unequal ones may be not-a-numbers.
+  for (; i + 8 <= count; i += 8) {
+    const double = left.getFloat64(aStart + i, true);
+    if (double !== right.getFloat64(bStart + i, true) || double === 0) break;
+  }
+  for (; i < last; i += 4) if (left.getInt32(aStart + i, true) !== right.getInt32(bStart + i, true)) return false;
+  return left.getInt32(aStart + last, true) === right.getInt32(bStart + last, true);
 }
 
 /** Appends again what already stands at `start`: memory is grown here if need be. */

@@ -1,5 +1,5 @@
 // A column under construction, of whatever type, and how it is laid out in the ClickHouse Native format.
-import { appendUint32, appendWord, type Bytes, clearBytes, createBytes, ensure } from "./bytes.ts";
+import { appendWord, type Bytes, clearBytes, createBytes, ensure } from "./bytes.ts";
 import { clearDictionary, createLowCardinality, type LowCardinality, truncateDictionary } from "./dictionary.ts";
 
 /** Map(LowCardinality(String), String). */
@@ -167,14 +167,15 @@ function writeLow(low: LowCardinality, out: Bytes): void {
   appendWord(out, low.dictionary.count, 0);
   writeBytes(low.dictionary.bytes, out);
   appendWord(out, rows, 0);
-  const { view } = low.index;
+  const { data, view } = low.index;
+  const to = out.length;
+  out.length = to + rows * width;
   if (width === 1) {
-    for (let i = 0; i < rows; i++) out.data[out.length++] = view.getUint8(i * 4);
+    const bytes = out.data;
+    for (let i = 0; i < rows; i++) bytes[to + i] = data[i * 4]!;
   } else if (width === 2) {
-    for (let i = 0; i < rows; i++, out.length += 2) out.view.setUint16(out.length, view.getUint16(i * 4, true), true);
-  } else {
-    for (let i = 0; i < rows; i++) appendUint32(out, view.getInt32(i * 4, true));
-  }
+    for (let i = 0; i < rows; i++) out.view.setUint16(to + i * 2, view.getUint16(i * 4, true), true);
+  } else out.data.set(data.subarray(0, rows * 4), to);
 }
 
 function writeBytes(bytes: Bytes, out: Bytes): void {

@@ -4,12 +4,14 @@ import type { LedgerEntry } from "../action.ts";
 import type { Alert, Anomaly } from "../anomaly.ts";
 import type { ChangeEvent } from "../change.ts";
 import type { Diagnosis, Incident } from "../incident.ts";
+import type { LogFinding } from "../log-finding.ts";
 import type { Recommendation } from "../recommendation.ts";
 import type { TimeRange } from "../time.ts";
 
 export interface RecordTypes {
   readonly anomalies: Anomaly;
   readonly alerts: Alert;
+  readonly findings: LogFinding;
   readonly incidents: Incident;
   readonly diagnoses: Diagnosis;
   readonly actions: LedgerEntry;

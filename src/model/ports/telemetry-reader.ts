@@ -45,7 +45,33 @@ export interface RawPage {
   readonly cursor: string;
 }
 
+/** Points in columns, a row each: nothing is allocated for one. */
+export interface PointColumns {
+  readonly rows: number;
+  /** Put before a hash in decimal digits it gives the `hash` of the series. */
+  readonly hashPrefix: string;
+  /** Series hashes in two halves of 32 bits, low first: two numbers a row. */
+  readonly hashes: Uint32Array;
+  readonly times: Float64Array;
+  readonly starts: Float64Array;
+  readonly values: Float64Array;
+  readonly counts: Float64Array;
+  /** Where a row's bucket counts end in `buckets`; they begin where those of the row before end. */
+  readonly bucketEnds: Uint32Array;
+  readonly buckets: Float64Array;
+  readonly flags: Uint32Array;
+}
+
+/** The same as a {@link RawPage}, in columns. */
+export interface ColumnPage {
+  readonly series: readonly RawSeries[];
+  readonly columns: readonly PointColumns[];
+  readonly cursor: string;
+}
+
 export interface TelemetryReader {
+  /** As `metricsAfter`, in columns; absent where points come as objects anyway. The cursors are the same. */
+  columnsAfter?(cursor: string, notBefore: Instant): Promise<ColumnPage>;
   /**
    * Metric points stored after `cursor`, whatever their event time, but not those older than `notBefore`.
    * Never skips a stored point and never gives one twice. An empty cursor reads from the start.

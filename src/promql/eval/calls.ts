@@ -132,7 +132,16 @@ function absentOverTime(evaluation: Evaluation, range: Expr, at: Instant): Vecto
 
 function clamp(vector: Vector, min: number, max: number): Vector {
   if (min > max) return makeVector(0, true);
-  return mapValues(vector, (value) => Math.max(min, Math.min(max, value)));
+  return mapValues(vector, (value) => larger(min, smaller(max, value)));
+}
+
+/** As Go's math.Min and math.Max, which the reference uses: an infinity that decides wins over NaN. */
+function smaller(a: number, b: number): number {
+  return a === Number.NEGATIVE_INFINITY || b === Number.NEGATIVE_INFINITY ? Number.NEGATIVE_INFINITY : Math.min(a, b);
+}
+
+function larger(a: number, b: number): number {
+  return a === Number.POSITIVE_INFINITY || b === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : Math.max(a, b);
 }
 
 function sorted(vector: Vector, descending: boolean): Vector {

@@ -16,6 +16,11 @@ export interface QueryOptions {
   readonly maxSamples?: number;
   /** Most steps of a range query, or of one subquery. Default 11,000. */
   readonly maxSteps?: number;
+  /**
+   * Whether a metric name that is lost (as by `rate`) goes only when the result is there, so that `label_replace` can still
+   * read it: Prometheus's --enable-feature=promql-delayed-name-removal. Default false, as there.
+   */
+  readonly delayedNames?: boolean;
 }
 
 export const defaultOptions = {
@@ -24,6 +29,7 @@ export const defaultOptions = {
   maxSeries: 500_000,
   maxSamples: 50_000_000,
   maxSteps: 11_000,
+  delayedNames: false,
 } as const satisfies Required<QueryOptions>;
 
 /** Something the asker should know: a `warning` if the result may be wrong, an `info` if the query may be. */

@@ -5,7 +5,7 @@ import type { DurationMs, Instant, TimeRange } from "../../model/time.ts";
 import type { At, Expr, ParsedQuery, SelectorExpr } from "../ast.ts";
 import { limitFailure } from "../errors.ts";
 import type { Metric } from "../metric.ts";
-import { metricOf } from "../metric.ts";
+import { metricOf, withNameKept } from "../metric.ts";
 
 /** What a selector found. */
 export interface Series {
@@ -70,7 +70,11 @@ export function selectAll(query: ParsedQuery, spans: readonly Span[], source: Se
   });
 }
 
-export function prepare(query: ParsedQuery, selected: readonly (readonly SeriesView[])[], maxSeries: number): Series[] {
+export function prepare(
+  query: ParsedQuery,
+  selected: readonly (readonly SeriesView[])[],
+  { maxSeries, delayedNames }: { readonly maxSeries: number; readonly delayedNames: boolean },
+): Series[] {
   let total = 0;
   for (const views of selected) total += views.length;
   if (total > maxSeries) {
@@ -79,12 +83,15 @@ export function prepare(query: ParsedQuery, selected: readonly (readonly SeriesV
       `the query finds ${total} series, more than ${maxSeries} (maxSeries); narrow its matchers`,
     );
   }
-  return query.selectors.map((selector, i) => toSeries(selector, selected[i]!));
+  return query.selectors.map((selector, i) => toSeries(selector, selected[i]!, delayedNames));
 }
 
-function toSeries(selector: SelectorExpr, views: readonly SeriesView[]): Series {
+function toSeries(selector: SelectorExpr, views: readonly SeriesView[], delayedNames: boolean): Series {
   const metrics = new Array<Metric>(views.length);
-  for (let i = 0; i < views.length; i++) metrics[i] = metricOf(views[i]!.labels);
+  for (let i = 0; i < views.length; i++) {
+    const metric = metricOf(views[i]!.labels);
+    metrics[i] = delayedNames ? withNameKept(metric) : metric;
+  }
   const oneName = selector.matchers.some((matcher) => matcher.name === "__name__" && matcher.op === "=");
   return { views, metrics, oneName };
 }

@@ -2,7 +2,7 @@
 import { withoutName } from "../ast.ts";
 import { queryFailure } from "../errors.ts";
 import type { Metric } from "../metric.ts";
-import { project } from "../metric.ts";
+import { project, settled } from "../metric.ts";
 
 /** One value for each of `length` metrics, all different. The arrays may be longer. */
 export interface Vector {
@@ -44,6 +44,11 @@ export function dropNames(vector: Vector): Vector {
   for (let i = 0; i < vector.length; i++) metrics[i] = project(vector.metrics[i]!, withoutName);
   const bare: Vector = { metrics, values: vector.values, length: vector.length, oneName: true };
   return vector.oneName ? bare : requireUnique(bare);
+}
+
+/** What a result shows, where names that were lost stayed until now. Throws if two metrics become the same. */
+export function settleNames(vector: Vector): Vector {
+  return requireUnique({ ...vector, metrics: vector.metrics.slice(0, vector.length).map(settled) });
 }
 
 /** New values, made one by one, without the metric name. */

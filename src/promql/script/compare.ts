@@ -1,9 +1,9 @@
 // Compares results with what a script expects; answers with what is wrong, or undefined.
 import type { Labels } from "../../model/labels.ts";
 import { labelsKey } from "../../model/labels.ts";
-import type { QueryResult } from "../evaluate.ts";
+import type { QueryResult, ResultSeries } from "../evaluate.ts";
 import { formatMetric } from "../metric.ts";
-import type { ScriptCase } from "./parse.ts";
+import type { ScriptCase, ScriptRange } from "./parse.ts";
 
 /** Relative difference that counts as equal, as in Prometheus's own runner. */
 const epsilon = 1e-6;
@@ -26,7 +26,11 @@ export function compareInstant(test: ScriptCase, result: QueryResult): string | 
     if (test.scalar === undefined) return `got the scalar ${result.value}`;
     return almostEqual(result.value, test.scalar) ? undefined : `expected ${test.scalar}, got ${result.value}`;
   }
-  if (result.kind === "matrix") return "got a range vector";
+  if (result.kind === "matrix")
+    return test.range === undefined
+      ? "got a range vector"
+      : compareSets(test, rowsOf(result.series, test.range), false);
+  if (test.range !== undefined) return "expected a range vector";
   if (test.scalar !== undefined) return "expected a scalar, got a vector";
   const got = result.samples.map(({ labels, value }) => ({ labels, values: [value] }));
   return compareSets(test, got, test.ordered);
@@ -34,15 +38,21 @@ export function compareInstant(test: ScriptCase, result: QueryResult): string | 
 
 export function compareRange(test: ScriptCase, result: QueryResult): string | undefined {
   if (result.kind !== "matrix") return `got a ${result.kind}`;
-  const steps = Math.floor((test.to - test.from) / test.stepMs) + 1;
-  const got = result.series.map(({ labels, times, values }) => {
+  return compareSets(test, rowsOf(result.series, test), false);
+}
+
+/** Points by place in the range; one that is at no step gets a place beyond its end, where nothing is expected. */
+function rowsOf(series: readonly ResultSeries[], { from, to, stepMs }: ScriptRange): Row[] {
+  const steps = Math.floor((to - from) / stepMs) + 1;
+  return series.map(({ labels, times, values }) => {
     const row = new Array<number | undefined>(steps).fill(undefined);
     times.forEach((at, i) => {
-      row[(at - test.from) / test.stepMs] = values[i]!;
+      const place = (at - from) / stepMs;
+      if (Number.isInteger(place) && place >= 0 && place < steps) row[place] = values[i]!;
+      else row.push(values[i]!);
     });
     return { labels, values: row };
   });
-  return compareSets(test, got, false);
 }
 
 interface Row {

@@ -41,14 +41,28 @@ export interface ScriptCase {
   readonly expected: readonly ScriptSeries[];
   readonly scalar?: number;
   readonly text?: string;
+  /** Times of the points expected of an instant query that gives a range vector. */
+  readonly range?: ScriptRange;
 }
 
-export type Script = { readonly commands: readonly ScriptCommand[] } | { readonly error: string };
+export interface ScriptRange {
+  readonly from: Instant;
+  readonly to: Instant;
+  readonly stepMs: DurationMs;
+}
 
-/** Commands in order, or the line that cannot be read and why. */
-export function parseScript(text: string): Script {
+/** A command that cannot be read, from the 1-based `line` on. */
+export interface Unreadable {
+  readonly kind: "unreadable";
+  readonly line: number;
+  readonly text: string;
+  readonly why: string;
+}
+
+/** Commands in order. What cannot be read stands in its place, so that one new word costs one case and not the script. */
+export function parseScript(text: string): readonly (ScriptCommand | Unreadable)[] {
   const lines = text.split("\n").map((line) => (line.trim().startsWith("#") ? "" : line.trim()));
-  const commands: ScriptCommand[] = [];
+  const commands: (ScriptCommand | Unreadable)[] = [];
   for (let at = 0; at < lines.length; ) {
     const line = lines[at]!;
     const start = at++;
@@ -56,10 +70,11 @@ export function parseScript(text: string): Script {
     const body: string[] = [];
     if (!/^clear\b/i.test(line)) while (at < lines.length && lines[at] !== "") body.push(lines[at++]!);
     const command = parseCommand(line, start + 1, body);
-    if (typeof command === "string") return { error: `line ${start + 1}: ${command}` };
-    commands.push(command);
+    commands.push(
+      typeof command === "string" ? { kind: "unreadable", line: start + 1, text: line, why: command } : command,
+    );
   }
-  return { commands };
+  return commands;
 }
 
 function parseCommand(line: string, number: number, body: readonly string[]): ScriptCommand | string {
@@ -108,13 +123,19 @@ function readCase(head: CaseHead, suffix: string | undefined, body: readonly str
   let ordered = suffix === "ordered";
   let scalar: number | undefined;
   let text: string | undefined;
+  let range: ScriptRange | undefined;
   if (suffix === "fail" || suffix === "warn" || suffix === "info") expectations.push({ what: suffix });
   for (const line of body) {
     const literal = /^expect\s+string\s+(.*)$/.exec(line);
     const expect = /^expect\s+(ordered|fail|warn|info|no_warn|no_info)(?:\s+(msg|regex):\s*(.*))?$/.exec(line);
     const old = /^expected_fail_(message|regexp)\s+(.*)$/.exec(line);
+    const times = /^expect\s+range\s+vector\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)$/.exec(line);
     if (literal !== null) text = unquote(literal[1]!);
-    else if (expect?.[1] === "ordered") ordered = true;
+    else if (times !== null) {
+      const [from, to, stepMs] = [readTime(times[1]!), readTime(times[2]!), parseDuration(times[3]!)];
+      if (from === undefined || to === undefined || stepMs === undefined) return `${line}: not from, to and step`;
+      range = { from, to, stepMs };
+    } else if (expect?.[1] === "ordered") ordered = true;
     else if (expect !== null) expectations.push(toExpectation(expect[1] as Expectation["what"], expect[2], expect[3]));
     else if (old !== null) expectations[0] = toExpectation("fail", old[1] === "regexp" ? "regex" : "msg", old[2]);
     else if (/^[+-]?(\d[\d.]*(e[+-]?\d+)?|\.\d+|inf|nan)$/i.test(line)) {
@@ -127,7 +148,11 @@ function readCase(head: CaseHead, suffix: string | undefined, body: readonly str
       expected.push(series);
     }
   }
-  const optional = { ...(scalar === undefined ? {} : { scalar }), ...(text === undefined ? {} : { text }) };
+  const optional = {
+    ...(scalar === undefined ? {} : { scalar }),
+    ...(text === undefined ? {} : { text }),
+    ...(range === undefined ? {} : { range }),
+  };
   return { kind: "case", ...head, ordered, expectations, expected, ...optional };
 }
 

@@ -94,7 +94,8 @@ export function buildBinary(token: OperatorToken, left: Expr, right: Expr, build
   if (isSetOp(op) && !vectors && (leftType === "scalar" || rightType === "scalar")) {
     mistake(building, "type", `${op} works on instant vectors only, not on scalars`, at);
   }
-  if (clause !== undefined && !vectors && !isSetOp(op)) {
+  // An empty clause says nothing, and Prometheus lets it stand.
+  if (matching.names.length > 0 && clause !== undefined && !vectors && !isSetOp(op)) {
     mistake(building, "type", "on and ignoring need an instant vector on both sides", spanOf(clause));
   }
   return made;

@@ -4,6 +4,7 @@ import { type Bytes, textSource } from "../../model/columns/bytes.ts";
 import type { MapColumn } from "../../model/columns/column.ts";
 import { clearDictionary, createLowCardinality, type Dictionary, lookUp } from "../../model/columns/dictionary.ts";
 import type { KeyGuard } from "../key-guard.ts";
+import { createRowBefore, type RowBefore } from "../usual-attributes.ts";
 import { type Carrier, carrierOf, marksModelCall } from "./carriers.ts";
 import type { PrivacyAction } from "./default-rules.ts";
 import { createLedger, factPrefix, type Ledger } from "./ledger.ts";
@@ -43,6 +44,7 @@ export interface Guard {
 export interface AttributeColumn extends MapColumn {
   readonly guard: Guard;
   readonly redactor: Redactor;
+  readonly before: RowBefore;
 }
 
 export interface Redactor {
@@ -109,7 +111,7 @@ export function createRedactor(policy: PrivacyPolicy, admits: KeyGuard["admits"]
     logBodies: codes[keys.logBodies],
     statusMessages: codes[keys.statusMessages],
     ledger: createLedger(),
-    column: (map, hasFacts = false) => ({ ...map, guard: createGuard(hasFacts), redactor }),
+    column: (map, hasFacts = false) => ({ ...map, guard: createGuard(hasFacts), redactor, before: createRowBefore() }),
     actionOf(guard, dictionary, entry, inContentEvent) {
       if (entry >= guard.known) judge(guard, dictionary, guard !== insideGuard);
       return (inContentEvent ? guard.inContentEvents : guard.actions)[entry]!;

@@ -204,7 +204,9 @@ function startError(path: string, message: string, missing: boolean | undefined,
       "directory-in-use",
       `The data directory ${path} is in use by another process. Stop that one, or choose another directory.`,
     );
-  const detail = stderr.trim().split("\n").slice(-3).join(" ");
+  const lines = stderr.trim().split("\n");
+  // Node ends its last words with its version, the engine with a stack: the line that names the error says more.
+  const detail = lines.findLast((line) => /(error|exception)\b.*: /i.test(line))?.trim() ?? lines.slice(-3).join(" ");
   return storeError("unavailable", `The embedded engine did not open ${path}: ${message}. ${detail}`);
 }
 

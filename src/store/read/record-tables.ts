@@ -37,6 +37,21 @@ const describe: Describe = {
     numbers: { value: r.value },
     times: { resolvedAt: r.resolvedAt },
   }),
+  findings: (r) => ({
+    id: r.id,
+    at: r.at,
+    text: {
+      kind: r.kind,
+      entity: r.entity,
+      severity: r.severity,
+      service: r.service,
+      templateId: r.templateId ?? "",
+      incident: r.incident ?? "",
+      says: r.says,
+    },
+    numbers: { observed: r.observed, expected: r.expected, tail: r.tail },
+    times: {},
+  }),
   incidents: (r) => ({
     id: r.id,
     at: r.onset,

@@ -1,8 +1,19 @@
 // Raw metric points in the order they were stored: one query a page.
 import type { Labels } from "../../model/labels.ts";
-import type { PointKind, RawPage, RawPoint, RawSeries, TelemetryReader } from "../../model/ports/telemetry-reader.ts";
+import type {
+  ColumnPage,
+  PointKind,
+  RawPage,
+  RawPoint,
+  RawSeries,
+  TelemetryReader,
+} from "../../model/ports/telemetry-reader.ts";
+import { decimalOf, halvesOf } from "../../model/series-hash.ts";
 import type { Database } from "../database.ts";
+import { readNative } from "./native-columns.ts";
+import { lastBatch, pointColumns, pointsOf } from "./point-columns.ts";
 import { clamp } from "./records.ts";
+import { createSentBook } from "./sent-book.ts";
 
 export interface ReaderOptions {
   readonly database: Database;
@@ -10,9 +21,9 @@ export interface ReaderOptions {
   readonly storedThrough: () => bigint;
   /** Put before every hash; series of different tenants may have the same. */
   readonly hashPrefix?: string;
-  /** Points a page aims at; it ends with the batch that reaches them. Default 20,000. */
+  /** Points a page aims at; it ends with the batch that reaches them. Default 200,000. */
   readonly pagePoints?: number;
-  /** Series whose identity counts as sent; beyond it the oldest are sent again. Default 200,000. */
+  /** Series whose identity counts as sent; beyond it those not seen for long are sent again. Default 400,000. */
   readonly seriesMax?: number;
 }
 
@@ -47,17 +58,17 @@ const CUMULATIVE = 2;
 /** Series asked for by name in one query; a list is cheaper than all series of a page only while it is short. */
 const askedAtOnce = 2500;
 
-export function createTelemetryReader(options: ReaderOptions): TelemetryReader {
-  const { database, storedThrough, pagePoints = 20_000, seriesMax = 200_000, hashPrefix = "" } = options;
-  const sent = new Set<string>();
+export function createTelemetryReader(options: ReaderOptions): Required<TelemetryReader> {
+  const { database, storedThrough, pagePoints = 200_000, seriesMax = 400_000, hashPrefix = "" } = options;
+  const sent = createSentBook(seriesMax);
   const gauge = database.table("otel_metrics_gauge");
   const sum = database.table("otel_metrics_sum");
   const histogram = database.table("otel_metrics_histogram");
   const scope = `_batch > {after:UInt64} AND _batch <= {through:UInt64} AND TimeUnix >= fromUnixTimestamp64Milli({notBefore:Int64})`;
   const number = (table: string): string =>
     `SELECT _batch, SeriesHash, TimeUnix, StartTimeUnix, Value, 0 AS Count, emptyArrayUInt64() AS Buckets, Flags FROM ${table} WHERE ${scope}`;
-  const points = `SELECT toString(_batch), toString(SeriesHash), toFloat64(toUnixTimestamp64Milli(TimeUnix)),
-      toFloat64(toUnixTimestamp64Milli(StartTimeUnix)), Value, toFloat64(Count), arrayMap(x -> toFloat64(x), Buckets), Flags
+  const points = `SELECT _batch, SeriesHash, toFloat64(toUnixTimestamp64Milli(TimeUnix)),
+      toFloat64(toUnixTimestamp64Milli(StartTimeUnix)), Value, toFloat64(Count), CAST(Buckets, 'Array(Float64)'), Flags
     FROM (${number(gauge)} UNION ALL ${number(sum)} UNION ALL
       SELECT _batch, SeriesHash, TimeUnix, StartTimeUnix, Sum AS Value, Count, BucketCounts AS Buckets, Flags
       FROM ${histogram} WHERE ${scope})
@@ -82,23 +93,38 @@ export function createTelemetryReader(options: ReaderOptions): TelemetryReader {
     return series;
   };
 
+  const columnsAfter = async (cursor: string, notBefore: number): Promise<ColumnPage> => {
+    if (!/^\d{0,20}$/.test(cursor)) throw new Error(`not a cursor of this reader: ${JSON.stringify(cursor)}`);
+    const after = BigInt(cursor === "" ? "0" : cursor);
+    const through = storedThrough();
+    if (through <= after) return { series: [], columns: [], cursor };
+    const bounds = { after: String(after), through: String(through), notBefore: clamp(notBefore) };
+    const blocks = readNative(await database.native(points, bounds));
+    const columns = blocks.map((block) => pointColumns(block, hashPrefix));
+    const rows = blocks.reduce((sum, block) => sum + block.rows, 0);
+    // A full page ends where its last batch does; there may be more behind it.
+    const reached = rows >= pagePoints ? lastBatch(blocks) : String(through);
+    const unknown = new Set<string>();
+    for (const { hashes } of columns) {
+      for (let i = 0; i < hashes.length; i += 2) {
+        const [low, high] = [hashes[i] as number, hashes[i + 1] as number];
+        if (!sent.has(low, high)) unknown.add(decimalOf(low, high));
+      }
+    }
+    const series = unknown.size === 0 ? [] : await newSeries([...unknown], { ...bounds, through: reached });
+    for (const one of series) {
+      const { low, high } = halvesOf(one.hash);
+      sent.add(low, high);
+      if (hashPrefix !== "") one.hash = hashPrefix + one.hash;
+    }
+    return { series, columns, cursor: reached };
+  };
+
   return {
-    async metricsAfter(cursor, notBefore): Promise<RawPage> {
-      if (!/^\d{0,20}$/.test(cursor)) throw new Error(`not a cursor of this reader: ${JSON.stringify(cursor)}`);
-      const after = BigInt(cursor === "" ? "0" : cursor);
-      const through = storedThrough();
-      if (through <= after) return { series: [], points: [], cursor };
-      const bounds = { after: String(after), through: String(through), notBefore: clamp(notBefore) };
-      const rows = await database.select<PointRow>(points, bounds);
-      const page = rows.map(pointOf);
-      // A full page ends where its last batch does; there may be more behind it.
-      const reached = rows.length >= pagePoints ? rows.at(-1)![0] : String(through);
-      const unknown = new Set<string>();
-      for (const { hash } of page) if (!sent.has(hash)) unknown.add(hash);
-      const series = unknown.size === 0 ? [] : await newSeries([...unknown], { ...bounds, through: reached });
-      for (const { hash } of series) remember(sent, hash, seriesMax);
-      if (hashPrefix !== "") for (const one of [...series, ...page]) one.hash = hashPrefix + one.hash;
-      return { series, points: page, cursor: reached };
+    columnsAfter,
+    async metricsAfter(after, notBefore): Promise<RawPage> {
+      const { series, columns, cursor } = await columnsAfter(after, notBefore);
+      return { series, points: columns.flatMap(pointsOf), cursor };
     },
   };
 }
@@ -128,13 +154,4 @@ export function numberOf(value: number | string): number {
   if (typeof value === "number") return value;
   if (value === "inf" || value === "+inf") return Number.POSITIVE_INFINITY;
   return value === "-inf" ? Number.NEGATIVE_INFINITY : Number(value);
-}
-
-function remember(sent: Set<string>, hash: string, limit: number): void {
-  if (sent.size >= limit)
-    for (const oldest of sent) {
-      sent.delete(oldest);
-      break;
-    }
-  sent.add(hash);
 }

@@ -21,7 +21,10 @@ export async function checkRules(args: readonly string[], io: Io): Promise<numbe
   const checked = readNamed(positionals).flatMap(checkOne);
   const ok = checked.every(({ mistakes }) => mistakes.length === 0);
   if (values.json) {
-    io.out(JSON.stringify({ ok, files: checked }));
+    const accepted = checked.reduce((sum, one) => sum + (one.accepted ?? 0), 0);
+    const refused = checked.reduce((sum, one) => sum + one.refused, 0);
+    const files = checked.map((one) => ({ ...one, accepted: one.accepted ?? 0, read: one.accepted !== undefined }));
+    io.out(JSON.stringify({ ok, accepted, refused, files }));
     return ok ? 0 : 1;
   }
   for (const { file, accepted, refused, mistakes } of checked) {

@@ -22,7 +22,8 @@ export function textsAt(path: string): readonly Read[] {
   } catch (error) {
     return [unreadable(path, error)];
   }
-  if (files.length === 0) return [unreadable(path, new Error("the folder has no *.rules.yaml and no *.slo.yaml"))];
+  if (files.length === 0)
+    return [unreadable(path, new Error("the folder has no *.rules.yaml, *.slo.yaml or other YAML"))];
   return files.map((file) => {
     try {
       return { name: file, text: readFileSync(file, "utf8") };

@@ -26,6 +26,23 @@ const ofNumber =
   ([datum]) =>
     change(numberOf(datum));
 
+const htmlMarks: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&#34;",
+  "'": "&#39;",
+};
+
+/** As Go's url.QueryEscape. */
+function urlText(text: string): string {
+  const escaped = encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return escaped.replaceAll("%20", "+");
+}
+
 const table = {
   and: (args) => args.find((arg) => !isTrue(arg)) ?? args.at(-1),
   or: (args) => args.find(isTrue) ?? args.at(-1),
@@ -72,11 +89,23 @@ const table = {
     const [, host = "", port = ""] = /^(.*?)(:\d+)?$/.exec(textOf(address)) ?? [];
     return /^[\d.]+$|:/.test(host) ? textOf(address) : host.replace(/\..*$/, "") + port;
   },
-  graphLink: ([expr]) => `/graph?g0.expr=${encodeURIComponent(textOf(expr)).replaceAll("%20", "+")}&g0.tab=0`,
-  tableLink: ([expr]) => `/graph?g0.expr=${encodeURIComponent(textOf(expr)).replaceAll("%20", "+")}&g0.tab=1`,
+  graphLink: ([expr]) => `/graph?g0.expr=${urlText(textOf(expr))}&g0.tab=0`,
+  tableLink: ([expr]) => `/graph?g0.expr=${urlText(textOf(expr))}&g0.tab=1`,
   externalURL: (_, context) => context.externalUrl,
   pathPrefix: (_, context) => (URL.canParse(context.externalUrl) ? new URL(context.externalUrl).pathname : ""),
   safeHtml: ([text]) => textOf(text),
+  urlquery: (args) => urlText(args.map(write).join("")),
+  urlQueryEscape: ([text]) => urlText(textOf(text)),
+  html: (args) =>
+    args
+      .map(write)
+      .join("")
+      .replace(/[&<>"']/g, (mark) => htmlMarks[mark] ?? mark),
+  slice: ([text, from, to]) => {
+    const whole = textOf(text);
+    const [first, end] = [from === undefined ? 0 : numberOf(from), to === undefined ? whole.length : numberOf(to)];
+    return first >= 0 && first <= end && end <= whole.length ? whole.slice(first, end) : fail("slice is out of range");
+  },
 } as const satisfies Readonly<Record<string, Call>>;
 
 export type FunctionName = keyof typeof table;
@@ -115,6 +144,7 @@ const counts: Partial<Readonly<Record<FunctionName, number>>> = {
   externalURL: 0,
   pathPrefix: 0,
   safeHtml: 1,
+  urlQueryEscape: 1,
 };
 
 /** Why the function cannot be called with this many values; undefined if it can. */
