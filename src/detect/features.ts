@@ -23,6 +23,7 @@ export interface Features {
   of(frame: Frame, slots: Int32Array): FrameBatches;
 }
 
+const warmMsMax = 300_000;
 const gauges: readonly SignalId[] = ["running", "waiting", "kv_usage"];
 
 export function createFeatures(): Features {
@@ -30,6 +31,8 @@ export function createFeatures(): Features {
   const lastGauges: Float64Array[] = [];
   const still: number[] = [];
   const silent: number[] = [];
+  /** Steps until an entity that came back is judged again. */
+  const warming: number[] = [];
 
   return {
     of(frame, slots) {
@@ -41,8 +44,10 @@ export function createFeatures(): Features {
       const silence = emptyBatch(rows, slots);
       for (let row = 0; row < rows; row++) {
         const slot = slots[row] as number;
-        countStill(levels, row, slot, stillness);
+        const before = silent[slot] ?? 0;
         silence.values[row] = countSilent(frame, row, slot);
+        if (warmUp(before, slot, frame.stepMs)) hideRow(levels, row);
+        countStill(levels, row, slot, stillness);
       }
       return {
         levels,
@@ -71,6 +76,17 @@ export function createFeatures(): Features {
     const same = now.every((value, i) => Object.is(value, before[i]));
     still[slot] = same ? (still[slot] ?? 0) + 1 : 0;
     out.values[row] = still[slot] ?? 0;
+  }
+
+  /**
+   * What was away comes back cold: for as long as it was silent, five minutes at most, it is neither judged nor learned.
+   * Blind to trouble that a restart brings, for that long.
+   */
+  function warmUp(silentBefore: number, slot: number, stepMs: number): boolean {
+    const away = silent[slot] === 0 ? silentBefore : 0;
+    const left = Math.max(away, (warming[slot] ?? 0) - 1);
+    warming[slot] = Math.min(left, Math.max(1, Math.floor(warmMsMax / stepMs)));
+    return left > 0;
   }
 
   function countSilent(frame: Frame, row: number, slot: number): number {
@@ -118,6 +134,12 @@ function levelsOf(frame: Frame, slots: Int32Array, columns: readonly number[]): 
     }
   }
   return batch;
+}
+
+function hideRow(levels: PointBatch, row: number): void {
+  for (let i = row * signals.length; i < (row + 1) * signals.length; i++) {
+    levels.quality[i] = (levels.quality[i] as number) | quality.MISSING;
+  }
 }
 
 function coreOf(levels: PointBatch, rows: number, slots: Int32Array, coreColumns: readonly number[]): EntityBatch {

@@ -33,11 +33,17 @@ export interface Learning {
   drain(until: Instant, exclusions: readonly Exclusion[], learned: (entity: Entity) => void): void;
 }
 
+/** Scores from here on are high: about the 99.5th percentile of any series. */
+const highScore = 3;
+const runMax = 1000;
+
 export function createLearning(
   shadowAt: (entity: string, at: Instant) => Shadow,
-  calibrate: (pool: string, held: number) => void,
+  calibrate: (pool: string, held: number, share: number) => void,
 ): Learning {
   const queue: (Pending & { readonly discarded: Set<EntityId> })[] = [];
+  /** How many high scores each row of an entity has held in a row, by lesson. As many as entities ever seen. */
+  const runs = new Map<string, Uint16Array[]>();
   return {
     add: (pending) => queue.push({ ...pending, discarded: new Set() }),
     discard(entity) {
@@ -64,8 +70,8 @@ export function createLearning(
         pending.discarded.has(entity.id) || exclusions.some((exclusion) => covers(exclusion, entity, pending.at));
       const shadow = shadowAt(entity.id, pending.at);
       const teaches = !excluded && shadow === "clear";
-      for (const lesson of pending.lessons) {
-        if (!excluded && shadow !== "inside") calibrateRows(lesson, row);
+      for (const [index, lesson] of pending.lessons.entries()) {
+        if (!excluded && shadow !== "inside") calibrateRows(lesson, row, runsOf(entity.id, index, lesson));
         if (!teaches) hideRows(lesson, row);
       }
       if (teaches) learned(entity);
@@ -73,11 +79,31 @@ export function createLearning(
     for (const lesson of pending.lessons) lesson.learn();
   }
 
-  function calibrateRows(lesson: Lesson, row: number): void {
+  /**
+   * A stretch of high scores is one event, however long: each that follows counts for less (declustering, as for peaks over
+   * a threshold), so that trouble nobody noticed does not deafen all others of its pool.
+   */
+  function calibrateRows(lesson: Lesson, row: number, highs: Uint16Array): void {
     for (let i = 0; i < lesson.rowsPerEntity; i++) {
       const held = lesson.held[row * lesson.rowsPerEntity + i] as number;
-      if (!Number.isNaN(held)) calibrate(lesson.pools[i] as string, held);
+      if (Number.isNaN(held)) continue;
+      calibrate(lesson.pools[i] as string, held, 1 / (1 + (highs[i] as number)));
+      highs[i] = held < highScore ? 0 : Math.min(runMax, (highs[i] as number) + 1);
     }
+  }
+
+  function runsOf(entity: string, index: number, { rowsPerEntity }: Lesson): Uint16Array {
+    let own = runs.get(entity);
+    if (own === undefined) {
+      own = [];
+      runs.set(entity, own);
+    }
+    let highs = own[index];
+    if (highs?.length !== rowsPerEntity) {
+      highs = new Uint16Array(rowsPerEntity);
+      own[index] = highs;
+    }
+    return highs;
   }
 }
 

@@ -23,8 +23,12 @@ export type Shape = (typeof shapes)[number];
 export interface Anomaly {
   readonly id: string;
   readonly entity: EntityId;
-  /** "joint" when it is about all core signals of the entity together. */
-  readonly signal: SignalId | "joint";
+  /** "joint" when it is about all core signals of the entity together, "series" when `series` says what it is about. */
+  readonly signal: SignalId | "joint" | "series";
+  /** Labels, `__name__` among them, of a series that is none of the judged signals. */
+  readonly series?: Labels;
+  /** Episodes of one entity's series and its siblings' that began together have one. */
+  readonly group?: string;
   readonly onset: Instant;
   readonly lastSeen: Instant;
   /** Set once the episode is over. */

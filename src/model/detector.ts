@@ -43,11 +43,21 @@ export interface HistogramBatch {
   readonly quality: Uint8Array;
 }
 
+/** Points to be judged by those of their siblings at the same instant. */
+export interface PeerBatch extends PointBatch {
+  /** Group of each row. */
+  readonly groups: Int32Array;
+  /** Values of all siblings that can be used, the rows' own among them: group g has `siblings[starts[g] .. starts[g + 1])`. */
+  readonly siblings: Float64Array;
+  readonly starts: Int32Array;
+}
+
 export interface Inputs {
   readonly point: PointBatch;
   readonly entity: EntityBatch;
   readonly counts: CountBatch;
   readonly histogram: HistogramBatch;
+  readonly peers: PeerBatch;
 }
 
 export type InputKind = keyof Inputs;
@@ -69,6 +79,8 @@ export interface Detector<K extends InputKind> {
   /** Somebody said that what the slot does now is normal: goes on from there without waiting to have learned it. */
   accept?(slot: number): void;
   explain(batch: Inputs[K], row: number): DetectorView;
+  /** Another series has the slot from now on. Absent: slots given to it are never given again. */
+  forget?(slot: number): void;
   /** Everything needed to go on after a restart: a detector made from it says the same. */
   snapshot(): Uint8Array;
 }

@@ -66,7 +66,12 @@ const coverage = shapeOf<CoverageRow>()({
 const anomaly = shapeOf<Anomaly>()({
   id: z.string(),
   entity: z.string(),
-  signal: z.enum([...signalIds, "joint"]),
+  signal: z.enum([...signalIds, "joint", "series"]),
+  series: labels.optional().describe("Labels of a series that is none of the judged signals."),
+  group: z
+    .string()
+    .optional()
+    .describe("The same for episodes of an entity's series and its siblings' that began together."),
   onset: instant,
   lastSeen: instant,
   endedAt: instant.optional(),

@@ -77,6 +77,32 @@ for (const { kind, feature } of watches) {
   }
 }
 
+for (const [name, create] of [
+  [seriesLevel.kind, seriesLevel.create],
+  [
+    `${seriesLevel.kind}, learning at once`,
+    (snapshot?: Uint8Array) => createSeriesLevel({ behindPoints: 0 }, snapshot),
+  ],
+] as const) {
+  describe(name, () => {
+    checkDetector({
+      create,
+      healthy: (rows, noise) =>
+        points(
+          rows,
+          (row) => row,
+          () => 50 + 5 * noise(),
+        ),
+      departed: (rows) =>
+        points(
+          rows,
+          (row) => row,
+          () => 300,
+        ),
+    });
+  });
+}
+
 for (const kind of onRequest) {
   describe(kind.kind, () => {
     if (kind.input === "counts") {
@@ -124,32 +150,6 @@ for (const kind of onRequest) {
         within: 24,
       });
     }
-  });
-}
-
-for (const [name, create] of [
-  [seriesLevel.kind, seriesLevel.create],
-  [
-    `${seriesLevel.kind}, learning at once`,
-    (snapshot?: Uint8Array) => createSeriesLevel({ behindPoints: 0 }, snapshot),
-  ],
-] as const) {
-  describe(name, () => {
-    checkDetector({
-      create,
-      healthy: (rows, noise) =>
-        points(
-          rows,
-          (row) => row,
-          () => 50 + 5 * noise(),
-        ),
-      departed: (rows) =>
-        points(
-          rows,
-          (row) => row,
-          () => 300,
-        ),
-    });
   });
 }
 
