@@ -1,6 +1,6 @@
 // Learning, ten minutes behind judging: by then it is known which points were part of an outage.
 import type { Exclusion } from "../model/anomaly.ts";
-import type { Entity } from "../model/entity.ts";
+import type { Entity, EntityId } from "../model/entity.ts";
 import { quality } from "../model/series.ts";
 import type { Instant } from "../model/time.ts";
 import type { Shadow } from "./shadows.ts";
@@ -27,6 +27,8 @@ export interface Pending {
 
 export interface Learning {
   add(pending: Pending): void;
+  /** Leaves out what is still to be learned of an entity: it was judged by a level that no longer counts. */
+  discard(entity: EntityId): void;
   /** Learns every step up to `until`; calls back for each entity that was learned. */
   drain(until: Instant, exclusions: readonly Exclusion[], learned: (entity: Entity) => void): void;
 }
@@ -39,11 +41,14 @@ export function createLearning(
   shadowAt: (entity: string, at: Instant) => Shadow,
   calibrate: (pool: string, held: number, share: number) => void,
 ): Learning {
-  const queue: Pending[] = [];
+  const queue: (Pending & { readonly discarded: Set<EntityId> })[] = [];
   /** How many high scores each row of an entity has held in a row, by lesson. As many as entities ever seen. */
   const runs = new Map<string, Uint16Array[]>();
   return {
-    add: (pending) => queue.push(pending),
+    add: (pending) => queue.push({ ...pending, discarded: new Set() }),
+    discard(entity) {
+      for (const { discarded } of queue) discarded.add(entity);
+    },
     drain(until, exclusions, learned) {
       let done = 0;
       for (const pending of queue) {
@@ -55,9 +60,14 @@ export function createLearning(
     },
   };
 
-  function learnOne(pending: Pending, exclusions: readonly Exclusion[], learned: (entity: Entity) => void): void {
+  function learnOne(
+    pending: Pending & { readonly discarded: ReadonlySet<EntityId> },
+    exclusions: readonly Exclusion[],
+    learned: (entity: Entity) => void,
+  ): void {
     for (const [row, entity] of pending.entities.entries()) {
-      const excluded = exclusions.some((exclusion) => covers(exclusion, entity, pending.at));
+      const excluded =
+        pending.discarded.has(entity.id) || exclusions.some((exclusion) => covers(exclusion, entity, pending.at));
       const shadow = shadowAt(entity.id, pending.at);
       const teaches = !excluded && shadow === "clear";
       for (const [index, lesson] of pending.lessons.entries()) {
