@@ -97,7 +97,8 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { historyMs: windowMs, ...(mined === undefined ? {} : { snapshot: mined }) },
       { reader: store.logReader, sink: head, telemetry },
     );
-    const rules = createRules(knowledge.ruleFiles, { source: live, telemetry }, text(alerts));
+    const { externalUrl } = config.deliver;
+    const rules = createRules(knowledge.ruleFiles, { source: live, telemetry, externalUrl }, text(alerts));
     const diagnose = createDiagnosis(knowledge.modes, {
       source: head,
       changes: store.changes,

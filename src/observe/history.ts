@@ -13,7 +13,7 @@ import type { SignalMapping } from "./mapping.ts";
 import { createStoredSeries } from "./raw-series.ts";
 import { createResolver } from "./resolver.ts";
 import { metricName, selectablesOf } from "./selection.ts";
-import { entityKindOf } from "./series-book.ts";
+import { entityKindOf } from "./entity-kind.ts";
 import { createStretch, type Stretch } from "./stretch.ts";
 import type { LabelledSource } from "./united.ts";
 

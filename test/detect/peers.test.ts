@@ -1,11 +1,14 @@
 // The peer outlier: under the kit, and in groups of 3 to 200 siblings of which one goes astray.
 import { describe, expect, test } from "vitest";
+import { createFeatures } from "../../src/detect/features.ts";
 import { peerOutlier } from "../../src/detect/multivariate/peer-outlier.ts";
+import { peersOf } from "../../src/detect/peer-groups.ts";
 import { normal, seededRandom } from "../../src/math/random.ts";
 import type { PeerBatch } from "../../src/model/detector.ts";
 import { quality } from "../../src/model/series.ts";
 import { signals } from "../../src/model/signal.ts";
 import { checkDetector } from "../conformance/detector.ts";
+import { createFleet } from "./fleet.ts";
 
 const columnOf = (id: string) => signals.findIndex((signal) => signal.id === id);
 const itl = columnOf("itl");
@@ -44,6 +47,33 @@ describe("peer-outlier under the kit", () => {
     departed: shifted,
   };
   checkDetector(subject);
+});
+
+describe("siblings of a frame", () => {
+  test("are the replicas of one parent, signal by signal, without what cannot be used", () => {
+    const frame = createFleet({
+      seed: 1,
+      replicas: 3,
+      fault: (values, _step, replica) => {
+        if (replica === 1) values.itl = Number.NaN;
+      },
+    })();
+    const lonely = { ...frame.entities[2]!, id: "replica:other", parent: "deployment:other" };
+    const entities = [...frame.entities.slice(0, 2), lonely];
+    const { levels } = createFeatures().of({ ...frame, entities }, frame.slots);
+    const batch = peersOf({ ...frame, entities }, levels);
+    const width = signals.length;
+    const membersOf = (row: number) => {
+      const group = batch.groups[row]!;
+      return [...batch.siblings.subarray(batch.starts[group]!, batch.starts[group + 1]!)];
+    };
+    const [first, second, third] = [0, width, 2 * width];
+    expect(membersOf(first)).toEqual([levels.values[first], levels.values[second]]);
+    expect(membersOf(second)).toEqual(membersOf(first));
+    expect(membersOf(third)).toEqual([levels.values[third]]);
+    expect(membersOf(itl)).toEqual([levels.values[itl]]);
+    expect(batch.rows).toBe(3 * width);
+  });
 });
 
 describe("a group of siblings", () => {

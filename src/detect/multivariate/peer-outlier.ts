@@ -66,10 +66,13 @@ export const peerOutlier: DetectorKind<"peers"> = {
 
 function createPeerOutlier(snapshot?: Uint8Array): Detector<"peers"> {
   const bySlot = new Map<number, Row>();
-  /** Of each row of a batch: distance from its group's median, and that group's deviation. `members` is for sorting. */
+  /** Of each row of a batch: distance from its group's median, and that group's deviation. */
   let distances = new Float64Array(0);
   let deviations = new Float64Array(0);
   let members = new Float64Array(0);
+  let medians = new Float64Array(0);
+  let spreads = new Float64Array(0);
+  let measured = new Uint8Array(0);
   if (snapshot !== undefined) restore(snapshot);
 
   return {
@@ -151,26 +154,30 @@ function createPeerOutlier(snapshot?: Uint8Array): Detector<"peers"> {
       deviations = new Float64Array(batch.rows);
     }
     if (members.length < batch.siblings.length) members = new Float64Array(batch.siblings.length);
-    let group = -1;
-    let scale: Scale | undefined;
-    let median = Number.NaN;
-    let deviation = Number.NaN;
-    for (let r = 0; r < batch.rows; r++) {
-      const own = scaleAt(batch.slots[r] as number);
-      // Rows of a group lie together, as a rule: what was worked out for the last one holds.
-      if (batch.groups[r] !== group || own !== scale) {
-        group = batch.groups[r] as number;
-        scale = own;
-        const count = gather(batch, group, own);
-        median = quantileOf(members, count, 0.5);
-        for (let i = 0; i < count; i++) members[i] = Math.abs(members[i]! - median);
-        const factor = smallSample[count] ?? count / (count - 0.8);
-        deviation = factor * deviationsPerMad * quantileOf(members, count, 0.5);
-        if (count < siblingsMin) median = Number.NaN;
-      }
-      distances[r] = usable(batch, r) ? own.to(batch.values[r] as number) - median : Number.NaN;
-      deviations[r] = deviation;
+    const groups = batch.starts.length - 1;
+    if (medians.length < groups) {
+      medians = new Float64Array(groups);
+      spreads = new Float64Array(groups);
+      measured = new Uint8Array(groups);
     }
+    measured.fill(0);
+    for (let r = 0; r < batch.rows; r++) {
+      const group = batch.groups[r] as number;
+      const scale = scaleAt(batch.slots[r] as number);
+      if (measured[group] === 0) measureGroup(batch, group, scale);
+      distances[r] = usable(batch, r) ? scale.to(batch.values[r] as number) - medians[group]! : Number.NaN;
+      deviations[r] = spreads[group]!;
+    }
+  }
+
+  function measureGroup(batch: PeerBatch, group: number, scale: Scale): void {
+    const count = gather(batch, group, scale);
+    const median = quantileOf(members, count, 0.5);
+    for (let i = 0; i < count; i++) members[i] = Math.abs(members[i]! - median);
+    const factor = smallSample[count] ?? count / (count - 0.8);
+    medians[group] = count < siblingsMin ? Number.NaN : median;
+    spreads[group] = factor * deviationsPerMad * quantileOf(members, count, 0.5);
+    measured[group] = 1;
   }
 
   function gather(batch: PeerBatch, group: number, scale: Scale): number {
