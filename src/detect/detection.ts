@@ -109,7 +109,8 @@ export async function createDetection(options: DetectionOptions, deps: Detection
   const persistSteps = Math.min(3, Math.max(2, Math.round(15_000 / stepMs)));
   // Neighbouring scores say nearly the same: a minute of them counts as one.
   const weight = Math.min(1, stepMs / lookMs);
-  const learning = createLearning(decider.shadow, (pool, held, share) => calibrator.learn(pool, held, weight * share));
+  const calibrate = (pool: string, held: number, share: number): void => calibrator.learn(pool, held, weight * share);
+  const learning = createLearning(decider.shadow, calibrate, weight);
   const learned = await startLearned(
     deps.modelsDirectory ?? fileURLToPath(new URL("../../models/", import.meta.url)),
     parts?.bytes.get("learned"),

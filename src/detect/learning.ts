@@ -35,11 +35,12 @@ export interface Learning {
 
 /** Scores from here on are high: about the 99.5th percentile of any series. */
 const highScore = 3;
-const runMax = 1000;
+const runMax = 10_000;
 
 export function createLearning(
   shadowAt: (entity: string, at: Instant) => Shadow,
   calibrate: (pool: string, held: number, share: number) => void,
+  looksPerStep: number,
 ): Learning {
   const queue: (Pending & { readonly discarded: Set<EntityId> })[] = [];
   /** How many high scores each row of an entity has held in a row, by lesson. As many as entities ever seen. */
@@ -87,7 +88,7 @@ export function createLearning(
     for (let i = 0; i < lesson.rowsPerEntity; i++) {
       const held = lesson.held[row * lesson.rowsPerEntity + i] as number;
       if (Number.isNaN(held)) continue;
-      calibrate(lesson.pools[i] as string, held, 1 / (1 + (highs[i] as number)));
+      calibrate(lesson.pools[i] as string, held, 1 / (1 + looksPerStep * (highs[i] as number)));
       highs[i] = held < highScore ? 0 : Math.min(runMax, (highs[i] as number) + 1);
     }
   }
