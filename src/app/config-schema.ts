@@ -190,13 +190,27 @@ export const Config = z.strictObject({
   scrape: z.array(ScrapeJob).default([]).describe("Prometheus pages to scrape: engines, DCGM, node exporters."),
   sources: z
     .array(
-      z.strictObject({
-        prometheus: z
-          .url({ protocol: /^https?$/, error: "is not an http(s) URL" })
-          .describe("Address of a Prometheus."),
-        authorization: z.string().optional().describe("Value of the Authorization header."),
-        requestsPerSecond: z.number().positive().default(5),
-      }),
+      z
+        .strictObject({
+          prometheus: z
+            .url({ protocol: /^https?$/, error: "is not an http(s) URL" })
+            .optional()
+            .describe("Address of a Prometheus."),
+          authorization: z.string().optional().describe("Value of the Authorization header, of a Prometheus."),
+          requestsPerSecond: z.number().positive().default(5).describe("Of a Prometheus."),
+          clickhouse: z
+            .url({ protocol: /^https?$/, error: "is not an http(s) URL" })
+            .optional()
+            .describe("Address of a ClickHouse with the tables of OpenTelemetry's exporter (otel_*)."),
+          database: z.string().min(1).default("otel").describe("Of a ClickHouse."),
+          username: z.string().optional().describe("Of a ClickHouse; one that may only read is best."),
+          password: z.string().min(1).optional().describe("Of a ClickHouse."),
+          queriesPerMinute: z.int().positive().default(120).describe("Of a ClickHouse; those beyond wait."),
+        })
+        .refine(
+          ({ prometheus, clickhouse }) => (prometheus === undefined) !== (clickhouse === undefined),
+          "give exactly one of prometheus and clickhouse",
+        ),
     )
     .default([])
     .describe("Where there is telemetry already: read, never written, by queries that reach back beyond the Head."),

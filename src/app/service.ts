@@ -17,7 +17,6 @@ import { createWhole } from "../observe/whole.ts";
 import { openReceive } from "../receive/receive.ts";
 import { createEventFeed } from "../show/event-feed.ts";
 import { startShow } from "../show/show.ts";
-import { createForeignPrometheus } from "../store/foreign/prometheus.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createTune } from "../tune/tune.ts";
 import { openAlerting } from "./alerting.ts";
@@ -25,6 +24,7 @@ import { startAlertingJob } from "./alerting-job.ts";
 import { userError } from "./command.ts";
 import { formatMistakes } from "./config.ts";
 import type { Config } from "./config-schema.ts";
+import { foreignSources } from "./foreign-sources.ts";
 import { loadKnowledge } from "./knowledge.ts";
 import { latestSignals } from "./latest-signals.ts";
 import { startNotifications } from "./notifications.ts";
@@ -72,7 +72,8 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { stored: store.history, telemetry },
     );
     const { window: windowMs } = config.observe;
-    const foreign = config.sources.map((source) => foreignPrometheus(source, telemetry));
+    const mapped = { ...headOptions(config), mappings: knowledge.mappings };
+    const foreign = foreignSources(config.sources, mapped, { telemetry, undo });
     const past = createUnited([history, ...foreign]);
     const unrecorded = createWithout(history, knowledge.recorded);
     const live = createWhole(head, createUnited([unrecorded, ...foreign]), { windowMs, readers: "live" });
@@ -96,7 +97,8 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { historyMs: windowMs, ...(mined === undefined ? {} : { snapshot: mined }) },
       { reader: store.logReader, sink: head, telemetry },
     );
-    const rules = createRules(knowledge.ruleFiles, { source: live, telemetry }, text(alerts));
+    const { externalUrl } = config.deliver;
+    const rules = createRules(knowledge.ruleFiles, { source: live, telemetry, externalUrl }, text(alerts));
     const diagnose = createDiagnosis(knowledge.modes, {
       source: head,
       changes: store.changes,
@@ -233,14 +235,6 @@ function parseJson(json: string): unknown {
 function headOptions(config: Config) {
   const { window, step, rateWindow, lateness, idle, maxSeries } = config.observe;
   return { windowMs: window, stepMs: step, rateWindowMs: rateWindow, latenessMs: lateness, idleMs: idle, maxSeries };
-}
-
-function foreignPrometheus(
-  { prometheus, authorization, requestsPerSecond }: Config["sources"][number],
-  telemetry: AppTelemetry,
-) {
-  const more = authorization === undefined ? {} : { authorization };
-  return createForeignPrometheus({ url: prometheus, requestsPerSecond, ...more }, telemetry);
 }
 
 /** The change log, with every accepted change told to those who follow. */

@@ -5,7 +5,19 @@ import type { Labels } from "./labels.ts";
 import type { SignalId } from "./signal.ts";
 import type { Instant } from "./time.ts";
 
-export type Shape = "level-shift" | "ramp" | "spike" | "flatline" | "dropout" | "joint";
+/** `variance`: about as high, but wilder or calmer. `mix`: a distribution of another form. `pattern`: a course never seen. */
+export const shapes = [
+  "level-shift",
+  "ramp",
+  "spike",
+  "variance",
+  "mix",
+  "pattern",
+  "flatline",
+  "dropout",
+  "joint",
+] as const;
+export type Shape = (typeof shapes)[number];
 
 /** An episode in which a series (or an entity's signals together) left what is normal for it. */
 export interface Anomaly {

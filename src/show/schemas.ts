@@ -1,7 +1,7 @@
 // Every shape this API takes or gives, once: handlers check by these, openapi.json is generated from them.
 import { z } from "zod";
 import type { Action, LedgerEntry } from "../model/action.ts";
-import type { Alert, Anomaly } from "../model/anomaly.ts";
+import { type Alert, type Anomaly, shapes } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
 import type { Evidence } from "../model/evidence.ts";
 import type { CheckSpec } from "../model/failure-mode.ts";
@@ -77,7 +77,7 @@ const anomaly = shapeOf<Anomaly>()({
   endedAt: instant.optional(),
   tail: z.number().describe("Probability of a score at least this high while nothing is wrong."),
   direction: z.enum(["up", "down", "both"]),
-  shape: z.enum(["level-shift", "ramp", "spike", "flatline", "dropout", "joint"]),
+  shape: z.enum(shapes),
   observed: real,
   expected: band,
   detector: z.string(),

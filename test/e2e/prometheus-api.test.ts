@@ -218,12 +218,23 @@ describe("the API as Grafana uses it", () => {
     });
   });
 
+  test("a query is tidied, names are unescaped, and what is cut off is said", async () => {
+    expect((await ask("/prometheus/api/v1/format_query", { query: " up > 1 " }, true)).data).toBe("up > 1");
+    const names = await ask("/prometheus/api/v1/label/U__model__name/values");
+    expect(names.data).toEqual(["m"]);
+    const cut = await ask("/prometheus/api/v1/labels", { limit: "2" });
+    expect(cut).toMatchObject({ data: ["__name__", expect.any(String)], warnings: [expect.stringContaining("limit")] });
+    expect(await ask("/prometheus/api/v1/label/__name__/values", { limit: "10000" })).not.toHaveProperty("warnings");
+  });
+
   test("what is wrong with a request is said in Prometheus's words", async () => {
     const wrong: readonly [string, Record<string, string>, string, RegExp][] = [
       ["query", { query: "sum(" }, "bad_data", /1:\d+/],
       ["query", { query: "up", time: "yesterday" }, "bad_data", /time/],
       ["query_range", { query: "up", start: "10", end: "5", step: "1" }, "bad_data", /end/],
-      ["query_range", { query: "up", start: "0", end: "500000", step: "1" }, "execution", /maxSteps/],
+      ["query_range", { query: "up", start: "0", end: "500000", step: "1" }, "bad_data", /maxSteps/],
+      ["format_query", { query: "rate(" }, "bad_data", /1:\d+/],
+      ["label/U___zz/values", {}, "bad_data", /label name/],
       ["series", {}, "bad_data", /match/],
       ["series", { "match[]": "sum(up)" }, "bad_data", /selector/],
       ["label/a-b/values", {}, "bad_data", /label name/],

@@ -1,10 +1,17 @@
 // Somebody else's exporter tables: refused as our own, never changed, and read as history within limits.
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { silentTelemetry as telemetry } from "../../src/model/ports/telemetry.ts";
 import type { RawPoint, RawSeries } from "../../src/model/ports/telemetry-reader.ts";
+import { createHistory } from "../../src/observe/history.ts";
 import type { Database } from "../../src/store/database.ts";
 import { openGate } from "../../src/store/foreign/gate.ts";
-import { type ForeignOptions, type ForeignSource, openForeign } from "../../src/store/foreign/open.ts";
+import {
+  type ForeignOptions,
+  type ForeignSource,
+  openForeign,
+  openForeignLater,
+} from "../../src/store/foreign/open.ts";
 import { foreignTables } from "../../src/store/foreign/ownership.ts";
 import { render } from "../../src/store/migrate.ts";
 import { doors, type Place } from "./doors.ts";
@@ -173,9 +180,61 @@ describe.each(doors.filter((door) => door.mode === "server"))("$name", (door) =>
     await expect(source!.reader.metricsAfter("1; DROP", 0)).rejects.toThrow("cursor");
   });
 
+  it("is history by series and time, thinned where asked, and answers queries with names as ours", async () => {
+    await make();
+    const { history } = await open();
+    const range = { from: t0, to: t0 + 125_000 };
+    expect((await history.metrics(range)).map(({ metric, kind, unit }) => [metric, kind, unit])).toEqual(
+      ["gauge", "sum", "histogram"].map((kind) => ["m", kind, "s"]),
+    );
+    expect(await history.metrics({ from: 0, to: t0 })).toEqual([]);
+    const series = await history.series(["m"], range, 10);
+    expect(series.map(({ kind }) => kind)).toEqual(["gauge", "sum", "histogram"]);
+    expect(await history.series(["m"], range, 2)).toHaveLength(2);
+    expect(await history.series(["other"], range, 10)).toEqual([]);
+    // 26 points lie before 125 s: two every ten seconds.
+    expect(await history.countPoints(series, range)).toBe(78);
+    const read = async (thinToMs?: number): Promise<RawPoint[]> => {
+      const found: RawPoint[] = [];
+      for await (const page of history.points(series, range, thinToMs)) found.push(...page);
+      return found;
+    };
+    const gauge = series[0]!.hash;
+    expect((await read()).length).toBe(78);
+    expect((await read()).filter(({ hash }) => hash === gauge).map(({ at }) => at - t0)).toEqual(
+      Array.from({ length: 26 }, (_, i) => Math.floor(i / 2) * 10_000 + (i % 2)),
+    );
+    const thin = await read(60_000);
+    expect(thin.filter(({ hash }) => hash === gauge).map(({ at }) => at - t0)).toEqual([50_001, 110_001, 120_001]);
+    // Changes add up, so none of them may be missing.
+    expect(thin.filter(({ hash }) => hash === series[1]!.hash)).toHaveLength(26);
+
+    const asked = createHistory({ stepMs: 15_000, rateWindowMs: 60_000, mappings: [] }, { stored: history, telemetry });
+    const views = await asked.select([{ name: "__name__", op: "=", value: "m_count" }], range);
+    expect(views.map(({ labels }) => labels)).toEqual([expect.objectContaining({ job: "svc", a: "1", b: "2" })]);
+    expect(await asked.labelSets([{ name: "a", op: "=", value: "2" }], range)).toEqual([]);
+    const small = createHistory(
+      { stepMs: 15_000, rateWindowMs: 60_000, mappings: [], pointsMax: 5 },
+      { stored: history, telemetry },
+    );
+    await expect(small.select([{ name: "__name__", op: "=", value: "m" }], range)).rejects.toThrow("maxSamples");
+  });
+
+  it("may be opened later, and again when it could not be", async () => {
+    await make();
+    const reachable = openForeignLater({ url: place.url!, database: place.database, now: () => now });
+    expect(await reachable.history.metrics({ from: t0, to: now })).toHaveLength(3);
+    await reachable.close();
+    const away = openForeignLater({ url: "http://127.0.0.1:1", database: "otel", now: () => now });
+    await expect(away.history.metrics({ from: t0, to: now })).rejects.toMatchObject({ kind: "unavailable" });
+    await expect(away.history.countPoints([], { from: t0, to: now })).rejects.toMatchObject({ kind: "unavailable" });
+    await away.close();
+  });
+
   it("writes nothing and reads no more than it may", async () => {
     await make();
-    const { logs, reader } = await open({ limits: { rowsRead: 10 } });
+    const { logs, reader, history } = await open({ limits: { rowsRead: 10 } });
+    await expect(history.metrics({ from: t0, to: now })).rejects.toMatchObject({ kind: "refused" });
     const search = { contains: "x", range: { from: t0, to: now }, limit: 10 };
     await expect(logs.search(search)).rejects.toMatchObject({
       kind: "refused",

@@ -6,61 +6,25 @@ import type { LogFinding } from "../../model/log-finding.ts";
 import type { MadeSample } from "../../model/ports/series-sink.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import { nameWithin } from "../../model/tenant.ts";
-import type { DurationMs, Instant } from "../../model/time.ts";
-import { type Change, type ChangeOptions, testStep } from "./changes.ts";
-import { restoreMiner, snapshotMiner } from "./miner-snapshot.ts";
+import type { Instant } from "../../model/time.ts";
+import { type Change, testStep } from "./changes.ts";
+import type { LogMinerOptions } from "./miner-options.ts";
+import { type MinerTime, restoreMiner, snapshotMiner, type TemplateFacts } from "./miner-snapshot.ts";
 import { sayChange } from "./say-change.ts";
-import { type Counted, countLine, createScope, gather, isYoung, newCounted, type Scope, succeed } from "./scope.ts";
+import {
+  type Counted,
+  countLine,
+  createScope,
+  gather,
+  isYoung,
+  newCounted,
+  type Scope,
+  scopeKey,
+  succeed,
+} from "./scope.ts";
 import { inferSeverity, severityName } from "./severity.ts";
 import { foldTrace, traceLine } from "./stack.ts";
 import { createTemplateBook, type Template } from "./template-book.ts";
-
-export interface LogMinerOptions extends ChangeOptions {
-  readonly stepMs: DurationMs;
-  /** How long a step waits for late records. */
-  readonly latenessMs: DurationMs;
-  /** Records later than this behind the newest are given a template, and counted nowhere. */
-  readonly tooLateMs: DurationMs;
-  /** How long an instance counts as starting: what it says is learned, and nothing is found in it. */
-  readonly startMs: DurationMs;
-  readonly maxTemplates: number;
-  /** Line forms remembered, for speed only. */
-  readonly maxForms: number;
-  /** Pairs of service and version counted; lines of further ones are still given a template. */
-  readonly maxScopes: number;
-  /** Templates counted, those of each service and version by themselves. */
-  readonly maxCounted: number;
-  /** Instances remembered of each service and version. */
-  readonly maxInstances: number;
-  /** Findings told of a service and version at one step, the most severe first. */
-  readonly maxFindings: number;
-  /** Characters of the example kept of each template. */
-  readonly maxExample: number;
-  /** Steps for which a template that has fallen silent still says zero, so that its rate is seen to fall. */
-  readonly zeroSteps: number;
-}
-
-export const logMinerDefaults: LogMinerOptions = {
-  stepMs: 30_000,
-  latenessMs: 5000,
-  tooLateMs: 120_000,
-  startMs: 300_000,
-  maxTemplates: 5000,
-  maxForms: 50_000,
-  maxScopes: 500,
-  maxCounted: 20_000,
-  maxInstances: 1000,
-  maxFindings: 5,
-  maxExample: 300,
-  zeroSteps: 20,
-  referenceSteps: 120,
-  graceSteps: 20,
-  // With a thousand services and a step of half a minute, one false change in some three weeks if lines came as assumed.
-  alpha: 1e-8,
-  burstRatio: 3,
-  burstLines: 10,
-  mixShare: 0.25,
-};
 
 export interface MinedRecord {
   readonly at: Instant;
@@ -87,20 +51,6 @@ export interface TemplateView {
   readonly lastAt: Instant;
 }
 
-/** What is kept of each template beside its form. */
-export interface TemplateFacts {
-  severity: number;
-  example: string;
-  lastAt: Instant;
-}
-
-/** Where event time stands, beside what `restore` takes from snapshots. */
-export interface MinerTime {
-  /** Number of the step that is counted now. */
-  open: number | undefined;
-  newest: Instant;
-}
-
 export interface LogMiner {
   /** The template of the record, which is counted. Ends the steps that its time shows to be over. */
   take(record: MinedRecord): Template;
@@ -116,16 +66,24 @@ export interface LogMiner {
 
 /**
  * Pure: time comes with the records, so that the same records in the same order give the same answer, however they are
- * cut into pages. A new version of a service begins with the counts of its last.
+ * cut into pages. Each service has its own time, since each is shipped by itself, the past of one after the present of
+ * another. A new version of a service begins with the counts of its last.
  */
 export function createLogMiner(options: LogMinerOptions, telemetry: Telemetry, tenant?: string): LogMiner {
   const { stepMs } = options;
   const drop = (reason: string, amount = 1): void =>
     telemetry.count("homeostat.detect.dropped", amount, { reason: `log-${reason}` });
-  const book = createTemplateBook({ ...options, dropped: drop });
+  let evicted = false;
+  const book = createTemplateBook({
+    ...options,
+    dropped(reason, amount) {
+      evicted ||= reason === "templates";
+      drop(reason, amount);
+    },
+  });
   const scopes = new Map<string, Scope>();
   const facts = new Map<string, TemplateFacts>();
-  const time: MinerTime = { open: undefined, newest: Number.NEGATIVE_INFINITY };
+  const time: MinerTime = { newest: Number.NEGATIVE_INFINITY, swept: Number.NEGATIVE_INFINITY };
   const aheadMax = Math.ceil(options.latenessMs / stepMs) + 1;
   let counted = 0;
   let samples: MadeSample[] = [];
@@ -134,10 +92,10 @@ export function createLogMiner(options: LogMinerOptions, telemetry: Telemetry, t
   function take(record: MinedRecord): Template {
     const { at, text } = record;
     if (at > time.newest) time.newest = at;
-    time.open ??= Math.floor(at / stepMs);
-    advance(time.newest - options.latenessMs);
+    sweep();
     const trace = foldTrace(text);
     const template = book.add(trace === undefined ? text : traceLine(trace));
+    if (evicted) prune();
     const known = facts.get(template.id);
     if (known === undefined) {
       const severity = record.severity > 0 ? record.severity : inferSeverity(text);
@@ -147,20 +105,32 @@ export function createLogMiner(options: LogMinerOptions, telemetry: Telemetry, t
       if (record.severity > known.severity) known.severity = record.severity;
       if (at > known.lastAt) known.lastAt = at;
     }
-    if (at < time.newest - options.tooLateMs) drop("late");
-    else countIn(record, template);
+    countIn(record, template);
     return template;
   }
 
   function countIn(record: MinedRecord, template: Template): void {
+    const { at } = record;
     const scope = scopeOf(record);
-    const one = scope === undefined ? undefined : countedIn(scope, template);
-    if (scope === undefined || one === undefined) {
-      drop(scope === undefined ? "scopes" : "counted");
+    if (scope === undefined) {
+      drop("scopes");
       return;
     }
-    const young = isYoung(scope, record.instance ?? "", record.at, options.startMs, options.maxInstances);
-    const ahead = Math.floor(record.at / stepMs) - time.open!;
+    scope.heardAt = time.newest;
+    scope.open ??= Math.floor(at / stepMs);
+    if (at < scope.newest - options.tooLateMs) {
+      drop("late");
+      return;
+    }
+    if (at > scope.newest) scope.newest = at;
+    endSteps(scope, scope.newest - options.latenessMs);
+    const one = countedIn(scope, template);
+    if (one === undefined) {
+      drop("counted");
+      return;
+    }
+    const young = isYoung(scope, record.instance ?? "", at, options.startMs, options.maxInstances);
+    const ahead = Math.floor(at / stepMs) - scope.open;
     countLine(one, Math.min(aheadMax, Math.max(0, ahead)), young);
   }
 
@@ -177,7 +147,7 @@ export function createLogMiner(options: LogMinerOptions, telemetry: Telemetry, t
   }
 
   function scopeOf({ service, version = "", deployment = service }: MinedRecord): Scope | undefined {
-    const key = JSON.stringify([service, version]);
+    const key = scopeKey(service, version);
     const known = scopes.get(key);
     if (known !== undefined || scopes.size >= options.maxScopes) return known;
     const before = [...scopes.values()].findLast((one) => one.service === service);
@@ -187,41 +157,53 @@ export function createLogMiner(options: LogMinerOptions, telemetry: Telemetry, t
     return scope;
   }
 
-  function advance(through: Instant): void {
-    if (time.open === undefined) return;
+  /** Once a step: who said nothing while others went on for so long is silent, and its steps end too. */
+  function sweep(): void {
+    const step = Math.floor(time.newest / stepMs);
+    if (step <= time.swept) return;
+    time.swept = step;
+    for (const scope of [...scopes.values()])
+      if (time.newest - scope.heardAt > options.tooLateMs) endSteps(scope, time.newest - options.tooLateMs);
+    prune();
+  }
+
+  function endSteps(scope: Scope, through: Instant): void {
+    if (scope.open === undefined) return;
     const last = Math.floor(through / stepMs) - 1;
     // A silence of days is as long as the reference is.
     const limit = options.referenceSteps + aheadMax;
-    for (let done = 0; time.open <= last; done++) {
+    for (let done = 0; scope.open <= last; done++) {
       if (done >= limit) {
-        time.open = last + 1;
+        scope.open = last + 1;
         break;
       }
-      endStep((time.open + 1) * stepMs);
-      time.open++;
+      const before = scope.byId.size;
+      endStep(scope, (scope.open + 1) * stepMs);
+      counted += scope.byId.size - before;
+      scope.open++;
     }
   }
 
-  function endStep(at: Instant): void {
-    for (const [key, scope] of scopes) {
-      gather(scope, book);
-      const resource: Labels = {
-        ...(scope.service === "" ? {} : { "service.name": scope.service }),
-        ...(scope.version === "" ? {} : { "service.version": scope.version }),
-      };
-      for (const [id, one] of scope.byId) {
-        if (one.now === 0 && !one.past.slice(-options.zeroSteps).some((count) => count > 0)) continue;
-        const attributes = { template_id: id, severity: severityName(facts.get(id)?.severity ?? 0) };
-        const about = { metric: "log_template_records", unit: "", at, resource, attributes };
-        samples.push({ ...about, kind: "count", value: one.now, ...(tenant === undefined ? {} : { tenant }) });
-      }
-      const silent = [...scope.byId.values()].every((one) => one.now === 0 && one.ahead.length === 0);
-      // A version that was replaced did not fall silent.
-      if (silent && hasSuccessor(scope)) scopes.delete(key);
-      else tell(scope, at, testStep(scope, options));
+  function endStep(scope: Scope, at: Instant): void {
+    gather(scope, book);
+    const { service, version } = scope;
+    const resource: Labels = {
+      ...(service === "" ? {} : { "service.name": service }),
+      ...(version === "" ? {} : { "service.version": version }),
+    };
+    for (const [id, one] of scope.byId) {
+      if (one.now === 0 && !one.past.slice(-options.zeroSteps).some((count) => count > 0)) continue;
+      const attributes = { template_id: id, severity: severityName(facts.get(id)?.severity ?? 0) };
+      const about = { metric: "log_template_records", unit: "", at, resource, attributes };
+      samples.push({ ...about, kind: "count", value: one.now, ...(tenant === undefined ? {} : { tenant }) });
     }
-    counted = [...scopes.values()].reduce((sum, scope) => sum + scope.byId.size, 0);
-    prune();
+    const silent = [...scope.byId.values()].every((one) => one.now === 0 && one.ahead.length === 0);
+    // A version that was replaced did not fall silent.
+    if (!silent || !hasSuccessor(scope)) tell(scope, at, testStep(scope, options));
+    else {
+      scopes.delete(scopeKey(service, version));
+      scope.byId.clear();
+    }
   }
 
   function hasSuccessor(scope: Scope): boolean {
@@ -259,16 +241,24 @@ export function createLogMiner(options: LogMinerOptions, telemetry: Telemetry, t
     };
   }
 
-  /** Lets go of the facts of templates that are no more. */
+  /** Lets go of what is kept of templates that are no more. */
   function prune(): void {
-    const alive = new Set(book.all().map((template) => template.id));
-    for (const id of facts.keys()) if (!alive.has(id)) facts.delete(id);
-    for (const scope of scopes.values()) for (const id of scope.known) if (!alive.has(id)) scope.known.delete(id);
+    evicted = false;
+    const alive = new Set(book.all());
+    const ids = new Set([...alive].map((template) => template.id));
+    for (const id of facts.keys()) if (!ids.has(id)) facts.delete(id);
+    for (const scope of scopes.values()) {
+      gather(scope, book);
+      for (const [id, template] of scope.known) if (!alive.has(template)) scope.known.delete(id);
+      for (const [id, { template }] of scope.byId) if (!alive.has(template) && scope.byId.delete(id)) counted--;
+    }
   }
 
   return {
     take,
-    advance,
+    advance(through) {
+      for (const scope of [...scopes.values()]) endSteps(scope, through);
+    },
     drain() {
       const drained = { samples, findings };
       samples = [];

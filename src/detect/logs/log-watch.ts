@@ -9,13 +9,8 @@ import { packParts, unpackParts } from "../snapshot.ts";
 import { kernelFinding, kernelKey } from "./kernel-finding.ts";
 import { readLine } from "./line-readers.ts";
 import { engineSamples, kernelSamples } from "./line-series.ts";
-import {
-  createLogMiner,
-  type LogMiner,
-  type LogMinerOptions,
-  logMinerDefaults,
-  type TemplateView,
-} from "./log-miner.ts";
+import { createLogMiner, type LogMiner, type TemplateView } from "./log-miner.ts";
+import { type LogMinerOptions, logMinerDefaults } from "./miner-options.ts";
 
 export interface LogWatchOptions extends Partial<LogMinerOptions> {
   /** How far before `now` the first reading begins. Default 30 minutes. */

@@ -1,10 +1,24 @@
 // A miner's state as bytes, and back; nothing is taken in unless all of it is sound.
 import { z } from "zod";
+import type { Instant } from "../../model/time.ts";
 import { packParts, unpackParts } from "../snapshot.ts";
-import type { MinerTime, TemplateFacts } from "./log-miner.ts";
 import type { Pattern } from "./pattern.ts";
-import type { Scope } from "./scope.ts";
+import { type Scope, scopeKey } from "./scope.ts";
 import type { TemplateBook } from "./template-book.ts";
+
+/** What is kept of each template beside its form. */
+export interface TemplateFacts {
+  severity: number;
+  example: string;
+  lastAt: Instant;
+}
+
+/** Where event time stands, all services together. */
+export interface MinerTime {
+  newest: Instant;
+  /** Number of the step in which silent services were last looked for. */
+  swept: number;
+}
 
 /** The parts of a miner that last. */
 export interface MinerState {
@@ -38,6 +52,9 @@ const scopeShape = z.strictObject({
   deployment: z.string(),
   steps: count,
   mixTold: z.boolean(),
+  open: number.optional(),
+  newest: number.nullable(),
+  heardAt: number.nullable(),
   known: z.array(z.string()),
   instances: z.array(z.tuple([z.string(), number])),
   counted: z.array(
@@ -53,8 +70,8 @@ const scopeShape = z.strictObject({
 });
 const shape = z.strictObject({
   logVersion: z.literal(version),
-  open: number.optional(),
-  newest: number.optional(),
+  newest: number.nullable(),
+  swept: number.nullable(),
   templates: z.array(templateShape).refine((all) => all.every(isWhole)),
   scopes: z.array(scopeShape),
 });
@@ -79,15 +96,20 @@ export function snapshotMiner({ book, scopes, facts, time }: MinerState): Uint8A
     };
   });
   const counts = [...scopes.values()].map((scope): z.infer<typeof scopeShape> => {
-    const { service, version, deployment, steps, mixTold } = scope;
+    const { service, version, deployment, steps, mixTold, open } = scope;
     const counted = [...scope.byId.values()].map(({ template, now, young, ahead, past, silent }) => {
       return { id: book.resolve(template).id, now, young, ahead, past, silent };
     });
-    const [known, instances] = [[...scope.known], [...scope.instances]];
-    return { service, version, deployment, steps, mixTold, known, instances, counted };
+    return {
+      ...{ service, version, deployment, steps, mixTold, counted },
+      known: [...scope.known.values()].map((template) => book.resolve(template).id),
+      instances: [...scope.instances],
+      ...(open === undefined ? {} : { open }),
+      newest: orNull(scope.newest),
+      heardAt: orNull(scope.heardAt),
+    };
   });
-  const { open, newest } = time;
-  const when = open === undefined ? {} : { open, newest };
+  const when = { newest: orNull(time.newest), swept: orNull(time.swept) };
   return packParts({ facts: { logVersion: version, ...when, templates, scopes: counts }, bytes: new Map() });
 }
 
@@ -95,28 +117,40 @@ export function snapshotMiner({ book, scopes, facts, time }: MinerState): Uint8A
 export function restoreMiner(bytes: Uint8Array, { book, scopes, facts, time }: MinerState): boolean {
   const parsed = shape.safeParse(unpackParts(bytes)?.facts);
   if (!parsed.success) return false;
-  const { open, newest, templates, scopes: counts } = parsed.data;
+  const { newest, swept, templates, scopes: counts } = parsed.data;
   const byId = new Map(
     templates.map((one) => {
       if (one.facts !== undefined) facts.set(one.id, one.facts);
       return [one.id, book.readmit({ ...one, pattern: patternOf(one) })];
     }),
   );
-  for (const { counted, known, instances, ...scope } of counts) {
+  for (const { counted, known, instances, open, ...scope } of counts) {
     const entries = counted.flatMap(({ id, ...one }) => {
       const template = byId.get(id);
       return template === undefined ? [] : [[id, { template, ...one }] as const];
     });
-    scopes.set(JSON.stringify([scope.service, scope.version]), {
+    scopes.set(scopeKey(scope.service, scope.version), {
       ...scope,
-      known: new Set(known),
+      open,
+      newest: orNever(scope.newest),
+      heardAt: orNever(scope.heardAt),
+      known: new Map(known.flatMap((id) => (byId.has(id) ? [[id, byId.get(id)!]] : []))),
       instances: new Map(instances),
       byId: new Map(entries),
     });
   }
-  time.open = open;
-  time.newest = newest ?? Number.NEGATIVE_INFINITY;
+  time.newest = orNever(newest);
+  time.swept = orNever(swept);
   return true;
+}
+
+/** JSON has no infinities: what never was is null there. */
+function orNull(at: number): number | null {
+  return Number.isFinite(at) ? at : null;
+}
+
+function orNever(at: number | null): number {
+  return at ?? Number.NEGATIVE_INFINITY;
 }
 
 function isWhole({ parts, kind, hash, raw, varied }: z.infer<typeof templateShape>): boolean {

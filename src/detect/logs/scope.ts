@@ -22,25 +22,38 @@ export interface Scope {
   /** What it is an entity by: the deployment's name, or the service's. */
   readonly deployment: string;
   readonly byId: Map<string, Counted>;
-  /** Ids of templates that were seen here once: none of them is new. */
-  known: Set<string>;
+  /** Templates that were seen here once, by id: none of them is new. */
+  readonly known: Map<string, Template>;
   /** When each instance was first seen. */
   readonly instances: Map<string, Instant>;
   /** Steps with lines. */
   steps: number;
   mixTold: boolean;
+  /** Number of the step that is counted now; undefined before the first line. */
+  open: number | undefined;
+  /** Newest event time of its own lines, and of anybody's when its last line came. */
+  newest: Instant;
+  heardAt: Instant;
+}
+
+/** Names of services hold no line feeds that matter: two that do may be one. */
+export function scopeKey(service: string, version: string): string {
+  return `${service}\n${version}`;
 }
 
 export function createScope(names: Pick<Scope, "service" | "version" | "deployment">): Scope {
-  return { ...names, byId: new Map(), known: new Set(), instances: new Map(), steps: 0, mixTold: false };
+  const never = Number.NEGATIVE_INFINITY;
+  const time = { open: undefined, newest: never, heardAt: never };
+  return { ...names, ...time, byId: new Map(), known: new Map(), instances: new Map(), steps: 0, mixTold: false };
 }
 
 /** A new version of a service begins with what its last one said. */
 export function succeed(before: Scope, version: string): Scope {
+  const names = { service: before.service, deployment: before.deployment, version };
   const byId = new Map(
     [...before.byId].map(([id, one]) => [id, { ...one, now: 0, young: 0, ahead: [], past: one.past.slice() }]),
   );
-  return { ...before, version, byId, known: new Set(before.known), instances: new Map(), mixTold: false };
+  return { ...createScope(names), byId, known: new Map(before.known), steps: before.steps };
 }
 
 export function newCounted(template: Template): Counted {
@@ -75,13 +88,18 @@ export function isYoung(scope: Scope, instance: string, at: Instant, graceMs: nu
   return graceMs > 0 && scope.steps > 0;
 }
 
-/** Counts of templates that became one, and ids of templates that are no more. */
+/** Under their new id, the counts of templates that became one, and what is known of them. */
 export function gather(scope: Scope, book: TemplateBook): void {
+  for (const [id, template] of [...scope.known]) {
+    const into = book.resolve(template);
+    if (into === template) continue;
+    scope.known.delete(id);
+    scope.known.set(into.id, into);
+  }
   for (const [id, one] of [...scope.byId]) {
     const into = book.resolve(one.template);
     if (into.id === id) continue;
     scope.byId.delete(id);
-    if (scope.known.delete(id)) scope.known.add(into.id);
     const target = scope.byId.get(into.id);
     if (target === undefined) scope.byId.set(into.id, { ...one, template: into });
     else {

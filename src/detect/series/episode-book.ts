@@ -73,7 +73,7 @@ const marginMs = 60_000;
 const briefMs = 300_000;
 
 export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions): EpisodeBook {
-  const options: EpisodeOptions = { persistSteps, calmMs: 60_000, mergeMs: 120_000, forgetMs: 300_000 };
+  const options: EpisodeOptions = { calmMs: 60_000, mergeMs: 120_000, forgetMs: 300_000 };
   const current = new Map<number, Episode>();
   let ended: Episode[] = [];
   const groups = new Map<string, Group>();
@@ -170,7 +170,7 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
       ended = ended.filter((episode) => episode !== before);
       return before.track;
     }
-    const track = createTrack(1);
+    const track = createTrack();
     track.raisedSince = at - (persistSteps - 1) * stepMs;
     return track;
   }
@@ -235,13 +235,12 @@ interface PlainEpisode {
 
 /** JSON has no NaN: a band without an end, and times that are not known, are null. */
 function plain({ slot, track, anomaly, told, toldTail }: Episode): PlainEpisode {
-  const { recent: _recent, ...facts } = track;
-  return { slot, track: facts, anomaly, told, toldTail };
+  return { slot, track: { ...track }, anomaly, told, toldTail };
 }
 
 function revived({ slot, track, anomaly, told, toldTail }: PlainEpisode): Episode {
   const number = (value: unknown): number => (typeof value === "number" ? value : Number.NaN);
-  const fresh = createTrack(1);
+  const fresh = createTrack();
   fresh.onset = number(track["onset"]);
   fresh.lastHigh = number(track["lastHigh"]);
   fresh.lastScored = number(track["lastScored"]);

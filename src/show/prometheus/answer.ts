@@ -44,8 +44,11 @@ export function sendFailure(response: Response, { failed, error }: ApiFailure): 
 /** What was thrown, in this API's words; undefined for what is none of its failures. */
 export function failureOf(error: unknown): ApiFailure | undefined {
   if (isFailure(error)) return error;
-  if (isQueryFailure(error))
-    return { failed: error.reason === "source" ? "internal" : "execution", error: error.message };
+  if (isQueryFailure(error)) {
+    // Too many steps is the asker's doing, and known before anything is read.
+    const failed = error.limit === "maxSteps" ? "bad_data" : error.reason === "source" ? "internal" : "execution";
+    return { failed, error: error.message };
+  }
   return undefined;
 }
 

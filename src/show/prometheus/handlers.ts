@@ -30,30 +30,35 @@ export async function queryRange({ response, deps }: Call, given: Parameters): P
   sendSuccess(response, resultOf(result, to), result.warnings);
 }
 
+/** The query as it stands, once it is known to be one: Grafana asks for it to tidy what was typed. */
+export function formatQuery({ response }: Call, given: Parameters): void {
+  sendSuccess(response, queryOf(given).text.trim());
+}
+
 export async function series(call: Call, given: Parameters): Promise<void> {
   const matchers = matchersOf(given);
   if (matchers.length === 0)
     throw badData('no match[] parameter: name at least one series selector, such as match[]={job="vllm"}');
-  sendSuccess(call.response, (await labelSets(call, given, matchers)).slice(0, limitOf(given)));
+  sendLimited(call, await labelSets(call, given, matchers), given);
 }
 
 export async function labelNames(call: Call, given: Parameters): Promise<void> {
   const names = new Set<string>();
   for (const labels of await labelSets(call, given, matchersOf(given)))
     for (const name of Object.keys(labels)) names.add(name);
-  sendSuccess(call.response, [...names].sort(byText).slice(0, limitOf(given)));
+  sendLimited(call, [...names].sort(byText), given);
 }
 
 export async function labelValues(call: Call, given: Parameters): Promise<void> {
-  const name = String(call.request.params["id"] ?? "");
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
-    throw badData(`invalid label name: ${JSON.stringify(name.slice(0, 100))}`);
+  const name = unescaped(String(call.request.params["id"] ?? ""));
+  if (name === undefined)
+    throw badData(`invalid label name: ${JSON.stringify(String(call.request.params["id"]).slice(0, 100))}`);
   const values = new Set<string>();
   for (const labels of await labelSets(call, given, matchersOf(given))) {
     const value = labels[name];
     if (value !== undefined && value !== "") values.add(value);
   }
-  sendSuccess(call.response, [...values].sort(byText).slice(0, limitOf(given)));
+  sendLimited(call, [...values].sort(byText), given);
 }
 
 export async function metadata({ response, deps }: Call, given: Parameters): Promise<void> {
@@ -104,6 +109,29 @@ export function buildInfo({ response, version }: Call): void {
 
 export function nothing({ response }: Call): void {
   sendSuccess(response, []);
+}
+
+/** What of the results the asker wants; says so where that is not all. */
+function sendLimited({ response }: Call, results: readonly unknown[], given: Parameters): void {
+  const limit = limitOf(given);
+  const cut = results.length > limit;
+  const message = "results truncated due to limit";
+  sendSuccess(response, cut ? results.slice(0, limit) : results, cut ? [{ level: "warning", message }] : []);
+}
+
+/** A label name as a path holds it: `U__a_2e_b` stands for `a.b`, `__` for `_`. Undefined for what is none. */
+function unescaped(name: string): string | undefined {
+  if (!name.startsWith("U__")) return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name : undefined;
+  let wrong = false;
+  const text = name.slice(3).replace(/_(?:_|([0-9a-fA-F]{1,6})_|)/g, (piece, code: string | undefined) => {
+    const point = code === undefined ? 0x5f : Number.parseInt(code, 16);
+    if (piece === "_" || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) {
+      wrong = true;
+      return "";
+    }
+    return String.fromCodePoint(point);
+  });
+  return wrong || text === "" ? undefined : text;
 }
 
 async function labelSets(

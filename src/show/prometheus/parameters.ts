@@ -36,7 +36,7 @@ export function timeOf(given: Parameters, name: string, fallback: Instant | unde
 /** A duration as Prometheus writes it, or seconds, in ms. Throws `bad_data`. */
 export function durationOf(given: Parameters, name: string): DurationMs {
   const text = given.get(name) ?? "";
-  const ms = /^\d+(\.\d*)?$/.test(text) ? Number(text) * 1000 : parseDuration(text);
+  const ms = /^\d+(\.\d*)?(e[+-]?\d+)?$/i.test(text) ? Number(text) * 1000 : parseDuration(text);
   if (ms !== undefined && ms > 0 && Number.isFinite(ms)) return ms;
   throw badData(
     `invalid parameter "${name}": ${text === "" ? "it is missing" : `cannot parse ${shown(text)}`}; give a duration above zero such as 15s, or seconds`,

@@ -5,6 +5,7 @@ import { failureOf, sendFailure } from "./answer.ts";
 import {
   alerts,
   buildInfo,
+  formatQuery,
   labelNames,
   labelValues,
   metadata,
@@ -62,6 +63,13 @@ const paths: readonly Answering[] = [
     },
     summary: "PromQL over a range, in steps.",
     answer: queryRange,
+  },
+  {
+    path: "/format_query",
+    form: true,
+    parameters: { query: promql },
+    summary: "The query, if it is one.",
+    answer: formatQuery,
   },
   { path: "/query_exemplars", form: true, summary: "Exemplars: none are kept in memory yet.", answer: nothing },
   {

@@ -1,5 +1,5 @@
 // Metric points of an exporter's tables by event time: what there is no order of arrival for is read window by window.
-import type { RawPage, RawSeries, TelemetryReader } from "../../model/ports/telemetry-reader.ts";
+import type { PointKind, RawPage, RawSeries, TelemetryReader } from "../../model/ports/telemetry-reader.ts";
 import type { DurationMs } from "../../model/time.ts";
 import { clamp } from "../read/records.ts";
 import { numberOf, type SeriesRow, seriesOf } from "../read/telemetry-reader.ts";
@@ -37,13 +37,36 @@ type PointRow = readonly [
 ];
 
 /** Exporters number no series, so the identity is a hash of what tells them apart, whatever the order of the keys. */
-const series = (kind: string): string =>
+export const hashOf = (kind: PointKind): string =>
   `toString(cityHash64('${kind}', MetricName, MetricUnit, ServiceName, ScopeName,
     arraySort(mapKeys(ResourceAttributes)), arrayMap(k -> ResourceAttributes[k], arraySort(mapKeys(ResourceAttributes))),
     arraySort(mapKeys(Attributes)), arrayMap(k -> Attributes[k], arraySort(mapKeys(Attributes)))))`;
 
-const ms = (column: string): string => `toFloat64(toUnixTimestamp64Milli(toDateTime64(${column}, 3)))`;
-const scope = "TimeUnix >= fromUnixTimestamp64Milli({from:Int64}) AND TimeUnix < fromUnixTimestamp64Milli({to:Int64})";
+/** Unix ms of a column of any precision. */
+export const msOf = (column: string): string => `toFloat64(toUnixTimestamp64Milli(toDateTime64(${column}, 3)))`;
+/** Points of the range, its parameters `from` and `to` in Unix ms. */
+export const scope =
+  "TimeUnix >= fromUnixTimestamp64Milli({from:Int64}) AND TimeUnix < fromUnixTimestamp64Milli({to:Int64})";
+
+const plain = "toString(Value) AS V, toFloat64(0) AS N, emptyArrayFloat64() AS Buckets";
+
+/** Value, count and buckets of a point. */
+export function numbersOf(kind: PointKind): string {
+  return kind === "histogram"
+    ? "toString(Sum) AS V, toFloat64(Count) AS N, arrayMap(x -> toFloat64(x), BucketCounts) AS Buckets"
+    : plain;
+}
+
+/** What a series is, after its hash, in the order of `SeriesRow`. */
+export function identityOf(kind: PointKind): string {
+  const how = {
+    gauge: "toInt32(0), toUInt8(0)",
+    sum: "toInt32(AggregationTemporality), toUInt8(IsMonotonic)",
+    histogram: "toInt32(AggregationTemporality), toUInt8(1)",
+  }[kind];
+  const bounds = kind === "histogram" ? "ExplicitBounds" : "emptyArrayFloat64()";
+  return `toString(MetricName), '${kind}', MetricUnit, ${how}, toString(ServiceName), ResourceAttributes, Attributes, ${bounds}`;
+}
 
 /**
  * Pages in order of event time, from `notBefore` on. Blind to points that arrive later than `latenessMs` after their
@@ -54,26 +77,17 @@ export function createForeignReader(gate: Gate, options: ForeignReaderOptions): 
   const sent = new Set<string>();
   const selects: string[] = [];
   const identities: string[] = [];
-  const add = (table: string | undefined, kind: string, columns: string, own: string): void => {
-    if (table === undefined) return;
+  for (const kind of ["gauge", "sum", "histogram"] as const) {
+    const table = tables[kind];
+    if (table === undefined) continue;
     selects.push(
-      `SELECT ${series(kind)} AS Hash, ${ms("TimeUnix")} AS At, ${ms("StartTimeUnix")} AS Start, ${columns}, Flags FROM ${table} WHERE ${scope}`,
+      `SELECT ${hashOf(kind)} AS Hash, ${msOf("TimeUnix")} AS At, ${msOf("StartTimeUnix")} AS Start, ${numbersOf(kind)}, Flags FROM ${table} WHERE ${scope}`,
     );
     identities.push(
-      `SELECT ${series(kind)} AS Hash, toString(MetricName), '${kind}', MetricUnit, ${own} FROM ${table}
+      `SELECT ${hashOf(kind)} AS Hash, ${identityOf(kind)} FROM ${table}
         WHERE ${scope} AND Hash IN (HASHES) LIMIT 1 BY Hash`,
     );
-  };
-  const plain = "toString(Value) AS V, toFloat64(0) AS N, emptyArrayFloat64() AS Buckets";
-  const names = "toString(ServiceName), ResourceAttributes, Attributes";
-  add(tables.gauge, "gauge", plain, `toInt32(0), toUInt8(0), ${names}, emptyArrayFloat64()`);
-  add(tables.sum, "sum", plain, `toInt32(AggregationTemporality), toUInt8(IsMonotonic), ${names}, emptyArrayFloat64()`);
-  add(
-    tables.histogram,
-    "histogram",
-    "toString(Sum) AS V, toFloat64(Count) AS N, arrayMap(x -> toFloat64(x), BucketCounts) AS Buckets",
-    `toInt32(AggregationTemporality), toUInt8(1), ${names}, ExplicitBounds`,
-  );
+  }
   const all = selects.join(" UNION ALL ");
 
   /** Event time of the first point in the window; undefined if there is none. */
@@ -82,7 +96,7 @@ export function createForeignReader(gate: Gate, options: ForeignReaderOptions): 
       table === undefined ? [] : [`SELECT min(TimeUnix) AS T, count() AS N FROM ${table} WHERE ${scope}`],
     );
     const [[at] = [undefined]] = await gate.select<[number]>(
-      `SELECT ${ms("min(T)")} FROM (${parts.join(" UNION ALL ")}) WHERE N > 0 HAVING count() > 0`,
+      `SELECT ${msOf("min(T)")} FROM (${parts.join(" UNION ALL ")}) WHERE N > 0 HAVING count() > 0`,
       { from, to },
     );
     return at;

@@ -1,10 +1,12 @@
 // Tables of somebody else's exporter as sources of history: read, never written.
 import type { Agent } from "node:http";
 import type { LogSource } from "../../model/ports/log-source.ts";
+import type { TelemetryHistory } from "../../model/ports/telemetry-history.ts";
 import type { TelemetryReader } from "../../model/ports/telemetry-reader.ts";
 import type { DurationMs } from "../../model/time.ts";
 import { type Database, openDatabase } from "../database.ts";
 import { type ForeignLimits, type Gate, openGate } from "./gate.ts";
+import { createForeignHistory } from "./history.ts";
 import { createForeignLogs } from "./logs.ts";
 import { createForeignReader } from "./metrics.ts";
 
@@ -42,6 +44,8 @@ export interface ForeignTable {
 export interface ForeignSource extends AsyncDisposable {
   /** Pages by event time; those of kinds that are not usable have no points. */
   readonly reader: TelemetryReader;
+  /** By series and event time, for queries. */
+  readonly history: TelemetryHistory;
   /** Finds nothing if the logs are not usable. */
   readonly logs: LogSource;
   /** What was found when it was opened. */
@@ -85,8 +89,9 @@ export async function openForeign(options: ForeignOptions): Promise<ForeignSourc
     const tables = kinds.map((kind) => look(kind, nameOf(kind), columns));
     const inSql = (kind: ForeignKind): string | undefined =>
       tables.some((table) => table.kind === kind && table.usable) ? database.table(nameOf(kind)) : undefined;
+    const metricTables = { gauge: inSql("gauge"), sum: inSql("sum"), histogram: inSql("histogram") };
     const reader = createForeignReader(gate, {
-      tables: { gauge: inSql("gauge"), sum: inSql("sum"), histogram: inSql("histogram") },
+      tables: metricTables,
       now: options.now,
       latenessMs: options.latenessMs ?? 120_000,
       windowMs: options.windowMs ?? 600_000,
@@ -96,6 +101,7 @@ export async function openForeign(options: ForeignOptions): Promise<ForeignSourc
     const seconds = columns.get(nameOf("logs"))?.has("TimestampTime") === true;
     return {
       reader,
+      history: createForeignHistory(gate, metricTables),
       logs: createForeignLogs(gate, inSql("logs"), seconds),
       tables,
       guard: gate.guard,
@@ -105,6 +111,35 @@ export async function openForeign(options: ForeignOptions): Promise<ForeignSourc
     await database.close();
     throw error;
   }
+}
+
+/**
+ * History of a source that is opened when it is first asked, and again after it could not be. Rejects as {@link openForeign}
+ * and the source do.
+ */
+export function openForeignLater(options: ForeignOptions): {
+  readonly history: TelemetryHistory;
+  close(): Promise<void>;
+} {
+  let opened: Promise<ForeignSource> | undefined;
+  const source = (): Promise<ForeignSource> => {
+    opened ??= openForeign(options).catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+  return {
+    history: {
+      metrics: async (range) => await (await source()).history.metrics(range),
+      series: async (...asked) => await (await source()).history.series(...asked),
+      countPoints: async (...asked) => await (await source()).history.countPoints(...asked),
+      async *points(...asked) {
+        yield* (await source()).history.points(...asked);
+      },
+    },
+    close: async () => await (await opened?.catch(() => undefined))?.[Symbol.asyncDispose](),
+  };
 }
 
 /** Types of columns by name, by table. */
