@@ -136,7 +136,7 @@ function quietFigures(results: readonly GroupResult[], prefix: string): Record<s
 function departureFigures(results: readonly GroupResult[]): Record<string, number> {
   const judged = results.flatMap((result) => result.judged);
   const out: Record<string, number> = { departures: judged.length };
-  for (const kind of [...new Set(judged.map((one) => one.kind))].sort()) {
+  for (const kind of [...new Set(judged.map((one) => one.kind))].sort((a, b) => a.localeCompare(b))) {
     const own = judged.filter((one) => one.kind === kind);
     const seen = own.filter(({ anomalyDelayS }) => anomalyDelayS !== undefined).length;
     const woke = own.filter(({ incidentDelayS }) => incidentDelayS !== undefined).length;

@@ -3,6 +3,7 @@ import { applicationSignals } from "./signals/application.ts";
 import type { Harm, Signal, SignalId, SignalKind } from "./signals/define.ts";
 import { engineSignals } from "./signals/engine.ts";
 import { engineDetailSignals } from "./signals/engine-detail.ts";
+import { enginePartSignals } from "./signals/engine-parts.ts";
 import { gpuSignals } from "./signals/gpu.ts";
 import { hostSignals } from "./signals/host.ts";
 
@@ -28,6 +29,7 @@ export const catalogue: readonly Signal<string>[] = [
   ...signals,
   ...engineSignals,
   ...engineDetailSignals,
+  ...enginePartSignals,
   ...gpuSignals,
   ...hostSignals,
   ...applicationSignals,

@@ -90,7 +90,9 @@ describe("quick deployments", () => {
 
   test("counts are whole, shares within 0 and 1, rates not negative, whatever the profile", () => {
     const sound = ([ttft, itl, running, waiting, kv, ...rates]: readonly number[]): boolean => {
-      const whole = [running, waiting].every((count) => Number.isNaN(count) || (Number.isInteger(count) && count! >= 0));
+      const whole = [running, waiting].every(
+        (count) => Number.isNaN(count) || (Number.isInteger(count) && count! >= 0),
+      );
       const positive = [ttft, itl, ...rates].every((value) => Number.isNaN(value) || value! >= 0);
       return whole && positive && (Number.isNaN(kv) || (kv! >= 0 && kv! <= 1));
     };
