@@ -26,6 +26,8 @@ export interface Rooms {
     step(frame: Frame): Promise<readonly Anomaly[]>;
     baseline(): { readonly entities: number; readonly learnedMs: number; readonly ready: boolean };
   };
+  /** Judges every series at the step of the frame that was just made. */
+  readonly series: { step(at: Instant): Promise<readonly Anomaly[]> };
   /** Puts what logs tell into the Head and gives what was found in them; never rejects. */
   readonly logs: { step(now: Instant): Promise<readonly LogFinding[]> };
   readonly rules: { evaluate(at: Instant): Promise<readonly Alert[]>; all(): readonly Alert[] };
@@ -84,7 +86,7 @@ export function createPipeline(rooms: Rooms): Pipeline {
 
   async function judge(frame: Frame, now: Instant): Promise<void> {
     const at = frame.at;
-    const anomalies = await telemetry.span("detect.step", () => detection.step(frame));
+    const anomalies = await telemetry.span("detect.step", () => judgeAll(frame));
     const entities = head.entities();
     const own = await telemetry.span("detect.rules", () => rules.evaluate(at));
     const alerts = [...own, ...rooms.foreign.changed(now, entities)];
@@ -103,6 +105,11 @@ export function createPipeline(rooms: Rooms): Pipeline {
     for (const diagnosis of diagnoses) await follow(diagnosis, at);
     tellLedger(await telemetry.span("act.step", () => act.step(at)));
     judged = at;
+  }
+
+  async function judgeAll(frame: Frame): Promise<readonly Anomaly[]> {
+    const known = frame.entities.length === 0 ? [] : await detection.step(frame);
+    return [...known, ...(await rooms.series.step(frame.at))];
   }
 
   /** Half an hour is worth the name; where there is less, it is what there is once the past is caught up with. */

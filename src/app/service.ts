@@ -33,6 +33,7 @@ import { createPipeline } from "./pipeline.ts";
 import { prometheusDeps } from "./prometheus-deps.ts";
 import { createReadiness } from "./readiness.ts";
 import { receiveOptions } from "./receive-options.ts";
+import { openSeries, seriesShare } from "./series.ts";
 import { openState } from "./state.ts";
 import { storeOptions } from "./store-options.ts";
 import type { AppTelemetry } from "./telemetry.ts";
@@ -83,13 +84,15 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const exclusions = { current: () => diagnose.exclusions() };
     const detection = await createDetection(
       {
-        falseEpisodesPerWeek: config.detect.falseEpisodesPerWeek,
+        falseEpisodesPerWeek: config.detect.falseEpisodesPerWeek * (1 - seriesShare),
         stepMs: config.observe.step,
         ...(baselines === undefined ? {} : { snapshot: baselines }),
       },
       { exclusions, telemetry, modelsDirectory: config.detect.learned ? shipped.models : "" },
     );
     undo.push("detection", () => detection[Symbol.asyncDispose]());
+    const series = await openSeries(config, { steps: head.steps, exclusions, telemetry, state });
+    undo.push("series", () => series.detection[Symbol.asyncDispose]());
     const logs = createLogWatch(
       { historyMs: windowMs, ...(mined === undefined ? {} : { snapshot: mined }) },
       { reader: store.logReader, sink: head, telemetry },
@@ -119,6 +122,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const pipeline = createPipeline({
       head,
       detection,
+      series: series.detection,
       logs,
       rules,
       diagnose,
@@ -181,6 +185,10 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     undo.push("state", remember);
     const saving = clock.every("30 * * * * *", "state", remember);
     undo.push("saving", () => saving.stop());
+    // Far more than all else: seldom, and when it ends.
+    undo.push("series state", series.remember);
+    const savingSeries = clock.every("15 */5 * * * *", "series state", series.remember);
+    undo.push("saving series", () => savingSeries.stop());
     const tick = clock.every(config.observe.tick, "tick", (now) => readiness.watch(() => pipeline.tick(now)));
     undo.push("tick", () => tick.stop());
     const telling = startAlertingJob(

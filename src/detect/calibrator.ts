@@ -6,6 +6,8 @@ export interface Calibrator {
   learn(pool: string, score: number, weight: number): void;
   /** Probability of a score at least this high while nothing is wrong; 1 for NaN. */
   tail(pool: string, score: number): number;
+  /** Weight of all scores the pool remembers. */
+  seen(pool: string): number;
   snapshot(): Uint8Array;
 }
 
@@ -35,13 +37,16 @@ const priorTotal = 20;
 /** The heaviest tail believed: above it no score would ever be odd. */
 const shapeMax = 0.1;
 const shapeDoubt = 30;
-/** Scores remembered: at a score a minute, two weeks of one series. */
-const totalMax = 20_000;
+/** Scores remembered: at a score a minute, twenty weeks of one series or an hour and a half of two thousand. */
+const totalMax = 200_000;
+/** So many scores as high are needed before their share is believed against the fit. */
+const seenMin = 10;
 
 /**
  * A pool holds the scores of one detector on one signal, of all entities together. Below the tail's start the empirical
  * share speaks; beyond it a generalised Pareto distribution fitted by moments (Pickands 1975, Hosking and Wallis 1987),
- * shrunk towards a prior and widened by what so few scores leave open, and never below the share of past scores as high.
+ * shrunk towards a prior and widened by what so few scores leave open, and never below the share of past scores as high,
+ * where there were enough of them to tell.
  * Blind to how scores of different series differ within a pool, and to what has never happened yet.
  */
 export function createCalibrator(snapshot?: Uint8Array): Calibrator {
@@ -68,6 +73,7 @@ export function createCalibrator(snapshot?: Uint8Array): Calibrator {
       if (pool.dirty) refit(pool);
       return tailOf(pool, score);
     },
+    seen: (name) => pools.get(name)?.total ?? 0,
     snapshot() {
       const names = [...pools.keys()];
       return pack(
@@ -140,7 +146,7 @@ function refit(pool: Pool): void {
 
 function tailOf(pool: Pool, score: number): number {
   const seen = pool.above[Math.min(binCount - 1, Math.floor(score / binWidth))] as number;
-  const empirical = seen / (pool.total + 1);
+  const empirical = seen >= seenMin || score <= pool.threshold ? seen / (pool.total + 1) : 0;
   if (score <= pool.threshold) return Math.max(empirical, pool.beyond);
   const x = (score - pool.threshold) / pool.scale;
   const survival = pool.shape > 1e-6 ? (1 + pool.shape * x) ** (-1 / pool.shape) : Math.exp(-x);

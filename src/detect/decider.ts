@@ -2,44 +2,44 @@
 import type { Anomaly } from "../model/anomaly.ts";
 import type { DetectorView } from "../model/detector.ts";
 import type { Entity, EntityId } from "../model/entity.ts";
-import type { Evidence } from "../model/evidence.ts";
 import { stableId } from "../model/ids.ts";
 import type { SignalId } from "../model/signal.ts";
 import type { DurationMs, Instant } from "../model/time.ts";
 import type { Calibrator } from "./calibrator.ts";
-import { createTrack, type EpisodeOptions, heldScore, type Track, type Turn, turn } from "./episodes.ts";
+import {
+  createHolds,
+  createTrack,
+  type EpisodeOptions,
+  heldScore,
+  raisedSince,
+  type Track,
+  type Turn,
+  turn,
+} from "./episodes.ts";
+import { createVerdict, type Lane, type Vote } from "./lane.ts";
+import { evidenceOf, finalShape, looksOf } from "./looks.ts";
 import { createShadows, type Shadow } from "./shadows.ts";
-import { createRecentValues, pushValue, type RecentValues, shapeOf } from "./shape.ts";
-import { tellLevel, tellRun } from "./telling.ts";
+import { createRecentValues, pushValue, type RecentValues } from "./shape.ts";
 
 export interface DeciderOptions {
   /** False episodes a week the whole fleet may have. */
   readonly falseEpisodesPerWeek: number;
   readonly stepMs: DurationMs;
-  /** An episode nobody made an incident of becomes the new normal after so long. */
-  readonly acceptAfterMs: DurationMs;
-}
-
-/** What one detector says of one frame: rows of an entity lie together, one for each of `signals`. */
-export interface Lane {
-  readonly detector: string;
-  readonly entities: readonly Entity[];
-  readonly signals: readonly (SignalId | "joint")[];
-  /** Pool each of `signals` is calibrated in. */
-  readonly pools: readonly string[];
-  /** Stable numbers of the rows. */
-  readonly slots: Int32Array;
-  readonly values: Float64Array;
-  readonly scores: Float64Array;
-  /** Called only when there is something to tell. */
-  explain(row: number): DetectorView;
+  /** Longest time an episode keeps points from being learned. */
+  readonly shadeMs: DurationMs;
 }
 
 export interface Decider {
   /** Tells how many series will be judged at this step: the budget is shared between them. */
   begin(looks: number): void;
-  /** Judges every row; what that changes is added to `out`. Writes the held scores, which are what is calibrated, to `held`. */
-  judge(lane: Lane, at: Instant, held: Float64Array, out: Anomaly[]): void;
+  /** Judges every row; what that changes is added to `out`. Writes the held scores of every vote. */
+  judge(lane: Lane, at: Instant, out: Anomaly[]): void;
+  /** Episodes that are open, as last told. */
+  open(): Iterable<OpenEpisode>;
+  /** Ends an episode, because what it was about is normal now: its points may be learned. Gives it as it ended. */
+  accept(episode: OpenEpisode, at: Instant): Anomaly;
+  /** Lets the points of an episode be learned, which goes on. */
+  lift(episode: OpenEpisode): void;
   /** Whether an entity's points at `at` lie inside an episode of its own. */
   shadow(entity: EntityId, at: Instant): Shadow;
   /** Lets go of series not judged since `before`. */
@@ -49,9 +49,18 @@ export interface Decider {
   restore(open: unknown): void;
 }
 
+export interface OpenEpisode {
+  readonly lane: string;
+  readonly slot: number;
+  readonly anomaly: Anomaly;
+}
+
 /** One row, as the telling needs it. */
-interface Verdict {
-  readonly detector: string;
+interface Row {
+  readonly lane: Lane;
+  readonly index: number;
+  /** The vote that decided. */
+  readonly vote: Vote;
   readonly entity: Entity;
   readonly signal: SignalId | "joint";
   readonly value: number;
@@ -59,6 +68,8 @@ interface Verdict {
 
 interface Series {
   readonly track: Track;
+  /** A hold for every vote. */
+  readonly holds: Float64Array;
   readonly recent: RecentValues;
   anomaly: Anomaly | undefined;
   /** Tail when it was last told. */
@@ -71,16 +82,16 @@ const weekMs = 604_800_000;
 const lookMs = 60_000;
 const openTailMax = 1e-4;
 const tailMin = 1e-12;
+const lookBackMs = 43_200_000;
+const episodeOptions: EpisodeOptions = { calmMs: 60_000, mergeMs: 120_000, forgetMs: 300_000 };
 /** An episode is told of again when its tail has fallen by this factor. */
 const worseFactor = 1e-3;
 
 export function createDecider(options: DeciderOptions, calibrator: Calibrator): Decider {
-  const persistSteps = Math.min(3, Math.max(2, Math.round(15_000 / options.stepMs)));
-  const episodeOptions: EpisodeOptions = { persistSteps, calmMs: 60_000, mergeMs: 120_000, forgetMs: 300_000 };
-  const byDetector = new Map<string, (Series | undefined)[]>();
-  const shadows = createShadows(options.acceptAfterMs);
+  const byLane = new Map<string, (Series | undefined)[]>();
+  const shadows = createShadows(options.shadeMs);
   const limits = { openTail: openTailMax, calmTail: Math.sqrt(openTailMax) };
-  const tails = { held: 1, now: 1 };
+  const verdict = createVerdict();
 
   return {
     begin(looks) {
@@ -88,177 +99,190 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
       limits.openTail = Math.min(openTailMax, budget);
       limits.calmTail = Math.sqrt(limits.openTail);
     },
-    judge(lane, at, held, out) {
-      const all = seriesBy(lane.detector);
-      const width = lane.signals.length;
-      for (let row = 0; row < lane.entities.length * width; row++) {
-        held[row] = judgeRow(lane, row, row % width, seriesAt(all, lane.detector, lane.slots[row] as number), at, out);
+    judge(lane, at, out) {
+      const all = seriesBy(lane.name);
+      for (let row = 0; row < lane.slots.length; row++) {
+        judgeRow(lane, row, seriesAt(all, lane.slots[row] as number, lane.votes.length), at, out);
       }
     },
+    *open() {
+      for (const [lane, all] of byLane) {
+        for (const [slot, series] of all.entries()) {
+          if (series?.track.open && series.anomaly !== undefined) yield { lane, slot, anomaly: series.anomaly };
+        }
+      }
+    },
+    accept({ lane, slot, anomaly }, at) {
+      const ended: Anomaly = { ...anomaly, endedAt: at };
+      const series = byLane.get(lane)?.[slot];
+      if (series !== undefined) {
+        // Not merged with what comes after: that is judged by the new level.
+        Object.assign(series.track, { open: false, endedAt: Number.NaN, raisedSince: Number.NaN });
+        series.holds.fill(Number.NaN);
+        series.anomaly = undefined;
+      }
+      shadows.lift(anomaly.entity, anomaly.id);
+      return ended;
+    },
+    lift: ({ anomaly }) => shadows.lift(anomaly.entity, anomaly.id),
     shadow: shadows.at,
     forget(before) {
-      for (const all of byDetector.values()) {
+      for (const all of byLane.values()) {
         for (let slot = 0; slot < all.length; slot++)
           if ((all[slot]?.judgedAt ?? before) < before) all[slot] = undefined;
       }
       shadows.forget(before);
     },
     snapshot: () =>
-      [...byDetector].flatMap(([detector, all]) =>
-        all.flatMap((series, slot) => (series?.track.open ? [{ detector, slot, anomaly: series.anomaly }] : [])),
+      [...byLane].flatMap(([lane, all]) =>
+        all.flatMap((series, slot) => (series?.track.open ? [{ lane, slot, anomaly: series.anomaly }] : [])),
       ),
     restore,
   };
 
-  function judgeRow(lane: Lane, row: number, column: number, series: Series, at: Instant, out: Anomaly[]): number {
-    const score = lane.scores[row] as number;
-    const value = lane.values[row] as number;
+  function judgeRow(lane: Lane, index: number, series: Series, at: Instant, out: Anomaly[]): void {
+    const { track, holds } = series;
+    const column = index % lane.signals.length;
+    const value = lane.values[index] as number;
     series.judgedAt = at;
-    if (Number.isFinite(score)) pushValue(series.recent, value);
-    const { track } = series;
-    const held = heldScore(track, score, at);
-    const pool = lane.pools[column] as string;
-    tails.held = calibrator.tail(pool, held);
-    tails.now = calibrator.tail(pool, score);
+    verdict.reset();
+    let told = false;
+    for (let i = 0; i < lane.votes.length; i++) {
+      const vote = lane.votes[i] as Vote;
+      const score = vote.scores[index] as number;
+      const held = heldScore(holds, i, vote.persistSteps, score, at);
+      vote.held[index] = held;
+      if (Number.isNaN(score)) continue;
+      told = true;
+      const weight = vote.weight(index);
+      if (weight === 0) continue;
+      const pool = vote.pools[column] as string;
+      verdict.add(i, weight, calibrator.tail(pool, held), calibrator.tail(pool, score));
+    }
+    if (told) {
+      pushValue(series.recent, value);
+      track.lastScored = at;
+    }
+    const tails = verdict.tails();
+    track.raisedSince = tails.lead < 0 ? Number.NaN : raisedSince(holds, tails.lead);
     const turned = turn(track, tails, limits, at, episodeOptions);
-    if (turned === "none" && !track.open) return held;
-    const entity = lane.entities[Math.floor(row / lane.signals.length)] as Entity;
-    const verdict = { detector: lane.detector, entity, signal: lane.signals[column] ?? "joint", value };
-    tell(series, verdict, () => lane.explain(row), turned, at, out);
-    return held;
+    if (turned === "none" && !track.open) return;
+    const vote = lane.votes[Math.max(0, tails.lead)] as Vote;
+    const entity = lane.entities[Math.floor(index / lane.signals.length)] as Entity;
+    const row: Row = { lane, index, vote, entity, signal: lane.signals[column] ?? "joint", value };
+    tell(series, row, tails.held, turned, at, out);
   }
 
-  function seriesBy(detector: string): (Series | undefined)[] {
-    let all = byDetector.get(detector);
+  function seriesBy(lane: string): (Series | undefined)[] {
+    let all = byLane.get(lane);
     if (all === undefined) {
       all = [];
-      byDetector.set(detector, all);
+      byLane.set(lane, all);
     }
     return all;
   }
 
-  function seriesAt(all: (Series | undefined)[], detector: string, slot: number): Series {
+  function seriesAt(all: (Series | undefined)[], slot: number, votes: number): Series {
     let series = all[slot];
-    if (series === undefined) {
-      const track = createTrack(isRun(detector) ? 1 : persistSteps);
-      series = { track, recent: createRecentValues(), anomaly: undefined, toldTail: 1, judgedAt: Number.NaN };
+    // One that came back from a snapshot does not know yet how many there are.
+    if (series === undefined || series.holds.length === 0) {
+      const holds = createHolds(votes);
+      series = series === undefined ? newSeries(holds) : { ...series, holds };
       all[slot] = series;
     }
     return series;
   }
 
-  function tell(
-    series: Series,
-    verdict: Verdict,
-    explain: () => DetectorView,
-    turned: Turn,
-    at: Instant,
-    out: Anomaly[],
-  ): void {
+  function tell(series: Series, row: Row, held: number, turned: Turn, at: Instant, out: Anomaly[]): void {
     const { track } = series;
-    const { detector, entity, signal } = verdict;
+    const { lane, vote, entity, signal } = row;
     if (turned === "ended") {
       if (series.anomaly === undefined) return;
-      const lastedMs = track.lastHigh - track.onset;
-      const shape = isRun(detector) || signal === "joint" ? series.anomaly.shape : finalShape(series, lastedMs);
+      const shape = finalShape(series.anomaly, track.lastHigh - track.onset);
       series.anomaly = { ...series.anomaly, shape, lastSeen: track.lastHigh, endedAt: at };
       shadows.put(entity.id, series.anomaly);
       out.push(series.anomaly);
       return;
     }
-    const tail = Math.max(tailMin, Math.min(tails.held, turned === "none" ? (series.anomaly?.tail ?? 1) : 1));
+    const tail = Math.max(tailMin, Math.min(held, turned === "none" ? (series.anomaly?.tail ?? 1) : 1));
     const worse = tail < series.toldTail * worseFactor;
     if (turned === "none" && !worse) {
       if (series.anomaly !== undefined && track.lastHigh === at) series.anomaly = { ...series.anomaly, lastSeen: at };
       return;
     }
-    const view = explain();
+    const view = viewOf(row);
+    if (turned === "opened") track.onset = onsetOf(track, series.anomaly?.endedAt, view, at);
     series.toldTail = tail;
     const told: Anomaly = {
-      id: stableId(detector, entity.id, signal, track.onset),
+      id: stableId(lane.name, entity.id, signal, track.onset),
       entity: entity.id,
       signal,
       onset: track.onset,
       lastSeen: at,
       tail,
-      ...looksOf(series, verdict, view),
-      observed: verdict.value,
+      ...looksOf(series.recent, row, view),
+      observed: row.value,
       expected: view.expected,
-      detector,
-      evidence: evidenceOf(verdict, view, at, track.onset),
+      detector: vote.detector,
+      evidence: evidenceOf(row, view, at, track.onset, options.stepMs),
     };
     series.anomaly = told;
     shadows.put(entity.id, told);
     out.push(told);
   }
 
-  function looksOf(
-    { recent }: Series,
-    { detector, signal, value }: Verdict,
-    view: DetectorView,
-  ): Pick<Anomaly, "shape" | "direction"> {
-    if (detector === "dropout") return { shape: "dropout", direction: "down" };
-    if (detector === "flat-line") return { shape: "flatline", direction: "both" };
-    if (signal === "joint") return { shape: "joint", direction: "both" };
-    const rising = value > (view.expected.low + view.expected.high) / 2;
-    return { shape: shapeOf(recent, value, rising), direction: rising ? "up" : "down" };
-  }
-
-  function finalShape({ anomaly, recent }: Series, lastedMs: DurationMs): Anomaly["shape"] {
-    if (anomaly === undefined || anomaly.shape === "dropout") return anomaly?.shape ?? "level-shift";
-    return shapeOf(recent, anomaly.observed, anomaly.direction === "up", lastedMs) === "spike"
-      ? "spike"
-      : anomaly.shape;
-  }
-
-  function evidenceOf(verdict: Verdict, view: DetectorView, at: Instant, onset: Instant): readonly Evidence[] {
-    const { detector, entity, signal, value } = verdict;
-    if (detector === "flat-line" || detector === "dropout")
-      return [tellRun(entity, detector, at, value * options.stepMs)];
-    if (signal !== "joint") return [tellLevel(entity, signal, at, value, view.expected), ...view.evidence];
-    return view.evidence.length > 0
-      ? view.evidence
-      : [
-          {
-            kind: "anomaly",
-            says: `The signals of ${entity.name} together are unlike any seen since ${new Date(onset).toISOString()}.`,
-            at,
-            entity: entity.id,
-          },
-        ];
-  }
-
   function restore(open: unknown): void {
     if (!Array.isArray(open)) return;
     for (const entry of open) {
       if (!isOpenEpisode(entry)) continue;
-      const series = seriesAt(seriesBy(entry.detector), entry.detector, entry.slot);
+      const series = newSeries(createHolds(0));
+      seriesBy(entry.lane)[entry.slot] = series;
       series.anomaly = entry.anomaly;
       series.toldTail = entry.anomaly.tail;
-      series.judgedAt = entry.anomaly.lastSeen;
-      const { track } = series;
-      track.open = true;
-      track.onset = entry.anomaly.onset;
-      track.lastHigh = entry.anomaly.lastSeen;
-      track.lastScored = entry.anomaly.lastSeen;
+      Object.assign(series.track, {
+        open: true,
+        onset: entry.anomaly.onset,
+        lastHigh: entry.anomaly.lastSeen,
+        lastScored: entry.anomaly.lastSeen,
+      });
       shadows.put(entry.anomaly.entity, entry.anomaly);
     }
   }
 }
 
-/** Scores of one detector on one signal share a pool, whatever the entity. */
-export function poolsOf(detector: string, ids: readonly string[]): readonly string[] {
-  return ids.map((id) => `${detector}/${id}`);
+function newSeries(holds: Float64Array): Series {
+  return {
+    track: createTrack(),
+    holds,
+    recent: createRecentValues(),
+    anomaly: undefined,
+    toldTail: 1,
+    judgedAt: Number.NaN,
+  };
 }
 
-/** Detectors whose scores are lengths of runs: persistence is in the score already. */
-function isRun(detector: string): boolean {
-  return detector === "flat-line" || detector === "dropout";
+/**
+ * What the deciding detector thinks, in the lane's unit. A value outside the first one's band is about its level, whatever
+ * else is odd of it.
+ */
+function viewOf({ lane, vote, index, value }: Row): DetectorView {
+  const own = vote.explain(index);
+  const first = (lane.votes[0] as Vote).explain(index);
+  const { low, high } = first.expected;
+  const levelless = own.shape === "variance" || own.shape === "pattern";
+  if (levelless && (value < low || value > high)) return first;
+  return vote.sameUnit ? own : { ...own, expected: first.expected };
 }
 
-function isOpenEpisode(value: unknown): value is { detector: string; slot: number; anomaly: Anomaly } {
+/** When it began: where a detector looks back, what it found, but not within an episode before, nor half a day ago. */
+function onsetOf(track: Track, endedAt: Instant | undefined, { since }: DetectorView, at: Instant): Instant {
+  if (since === undefined || !(since < track.onset)) return track.onset;
+  return Math.max(since, endedAt ?? 0, at - lookBackMs);
+}
+
+function isOpenEpisode(value: unknown): value is OpenEpisode {
   if (typeof value !== "object" || value === null) return false;
-  if (!("detector" in value && typeof value.detector === "string")) return false;
+  if (!("lane" in value && typeof value.lane === "string")) return false;
   if (!("slot" in value && Number.isSafeInteger(value.slot) && Number(value.slot) >= 0)) return false;
   if (!("anomaly" in value && typeof value.anomaly === "object" && value.anomaly !== null)) return false;
   const { anomaly } = value;

@@ -1,21 +1,24 @@
 // Detection: frames in, anomalies out. Scores at once, learns ten minutes behind, and never learns an outage.
 import { fileURLToPath } from "node:url";
 import type { Anomaly } from "../model/anomaly.ts";
-import type { Detector } from "../model/detector.ts";
-import type { Entity } from "../model/entity.ts";
+import type { Entity, EntityId } from "../model/entity.ts";
 import type { Frame } from "../model/frame.ts";
 import type { Exclusions } from "../model/ports/exclusions.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import { type SignalId, signals } from "../model/signal.ts";
-import type { DurationMs } from "../model/time.ts";
+import type { DurationMs, Instant } from "../model/time.ts";
+import { createAcceptance } from "./acceptance.ts";
 import { createCalibrator } from "./calibrator.ts";
-import { createDecider, type Lane, poolsOf } from "./decider.ts";
-import { createFeatures, type FrameBatches } from "./features.ts";
+import { createDecider, type OpenEpisode } from "./decider.ts";
+import { createFeatures, type FrameBatches, hintOf, loadOf } from "./features.ts";
+import { type DetectorState, type Guarded, guarded } from "./guarded.ts";
+import { type Lane, poolsOf, type Vote } from "./lane.ts";
 import { type LearnedScorer, startLearned } from "./learned/learned.ts";
 import { createLearning, type Lesson } from "./learning.ts";
-import { type Watch, watches } from "./registry.ts";
+import { createProfiles, type Profile } from "./profile.ts";
+import { watches as allWatches, type Watch } from "./registry.ts";
 import { createRoster } from "./roster.ts";
-import { packParts, unpackParts } from "./snapshot.ts";
+import { packParts, readParts } from "./snapshot.ts";
 import { tellPart } from "./telling.ts";
 
 export interface DetectionOptions {
@@ -25,8 +28,10 @@ export interface DetectionOptions {
   readonly falseEpisodesPerWeek?: number;
   /** Event time between judging a point and learning it. Default 10 minutes. */
   readonly learnDelayMs?: DurationMs;
-  /** An episode that no exclusion confirms is the new normal after this. Default 30 minutes. */
+  /** A departure that is bad neither high nor low, and no incident, is the new normal after this. Default 30 minutes. */
   readonly acceptAfterMs?: DurationMs;
+  /** One that went the way that harms, and no incident, after this. Default 24 hours. */
+  readonly acceptHarmfulAfterMs?: DurationMs;
   /** Entities judged at most. Default 4096. */
   readonly maxEntities?: number;
   /** What an earlier run's `snapshot()` gave. One that does not fit is left alone, with a warning. */
@@ -38,6 +43,8 @@ export interface DetectionDependencies {
   readonly telemetry: Telemetry;
   /** Folder of the trained models. Absent: the one beside the product's code; an empty string: no learned detection. */
   readonly modelsDirectory?: string;
+  /** Absent: every detector of the registry. */
+  readonly watches?: readonly Watch[];
 }
 
 export interface Baseline {
@@ -55,13 +62,25 @@ export interface Detection extends AsyncDisposable {
    * only learned, if that was still to come. Gives the episodes that opened, changed materially or ended at it.
    */
   step(frame: Frame): Promise<readonly Anomaly[]>;
+  /** Somebody says that what the entity (or one signal of it) does now is normal. Gives the episodes that ends. */
+  accept(entity: EntityId, signal?: SignalId): readonly Anomaly[];
+  /**
+   * Something was changed about the entity: a shift that begins within ten minutes is learned as normal a quarter of an
+   * hour later, unless an exclusion covers it by then.
+   */
+  changed(entity: EntityId, at: Instant): void;
   baseline(): Baseline;
+  detectors(): readonly DetectorState[];
+  /** What kind of series a signal of an entity is, and who judges it; undefined while nothing was seen of it. */
+  profile(entity: EntityId, signal: SignalId): Profile | undefined;
   /** What runs the learned detector, or why none does. */
   learnedBackend(): string;
   snapshot(): Promise<Uint8Array>;
 }
 
 const signalIds = signals.map((signal) => signal.id);
+const joint = ["joint"] as const;
+const signalsLane = "signals";
 const weekMs = 604_800_000;
 /** Points a detector wants before it speaks. */
 const readyPoints = 40;
@@ -70,47 +89,63 @@ const lookMs = 60_000;
 export async function createDetection(options: DetectionOptions, deps: DetectionDependencies): Promise<Detection> {
   const { telemetry, exclusions } = deps;
   const { stepMs, learnDelayMs = 600_000 } = options;
-  const parts = options.snapshot === undefined ? undefined : unpackParts(options.snapshot);
-  if (options.snapshot !== undefined && parts === undefined) {
-    telemetry.count("homeostat.detect.dropped", 1, { reason: "snapshot-unreadable" });
-    telemetry.log.warn("the detection snapshot cannot be read: baselines start anew", {
-      bytes: options.snapshot.length,
-    });
-  }
+  const parts = options.snapshot === undefined ? undefined : readParts(options.snapshot, telemetry);
   const calibrator = createCalibrator(parts?.bytes.get("calibrator"));
-  const decider = createDecider(
-    {
-      falseEpisodesPerWeek: options.falseEpisodesPerWeek ?? 1,
-      stepMs,
-      acceptAfterMs: options.acceptAfterMs ?? 1_800_000,
-    },
-    calibrator,
-  );
+  const { acceptAfterMs = 1_800_000, acceptHarmfulAfterMs = 86_400_000 } = options;
+  const falseEpisodesPerWeek = options.falseEpisodesPerWeek ?? 1;
+  const decider = createDecider({ falseEpisodesPerWeek, stepMs, shadeMs: acceptHarmfulAfterMs }, calibrator);
+  const acceptance = createAcceptance({ acceptAfterMs, acceptHarmfulAfterMs });
   const roster = createRoster(options.maxEntities ?? 4096, parts?.facts["roster"]);
   decider.restore(parts?.facts["episodes"]);
   const features = createFeatures();
-  const detectors = watches.map((watch) => ({ watch, detector: watch.kind.create(parts?.bytes.get(watch.kind.kind)) }));
+  const profiles = createProfiles(stepMs, hintOf, parts?.bytes.get("profiles"));
+  const watched = (deps.watches ?? allWatches).map(
+    (watch): Watched => ({ watch, detector: guarded(watch.kind, parts?.bytes.get(watch.kind.kind), telemetry) }),
+  );
+  const ofSignals = watched.filter(({ watch }) => watch.feature === "levels" || watch.feature === "relative");
+  const ofEntities = watched.filter((one) => !ofSignals.includes(one));
+  // One decision a series: each signal of an entity, and what is told of it as a whole.
+  const looksPerEntity = signals.length + ofEntities.length + 1;
+  const persistSteps = Math.min(3, Math.max(2, Math.round(15_000 / stepMs)));
   // Neighbouring scores say nearly the same: a minute of them counts as one.
   const weight = Math.min(1, stepMs / lookMs);
-  const learning = createLearning(decider.shadow, (pool, held) => calibrator.learn(pool, held, weight));
+  const learning = createLearning(decider.shadow, (pool, held, share) => calibrator.learn(pool, held, weight * share));
   const learned = await startLearned(
     deps.modelsDirectory ?? fileURLToPath(new URL("../../models/", import.meta.url)),
     parts?.bytes.get("learned"),
     telemetry,
   );
-  let present: readonly string[] = [];
+  let present: readonly Entity[] = [];
   let judgedTo = numberIn(parts?.facts["judgedTo"]) ?? Number.NEGATIVE_INFINITY;
+  let takenTo = Number.NEGATIVE_INFINITY;
   let judging = true;
 
   return {
     step,
+    accept(entity, signal) {
+      const open = [...decider.open()].filter(
+        ({ anomaly }) => anomaly.entity === entity && (signal === undefined || anomaly.signal === signal),
+      );
+      return open.flatMap((episode) => acceptOne(episode, judgedTo));
+    },
+    changed: acceptance.changed,
     baseline,
+    detectors: () => watched.map(({ detector }) => detector.state()),
+    profile(entity, signal) {
+      const slot = roster.slotOf(entity);
+      return slot === undefined ? undefined : profiles.read(slot * signals.length + signalIds.indexOf(signal));
+    },
     learnedBackend: () => learned.backend(),
     snapshot,
     [Symbol.asyncDispose]: () => learned[Symbol.asyncDispose](),
   };
 
   async function step(whole: Frame): Promise<readonly Anomaly[]> {
+    if (whole.at <= takenTo) {
+      telemetry.count("homeostat.detect.dropped", whole.entities.length, { reason: "frame-out-of-order" });
+      return [];
+    }
+    takenTo = whole.at;
     const { frame, slots, refused } = roster.admit(whole);
     if (refused > 0) telemetry.count("homeostat.detect.dropped", refused, { reason: "entity-limit" });
     const batches = features.of(frame, slots);
@@ -119,90 +154,127 @@ export async function createDetection(options: DetectionOptions, deps: Detection
     if (frame.at <= judgedTo - learnDelayMs) return out;
     judging = frame.at > judgedTo;
     if (judging) judgedTo = frame.at;
-    decider.begin(frame.entities.length * (signals.length + watches.length));
-    const lessons = detectors.map(({ watch, detector }) => judge(watch, detector, batches, frame, out));
+    decider.begin(frame.entities.length * looksPerEntity);
+    const lessons = [
+      ...judgeSignals(batches, frame, out),
+      ...ofEntities.flatMap((one) => judgeEntities(one, batches, frame, out)),
+    ];
     const joint = await judgeJointly(learned, batches, frame, out);
     if (joint !== undefined) lessons.push(joint);
     learning.add({ at: frame.at, entities: frame.entities, lessons });
     learning.drain(frame.at - learnDelayMs, exclusions.current(), (entity) => roster.learned(entity.id));
+    for (const due of acceptance.due(decider.open(), frame.entities, exclusions.current(), frame.at)) {
+      out.push(...acceptOne(due, frame.at));
+    }
     decider.forget(frame.at - weekMs);
-    present = frame.entities.map((entity) => entity.id);
+    present = frame.entities;
     if (out.length > 0) telemetry.count("homeostat.detect.anomalies", out.length);
     return out;
   }
 
-  function judge(
-    { kind, feature }: Watch,
-    detector: Detector<"point">,
-    batches: FrameBatches,
-    frame: Frame,
-    out: Anomaly[],
-  ): Lesson {
-    const batch = batches[feature];
-    const scores = new Float64Array(batch.rows);
-    detector.score(batch, frame.at, scores);
-    const ids: readonly (SignalId | "joint")[] = feature === "levels" ? signalIds : ["joint"];
-    const { slots, values } = batch;
-    return lessonOf(
-      { detector: kind.kind, signals: ids, slots, values, scores, explain: (row) => detector.explain(batch, row) },
+  function judgeSignals(batches: FrameBatches, frame: Frame, out: Anomaly[]): readonly Lesson[] {
+    if (judging) profiles.follow(batches.levels, (row) => loadOf(batches.levels, row));
+    const votes = ofSignals.map((one) => voteOf(one, batches, frame.at, signalIds));
+    const { slots, values } = batches.levels;
+    return lessonsOf({ name: signalsLane, signals: signalIds, slots, values, votes }, ofSignals, batches, frame, out);
+  }
+
+  function judgeEntities(one: Watched, batches: FrameBatches, frame: Frame, out: Anomaly[]): readonly Lesson[] {
+    const vote = voteOf(one, batches, frame.at, joint);
+    const { slots, values } = batches[one.watch.feature];
+    return lessonsOf(
+      { name: one.watch.kind.kind, signals: joint, slots, values, votes: [vote] },
+      [one],
+      batches,
       frame,
       out,
-      {
-        quality: batch.quality,
-        qualityPerRow: 1,
-        learn: () => detector.learn(batch),
-      },
     );
   }
 
-  /** Has the decider judge a detector's scores, and keeps what is to be learned of them. */
-  function lessonOf(
-    said: Omit<Lane, "entities" | "pools">,
+  function voteOf({ watch, detector }: Watched, batches: FrameBatches, at: Instant, ids: readonly string[]): Vote {
+    const batch = batches[watch.feature];
+    const scores = new Float64Array(batch.rows);
+    detector.score(batch, at, scores);
+    if (judging) detector.follow(batch, at);
+    return {
+      detector: watch.kind.kind,
+      scores,
+      held: new Float64Array(batch.rows).fill(Number.NaN),
+      pools: poolsOf(watch.kind.kind, ids),
+      persistSteps: watch.persists === "already" ? 1 : persistSteps,
+      weight: (row) => profiles.weight(batch.slots[row] as number, watch.kind.kind),
+      sameUnit: watch.feature !== "relative",
+      explain: (row) => detector.explain(batch, row),
+    };
+  }
+
+  /** Has the decider judge a lane, and keeps what is to be learned of each vote. */
+  function lessonsOf(
+    said: Omit<Lane, "entities">,
+    by: readonly Watched[],
+    batches: FrameBatches,
     { entities, at }: Frame,
     out: Anomaly[],
-    later: Pick<Lesson, "quality" | "qualityPerRow" | "learn">,
-  ): Lesson {
-    const held = new Float64Array(said.scores.length);
-    const pools = poolsOf(said.detector, said.signals);
-    if (judging) decider.judge({ ...said, entities, pools }, at, held, out);
-    else held.fill(Number.NaN);
-    return { rowsPerEntity: said.signals.length, held, pools, ...later };
+  ): readonly Lesson[] {
+    if (judging) decider.judge({ ...said, entities }, at, out);
+    return said.votes.map(({ held, pools }, i): Lesson => {
+      const { watch, detector } = by[i] as Watched;
+      const batch = batches[watch.feature];
+      const learn = () => detector.learn(batch);
+      return { rowsPerEntity: said.signals.length, held, pools, quality: batch.quality, qualityPerRow: 1, learn };
+    });
   }
 
   async function judgeJointly(
     scorer: LearnedScorer,
     { core }: FrameBatches,
-    frame: Frame,
+    { entities, at }: Frame,
     out: Anomaly[],
   ): Promise<Lesson | undefined> {
     const scored = await scorer.score(core);
     if (scored === undefined) return undefined;
     const explain = (row: number) => {
-      const entity = frame.entities[row] as Entity;
-      const evidence = scored.partsOf(row).map((part) => tellPart(entity, part, frame.at));
+      const evidence = scored.partsOf(row).map((part) => tellPart(entities[row] as Entity, part, at));
       return { expected: { low: 0, high: Number.NaN }, evidence };
     };
     const { scores } = scored;
-    return lessonOf(
-      { detector: scorer.kind, signals: ["joint"], slots: core.slots, values: scores, scores, explain },
-      frame,
-      out,
-      {
-        quality: core.quality,
-        qualityPerRow: core.width,
-        learn: () => scorer.learn(core),
-      },
-    );
+    const held = new Float64Array(scores.length).fill(Number.NaN);
+    const pools = poolsOf(scorer.kind, joint);
+    const vote: Vote = {
+      detector: scorer.kind,
+      scores,
+      held,
+      pools,
+      persistSteps,
+      weight: () => 1,
+      sameUnit: true,
+      explain,
+    };
+    const lane = { name: scorer.kind, entities, signals: joint, slots: core.slots, values: scores, votes: [vote] };
+    if (judging) decider.judge(lane, at, out);
+    const learn = () => scorer.learn(core);
+    return { rowsPerEntity: 1, held, pools, quality: core.quality, qualityPerRow: core.width, learn };
+  }
+
+  function acceptOne(episode: OpenEpisode, at: Instant): readonly Anomaly[] {
+    // What is told of an entity as a whole has no level to go on from: it learns, and ends when it has.
+    if (episode.lane !== signalsLane) {
+      decider.lift(episode);
+      return [];
+    }
+    for (const { detector } of ofSignals) detector.accept(episode.slot);
+    return [decider.accept(episode, at)];
   }
 
   function baseline(): Baseline {
-    const points = present.map((id) => roster.pointsLearned(id));
+    const points = present.map(({ id }) => roster.pointsLearned(id));
     const least = points.length === 0 ? 0 : Math.min(...points);
     return { entities: present.length, learnedMs: least * stepMs, ready: present.length > 0 && least >= readyPoints };
   }
 
   async function snapshot(): Promise<Uint8Array> {
-    const bytes = new Map(detectors.map(({ watch, detector }) => [watch.kind.kind, detector.snapshot()]));
+    const bytes = new Map(watched.map(({ watch, detector }) => [watch.kind.kind, detector.snapshot()]));
+    bytes.set("profiles", profiles.snapshot());
     bytes.set("calibrator", calibrator.snapshot());
     const own = await learned.snapshot();
     if (own !== undefined) bytes.set("learned", own);
@@ -211,6 +283,11 @@ export async function createDetection(options: DetectionOptions, deps: Detection
       bytes,
     });
   }
+}
+
+interface Watched {
+  readonly watch: Watch;
+  readonly detector: Guarded<"point">;
 }
 
 /** JSON has no infinity. */

@@ -2,8 +2,6 @@
 import type { DurationMs, Instant } from "../model/time.ts";
 
 export interface EpisodeOptions {
-  /** Steps in a row a score must be high before an episode opens. */
-  readonly persistSteps: number;
   /** Calm that ends an episode. */
   readonly calmMs: DurationMs;
   /** An episode that comes back within this after its end is the same one. */
@@ -14,10 +12,6 @@ export interface EpisodeOptions {
 
 /** Where a series stands. */
 export interface Track {
-  /** The last scores, newest at `(next - 1)`; as many as steps of persistence. */
-  readonly recent: Float64Array;
-  filled: number;
-  next: number;
   /** Since when scores have been raised without a break; NaN while they are not. */
   raisedSince: Instant;
   onset: Instant;
@@ -31,12 +25,13 @@ export type Turn = "opened" | "resumed" | "ended" | "none";
 
 /** Scores above this belong to the run-up of an episode. */
 const raisedScore = 2.5;
+/** Of a hold: the last scores, newest first, and since when they have been raised. */
+export const persistStepsMax = 3;
+const RAISED = persistStepsMax;
+const holdWidth = persistStepsMax + 1;
 
-export function createTrack(persistSteps: number): Track {
+export function createTrack(): Track {
   return {
-    recent: new Float64Array(persistSteps),
-    filled: 0,
-    next: 0,
     raisedSince: Number.NaN,
     onset: Number.NaN,
     lastHigh: Number.NaN,
@@ -46,26 +41,34 @@ export function createTrack(persistSteps: number): Track {
   };
 }
 
-/**
- * Takes a score in and returns the one the series has held for all the steps of persistence: their minimum. NaN while
- * there are fewer, or for a NaN score, which breaks nothing.
- */
-export function heldScore(track: Track, score: number, at: Instant): number {
-  if (Number.isNaN(score)) return Number.NaN;
-  track.recent[track.next] = score;
-  track.next = (track.next + 1) % track.recent.length;
-  if (track.filled < track.recent.length) track.filled++;
-  track.lastScored = at;
-  if (score < raisedScore) track.raisedSince = Number.NaN;
-  else if (Number.isNaN(track.raisedSince)) track.raisedSince = at;
-  if (track.filled < track.recent.length) return Number.NaN;
-  let least = Number.POSITIVE_INFINITY;
-  for (const one of track.recent) least = Math.min(least, one);
-  return least;
+/** What a series' detectors said last, a hold each. */
+export function createHolds(detectors: number): Float64Array {
+  return new Float64Array(detectors * holdWidth).fill(Number.NaN);
 }
 
 /**
- * Moves the episode on. `tail` belongs to the held score, `tailNow` to this step's score alone; both 1 when unknown.
+ * Takes detector `i`'s score in and returns the one it has held for `steps` steps: their minimum. NaN while there are
+ * fewer, or for a NaN score, which breaks nothing.
+ */
+export function heldScore(holds: Float64Array, i: number, steps: number, score: number, at: Instant): number {
+  if (Number.isNaN(score)) return Number.NaN;
+  const hold = i * holdWidth;
+  holds.copyWithin(hold + 1, hold, hold + persistStepsMax - 1);
+  holds[hold] = score;
+  if (score < raisedScore) holds[hold + RAISED] = Number.NaN;
+  else if (Number.isNaN(holds[hold + RAISED])) holds[hold + RAISED] = at;
+  // Scores not yet there are NaN, and make the minimum NaN.
+  let least = Number.POSITIVE_INFINITY;
+  for (let k = 0; k < steps; k++) least = Math.min(least, holds[hold + k] as number);
+  return least;
+}
+
+export function raisedSince(holds: Float64Array, i: number): Instant {
+  return holds[i * holdWidth + RAISED] as number;
+}
+
+/**
+ * Moves the episode on. `tail` belongs to the held scores, `tailNow` to this step's alone; both 1 when unknown.
  * Opens below `openTail`; calm is a `tailNow` above `calmTail`.
  */
 export function turn(

@@ -3,10 +3,14 @@ import type { EntityBatch, PointBatch } from "../model/detector.ts";
 import type { Frame } from "../model/frame.ts";
 import { quality, UNUSABLE } from "../model/series.ts";
 import { coreSignals, type SignalId, signals } from "../model/signal.ts";
+import type { Hint } from "./profile.ts";
+import { relativeTo } from "./siblings.ts";
 
 export interface FrameBatches {
   /** A row for every signal of every entity; slots are `entity * signals.length + signal`. */
   readonly levels: PointBatch;
+  /** The same rows, on each signal's scale, less the median of the entity's siblings: what all share is gone. */
+  readonly relative: PointBatch;
   /** A row for every entity: steps since its gauges last changed, and since it last sent anything. */
   readonly stillness: PointBatch;
   readonly silence: PointBatch;
@@ -19,6 +23,7 @@ export interface Features {
   of(frame: Frame, slots: Int32Array): FrameBatches;
 }
 
+const warmMsMax = 300_000;
 const gauges: readonly SignalId[] = ["running", "waiting", "kv_usage"];
 
 export function createFeatures(): Features {
@@ -26,6 +31,8 @@ export function createFeatures(): Features {
   const lastGauges: Float64Array[] = [];
   const still: number[] = [];
   const silent: number[] = [];
+  /** Steps until an entity that came back is judged again. */
+  const warming: number[] = [];
 
   return {
     of(frame, slots) {
@@ -37,10 +44,18 @@ export function createFeatures(): Features {
       const silence = emptyBatch(rows, slots);
       for (let row = 0; row < rows; row++) {
         const slot = slots[row] as number;
-        countStill(levels, row, slot, stillness);
+        const before = silent[slot] ?? 0;
         silence.values[row] = countSilent(frame, row, slot);
+        if (warmUp(before, slot, frame.stepMs)) hideRow(levels, row);
+        countStill(levels, row, slot, stillness);
       }
-      return { levels, stillness, silence, core: coreOf(levels, rows, slots, coreColumns) };
+      return {
+        levels,
+        relative: relativeTo(frame, levels),
+        stillness,
+        silence,
+        core: coreOf(levels, rows, slots, coreColumns),
+      };
     },
   };
 
@@ -63,6 +78,17 @@ export function createFeatures(): Features {
     out.values[row] = still[slot] ?? 0;
   }
 
+  /**
+   * What was away comes back cold: for as long as it was silent, five minutes at most, it is neither judged nor learned.
+   * Blind to trouble that a restart brings, for that long.
+   */
+  function warmUp(silentBefore: number, slot: number, stepMs: number): boolean {
+    const away = silent[slot] === 0 ? silentBefore : 0;
+    const left = Math.max(away, (warming[slot] ?? 0) - 1);
+    warming[slot] = Math.min(left, Math.max(1, Math.floor(warmMsMax / stepMs)));
+    return left > 0;
+  }
+
   function countSilent(frame: Frame, row: number, slot: number): number {
     const width = frame.signals.length;
     let gone = true;
@@ -72,6 +98,23 @@ export function createFeatures(): Features {
     silent[slot] = gone ? (silent[slot] ?? 0) + 1 : 0;
     return silent[slot] ?? 0;
   }
+}
+
+const running = signals.findIndex(({ id }) => id === "running");
+const kindOfSignal = { gauge: "gauge", rate: "gauge", quantile: "latency", mean: "gauge", ratio: "ratio" } as const;
+const hints: readonly Hint[] = signals.map(({ id, kind, range, unit }) => ({
+  kind: id === "preemptions" || unit === "{request}" ? "count" : kindOfSignal[kind],
+  ...(Number.isFinite(range.max) ? { limit: range.max } : {}),
+}));
+
+/** What a signal's definition says of the series in a slot of `levels`. */
+export function hintOf(slot: number): Hint {
+  return hints[slot % hints.length] as Hint;
+}
+
+/** Requests running on the entity of a row of `levels`: its load. */
+export function loadOf(levels: PointBatch, row: number): number {
+  return levels.values[row - (row % signals.length) + running] as number;
 }
 
 function levelsOf(frame: Frame, slots: Int32Array, columns: readonly number[]): PointBatch {
@@ -91,6 +134,12 @@ function levelsOf(frame: Frame, slots: Int32Array, columns: readonly number[]): 
     }
   }
   return batch;
+}
+
+function hideRow(levels: PointBatch, row: number): void {
+  for (let i = row * signals.length; i < (row + 1) * signals.length; i++) {
+    levels.quality[i] = (levels.quality[i] as number) | quality.MISSING;
+  }
 }
 
 function coreOf(levels: PointBatch, rows: number, slots: Int32Array, coreColumns: readonly number[]): EntityBatch {

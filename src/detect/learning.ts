@@ -31,11 +31,17 @@ export interface Learning {
   drain(until: Instant, exclusions: readonly Exclusion[], learned: (entity: Entity) => void): void;
 }
 
+/** Scores from here on are high: about the 99.5th percentile of any series. */
+const highScore = 3;
+const runMax = 1000;
+
 export function createLearning(
   shadowAt: (entity: string, at: Instant) => Shadow,
-  calibrate: (pool: string, held: number) => void,
+  calibrate: (pool: string, held: number, share: number) => void,
 ): Learning {
   const queue: Pending[] = [];
+  /** How many high scores each row of an entity has held in a row, by lesson. As many as entities ever seen. */
+  const runs = new Map<string, Uint16Array[]>();
   return {
     add: (pending) => queue.push(pending),
     drain(until, exclusions, learned) {
@@ -54,8 +60,8 @@ export function createLearning(
       const excluded = exclusions.some((exclusion) => covers(exclusion, entity, pending.at));
       const shadow = shadowAt(entity.id, pending.at);
       const teaches = !excluded && shadow === "clear";
-      for (const lesson of pending.lessons) {
-        if (!excluded && shadow !== "inside") calibrateRows(lesson, row);
+      for (const [index, lesson] of pending.lessons.entries()) {
+        if (!excluded && shadow !== "inside") calibrateRows(lesson, row, runsOf(entity.id, index, lesson));
         if (!teaches) hideRows(lesson, row);
       }
       if (teaches) learned(entity);
@@ -63,11 +69,31 @@ export function createLearning(
     for (const lesson of pending.lessons) lesson.learn();
   }
 
-  function calibrateRows(lesson: Lesson, row: number): void {
+  /**
+   * A stretch of high scores is one event, however long: each that follows counts for less (declustering, as for peaks over
+   * a threshold), so that trouble nobody noticed does not deafen all others of its pool.
+   */
+  function calibrateRows(lesson: Lesson, row: number, highs: Uint16Array): void {
     for (let i = 0; i < lesson.rowsPerEntity; i++) {
       const held = lesson.held[row * lesson.rowsPerEntity + i] as number;
-      if (!Number.isNaN(held)) calibrate(lesson.pools[i] as string, held);
+      if (Number.isNaN(held)) continue;
+      calibrate(lesson.pools[i] as string, held, 1 / (1 + (highs[i] as number)));
+      highs[i] = held < highScore ? 0 : Math.min(runMax, (highs[i] as number) + 1);
     }
+  }
+
+  function runsOf(entity: string, index: number, { rowsPerEntity }: Lesson): Uint16Array {
+    let own = runs.get(entity);
+    if (own === undefined) {
+      own = [];
+      runs.set(entity, own);
+    }
+    let highs = own[index];
+    if (highs?.length !== rowsPerEntity) {
+      highs = new Uint16Array(rowsPerEntity);
+      own[index] = highs;
+    }
+    return highs;
   }
 }
 
@@ -79,7 +105,7 @@ function hideRows(lesson: Lesson, row: number): void {
 }
 
 /** An exclusion of a deployment covers its replicas. */
-function covers(exclusion: Exclusion, entity: Entity, at: Instant): boolean {
+export function covers(exclusion: Exclusion, entity: Entity, at: Instant): boolean {
   if (exclusion.entity !== entity.id && exclusion.entity !== entity.parent) return false;
   return at >= exclusion.from && at < (exclusion.to ?? Number.POSITIVE_INFINITY);
 }

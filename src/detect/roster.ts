@@ -8,6 +8,8 @@ export interface Roster {
   /** One more point of the entity was learned. */
   learned(id: EntityId): void;
   pointsLearned(id: EntityId): number;
+  /** The number of an entity that was ever admitted. */
+  slotOf(id: EntityId): number | undefined;
   snapshot(): unknown;
 }
 
@@ -35,6 +37,7 @@ export function createRoster(limit: number, snapshot: unknown): Roster {
       return { frame: kept, slots: Int32Array.from(kept.entities, (entity) => slotById.get(entity.id) ?? 0), refused };
     },
     learned: (id) => pointsById.set(id, (pointsById.get(id) ?? 0) + 1),
+    slotOf: (id) => slotById.get(id),
     pointsLearned: (id) => pointsById.get(id) ?? 0,
     // In the order of their numbers, so that the list alone gives them back.
     snapshot: () => [...slotById.keys()].map((id) => ({ id, points: pointsById.get(id) ?? 0 })),

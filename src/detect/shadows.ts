@@ -8,6 +8,8 @@ export type Shadow = "clear" | "brief" | "inside";
 
 export interface Shadows {
   put(entity: EntityId, anomaly: Anomaly): void;
+  /** The episode keeps nothing from being learned any more, even if it goes on. */
+  lift(entity: EntityId, anomalyId: string): void;
   at(entity: EntityId, at: Instant): Shadow;
   /** Lets go of episodes that ended before. */
   forget(before: Instant): void;
@@ -18,11 +20,17 @@ const marginMs = 60_000;
 const briefMs = 300_000;
 /** Episodes kept for an entity at once. */
 const keptMax = 64;
+const liftedMax = 10_000;
 
 export function createShadows(acceptAfterMs: DurationMs): Shadows {
   const byEntity = new Map<EntityId, Map<string, Anomaly>>();
+  const lifted = new Set<string>();
   return {
     put(entity, anomaly) {
+      if (lifted.has(anomaly.id)) {
+        if (anomaly.endedAt !== undefined) lifted.delete(anomaly.id);
+        return;
+      }
       let own = byEntity.get(entity);
       if (own === undefined) {
         own = new Map();
@@ -31,6 +39,12 @@ export function createShadows(acceptAfterMs: DurationMs): Shadows {
       own.set(anomaly.id, anomaly);
       const oldest = own.keys().next();
       if (own.size > keptMax && !oldest.done) own.delete(oldest.value);
+    },
+    lift(entity, anomalyId) {
+      byEntity.get(entity)?.delete(anomalyId);
+      lifted.add(anomalyId);
+      const oldest = lifted.values().next();
+      if (lifted.size > liftedMax && !oldest.done) lifted.delete(oldest.value);
     },
     at(entity, at) {
       let shadow: Shadow = "clear";

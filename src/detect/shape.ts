@@ -13,7 +13,8 @@ const kept = 16;
 /** A change of which one step makes up this share is a shift, not a ramp. */
 const shiftShare = 0.6;
 const rampStepsMin = 4;
-const spikeMsMax = 60_000;
+/** An episode over so soon was a spike. */
+export const spikeMsMax = 60_000;
 
 export function createRecentValues(): RecentValues {
   return { values: new Float64Array(kept), next: 0, filled: 0 };

@@ -1,4 +1,5 @@
 // A detection's whole state as bytes: named parts of bytes beside plain facts.
+import type { Telemetry } from "../model/ports/telemetry.ts";
 
 export interface Parts {
   readonly facts: Readonly<Record<string, unknown>>;
@@ -19,6 +20,15 @@ export function packParts(parts: Parts): Uint8Array {
     offset += bytes.length;
   }
   return out;
+}
+
+/** The parts of an earlier run; bytes that are none are counted and left alone, with a warning. */
+export function readParts(bytes: Uint8Array, telemetry: Telemetry): Parts | undefined {
+  const parts = unpackParts(bytes);
+  if (parts !== undefined) return parts;
+  telemetry.count("homeostat.detect.dropped", 1, { reason: "snapshot-unreadable" });
+  telemetry.log.warn("the detection snapshot cannot be read: baselines start anew", { bytes: bytes.length });
+  return undefined;
 }
 
 /** The inverse of {@link packParts}; undefined for bytes of another version or that are not whole. */

@@ -17,13 +17,20 @@ export interface SignalPart {
   readonly share: number;
 }
 
-/** `Time to first token, p95 of vllm-2 is 3.2 s; 0.15 to 0.6 s is normal for it.` */
-export function tellLevel(entity: Entity, id: SignalId, at: Instant, observed: number, expected: Band): Evidence {
+/** `KV-cache use of vllm-2 is 82 %; 10 to 40 % is normal for it; full in 12 min at this pace.` The last clause is `note`. */
+export function tellLevel(
+  entity: Entity,
+  id: SignalId,
+  at: Instant,
+  observed: number,
+  expected: Band,
+  note?: string,
+): Evidence {
   const signal = signalOf(id);
   const normal = Number.isNaN(expected.low) ? "" : `; ${range(expected, signal.unit)} is normal for it`;
   return {
     kind: "anomaly",
-    says: `${signal.title} of ${entity.name} is ${withUnit(observed, signal.unit)}${normal}.`,
+    says: `${signal.title} of ${entity.name} is ${withUnit(observed, signal.unit)}${normal}${note === undefined ? "" : `; ${note}`}.`,
     at,
     entity: entity.id,
     subject: id,

@@ -53,7 +53,7 @@ export function updateIncident(
   const top = causes[0] !== undefined && causes[0].probability >= sayFrom ? causes[0] : undefined;
   const mode = modes.find(({ id }) => id === top?.failureMode);
   const entities = affected(symptoms, top?.location);
-  const known = [...symptoms.anomalies, ...symptoms.alerts].map(({ id }) => id);
+  const known = [...symptoms.anomalies, ...symptoms.alerts, ...symptoms.context].map(({ id }) => id);
   const where = shortName(top?.location ?? entities[0] ?? scope);
   return {
     ...incident,

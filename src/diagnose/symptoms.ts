@@ -7,6 +7,8 @@ import type { Instant } from "../model/time.ts";
 export interface Symptoms {
   readonly anomalies: readonly Anomaly[];
   readonly alerts: readonly Alert[];
+  /** Series no catalogue knows that are odd at the same time: they make no incident and hold none open, but belong to one. */
+  readonly context: readonly Anomaly[];
 }
 
 export interface SymptomBook {
@@ -40,7 +42,8 @@ export function createSymptomBook(telemetry: Telemetry): SymptomBook {
       return;
     }
     for (const [id, { anomaly: old, remembered }] of active) {
-      if (remembered && old.entity === anomaly.entity && old.signal === anomaly.signal) active.delete(id);
+      if (remembered && old.entity === anomaly.entity && old.signal === anomaly.signal && old.signal !== "series")
+        active.delete(id);
     }
     if (active.size >= anomaliesMax && !active.has(anomaly.id)) {
       telemetry.count("homeostat.diagnose.dropped", 1, { reason: "too-many-anomalies" });
@@ -62,19 +65,22 @@ export function createSymptomBook(telemetry: Telemetry): SymptomBook {
       firing = alerts.filter(({ state }) => state === "firing");
     },
     byScope() {
-      const scopes = new Map<EntityId, { anomalies: Anomaly[]; alerts: Alert[] }>();
+      const scopes = new Map<EntityId, { anomalies: Anomaly[]; alerts: Alert[]; context: Anomaly[] }>();
       const of = (scope: EntityId): { anomalies: Anomaly[]; alerts: Alert[] } => {
-        const known = scopes.get(scope) ?? { anomalies: [], alerts: [] };
+        const known = scopes.get(scope) ?? { anomalies: [], alerts: [], context: [] };
         scopes.set(scope, known);
         return known;
       };
-      for (const { anomaly } of active.values()) of(scopeOf(anomaly.entity)).anomalies.push(anomaly);
+      const all = [...active.values()].map(({ anomaly }) => anomaly);
+      for (const anomaly of all) if (anomaly.signal !== "series") of(scopeOf(anomaly.entity)).anomalies.push(anomaly);
       for (const alert of firing) {
         const entity = alert.entity ?? alert.labels["entity"] ?? alert.labels["parent"];
         // An alert that names nobody cannot be placed; it is still an alert, only not part of an incident.
         if (entity !== undefined)
           of(scopeOf(entity)).alerts.push(entity === alert.entity ? alert : { ...alert, entity });
       }
+      for (const anomaly of all)
+        if (anomaly.signal === "series") scopes.get(scopeOf(anomaly.entity))?.context.push(anomaly);
       return scopes;
     },
     scopeOf,

@@ -80,7 +80,7 @@ function counts(anomaly: Anomaly, facts: Facts): boolean {
 }
 
 function isHarmful({ signal, direction }: Anomaly): boolean {
-  if (signal === "joint" || family[signal] === undefined) return false;
+  if (signal === "joint" || signal === "series" || family[signal] === undefined) return false;
   const { harm } = signalOf(signal);
   return harm === "either" || direction === "both" || direction === (harm === "rise" ? "up" : "down");
 }

@@ -5,14 +5,30 @@ import type { Labels } from "./labels.ts";
 import type { SignalId } from "./signal.ts";
 import type { Instant } from "./time.ts";
 
-export type Shape = "level-shift" | "ramp" | "spike" | "flatline" | "dropout" | "joint";
+/** `variance`: about as high, but wilder or calmer. `mix`: a distribution of another form. `pattern`: a course never seen. */
+export const shapes = [
+  "level-shift",
+  "ramp",
+  "spike",
+  "variance",
+  "mix",
+  "pattern",
+  "flatline",
+  "dropout",
+  "joint",
+] as const;
+export type Shape = (typeof shapes)[number];
 
 /** An episode in which a series (or an entity's signals together) left what is normal for it. */
 export interface Anomaly {
   readonly id: string;
   readonly entity: EntityId;
-  /** "joint" when it is about all core signals of the entity together. */
-  readonly signal: SignalId | "joint";
+  /** "joint" when it is about all core signals of the entity together, "series" when `series` says what it is about. */
+  readonly signal: SignalId | "joint" | "series";
+  /** Labels, `__name__` among them, of a series that is none of the judged signals. */
+  readonly series?: Labels;
+  /** Episodes of one entity's series and its siblings' that began together have one. */
+  readonly group?: string;
   readonly onset: Instant;
   readonly lastSeen: Instant;
   /** Set once the episode is over. */

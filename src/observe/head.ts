@@ -3,6 +3,7 @@ import type { Entity } from "../model/entity.ts";
 import type { Frame } from "../model/frame.ts";
 import type { MadeSample, SeriesSink } from "../model/ports/series-sink.ts";
 import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts";
+import type { SeriesSteps } from "../model/ports/series-steps.ts";
 import type { SpanReader } from "../model/ports/span-reader.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { ColumnPage, RawPage, TelemetryReader } from "../model/ports/telemetry-reader.ts";
@@ -18,6 +19,7 @@ import type { Measured } from "./measure.ts";
 import { pointsIn } from "./point-columns.ts";
 import { createSeriesBook } from "./series-book.ts";
 import { selectFrom } from "./series-index.ts";
+import { createSeriesMeasures } from "./series-measures.ts";
 import { createSpanSeries } from "./span-series.ts";
 import { createWatermark } from "./watermark.ts";
 
@@ -39,6 +41,8 @@ export interface HeadOptions {
   readonly leaveAfterMs?: DurationMs;
   /** How far before `now` the first reading begins. Default: the window. */
   readonly historyMs?: DurationMs;
+  /** How long a series that is gone keeps its place, and so what was learned of it. Default 6 hours. */
+  readonly keepAbsentMs?: DurationMs;
   /** A page of this many points or more is taken to have another behind it. Default 5000. */
   readonly pagePoints?: number;
 }
@@ -51,6 +55,8 @@ export interface HeadDependencies {
 }
 
 export interface Head extends SeriesSource, SeriesSink {
+  /** Every series at the step of the frame that is being judged. */
+  readonly steps: SeriesSteps;
   /**
    * Takes in one page of what arrived since the last call. `more`: call again, after taking the frames, to catch up.
    * Rejects when the reader does; nothing is lost then, the next call reads from the same place.
@@ -79,6 +85,9 @@ export interface Head extends SeriesSource, SeriesSink {
 
 const leaveAfterMsDefault = 600_000;
 const pagePointsDefault = 5000;
+const keepAbsentMsDefault = 6 * 3_600_000;
+/** A histogram is judged twice, and those that are gone keep their places for a while. */
+const slotsPerSeries = 1.25;
 /** A page this far behind the clock is part of a catch-up. */
 const behindMs = 60_000;
 
@@ -87,7 +96,10 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
   const leaveAfterMs = options.leaveAfterMs ?? leaveAfterMsDefault;
   const watermark = createWatermark(latenessMs, idleMs);
   const coverageBook = createCoverageBook();
-  const book = createSeriesBook(options, { coverageBook, telemetry });
+  const { maxSeries, rateWindowMs, keepAbsentMs = keepAbsentMsDefault } = options;
+  const maxSlots = Math.ceil(maxSeries * slotsPerSeries);
+  const measures = createSeriesMeasures({ maxSlots, keepAbsentMs, stepMs, rateWindowMs }, telemetry);
+  const book = createSeriesBook({ ...options, measures }, { coverageBook, telemetry });
   const signalIds = signals.map((signal) => signal.id);
   const measured: Measured = { value: Number.NaN, quality: quality.MISSING };
   const spanSeries = createSpanSeries(stepMs, telemetry);
@@ -98,6 +110,7 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
   let nextStep: Instant | undefined;
 
   return {
+    steps: measures,
     refresh,
     put,
     frames,
@@ -161,7 +174,7 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
     nextStep ??= Math.ceil(earliest / stepMs) * stepMs;
     while (nextStep <= complete) {
       const present = statesAt(nextStep);
-      if (present.length > 0) {
+      if (present.length > 0 || unmappedAt(nextStep)) {
         const frame = frameAt(nextStep, present);
         nextStep += stepMs;
         yield frame;
@@ -181,14 +194,19 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
     return book.entityStates().filter((state) => state.firstAt <= at && at - state.lastAt <= leaveAfterMs);
   }
 
+  /** Series that feed no signal keep time going too: rules and detection judge them. */
+  function unmappedAt(at: Instant): boolean {
+    const { from, to } = book.unmapped();
+    return from <= at && at - to <= leaveAfterMs;
+  }
+
   /** With nobody there, time goes on to where somebody is, or to where it is complete. */
   function afterGap(step: Instant, complete: Instant): Instant {
-    const next = book
-      .entityStates()
-      .reduce(
-        (soonest, state) => (state.lastAt >= step ? Math.min(soonest, Math.max(state.firstAt, step + 1)) : soonest),
-        complete + 1,
-      );
+    const { from, to } = book.unmapped();
+    const next = [...book.entityStates(), { firstAt: from, lastAt: to }].reduce(
+      (soonest, state) => (state.lastAt >= step ? Math.min(soonest, Math.max(state.firstAt, step + 1)) : soonest),
+      complete + 1,
+    );
     return Math.max(step + stepMs, Math.ceil(next / stepMs) * stepMs);
   }
 

@@ -5,20 +5,22 @@ import type { ColumnPage, RawPage, RawPoint, RawSeries } from "../model/ports/te
 import { quality } from "../model/series.ts";
 import { decimalOf } from "../model/series-hash.ts";
 import { catalogue, type Signal, signals } from "../model/signal.ts";
-import type { DurationMs, Instant } from "../model/time.ts";
+import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
 import { attach, createEntityState, detach, type EntityState, spoil } from "./canonical.ts";
 import { dropBefore } from "./columns.ts";
 import type { CoverageBook } from "./coverage.ts";
 import { createEntityBook, entityLabels, withLabels } from "./entities.ts";
-import { createDefinitions, futureToleranceMs, isCreatedSeries, type Refusal, refusePoint } from "./intake.ts";
+import { createDefinitions, futureToleranceMs, isCreatedSeries, refusePoint } from "./intake.ts";
 import type { SignalMapping } from "./mapping.ts";
 import { createNumbered, eachPoint } from "./point-columns.ts";
 import { createStoredSeries, type StoredSeries, storePoint } from "./raw-series.ts";
 import { createResolver, type Target } from "./resolver.ts";
 import { quantileSelectables, type Selectable, selectablesOf } from "./selection.ts";
 import { createSeriesIndex, type SeriesIndex } from "./series-index.ts";
+import type { SeriesMeasures } from "./series-measures.ts";
 import { createSkewBook, type Turned } from "./skew.ts";
 import { isOfSpans } from "./span-series.ts";
+import { createIntakeTally } from "./tally.ts";
 
 /** Where time stands while a page is taken in. */
 export interface PageTimes {
@@ -35,8 +37,10 @@ export interface SeriesBook {
   /** Lets go of points before `keepFrom`, then of series and replicas without any. */
   forget(keepFrom: Instant): void;
   entityStates(): readonly EntityState[];
-  /** Oldest event time of any replica. */
+  /** Oldest event time of any replica, or of what is no replica's. */
   earliestAt(): Instant | undefined;
+  /** First and newest event time of series that feed no signal. */
+  unmapped(): TimeRange;
 }
 
 interface LiveSeries {
@@ -51,9 +55,6 @@ interface LiveSeries {
   number: number;
 }
 
-/** What was put right on the way in. */
-type Repair = "unit" | "clock-skew";
-
 /** Series one metric of one entity may always have. */
 const familyLeast = 500;
 /** Distance in event time of sweeps for ended series. */
@@ -64,6 +65,8 @@ export function createSeriesBook(
     readonly windowMs: DurationMs;
     readonly maxSeries: number;
     readonly mappings: readonly SignalMapping[];
+    /** What is judged of the series; absent where nothing is. */
+    readonly measures?: SeriesMeasures;
     /** Whether points come as they are made, so that a clock that is off shows. Default true. */
     readonly judgesClocks?: boolean;
   },
@@ -79,8 +82,8 @@ export function createSeriesBook(
   const live = new Map<string, LiveSeries>();
   const states = new Map<EntityId, EntityState>();
   const slots = new Map<EntityId, number>();
-  const refused = new Map<Refusal, number>();
-  const repairs = new Map<Repair, number>();
+  const tally = createIntakeTally(telemetry);
+  const { refuse, repaired } = tally;
   /** Series of one metric of one entity; beyond the limit a label has taken values without end. */
   const families = new Map<string, number>();
   const restlessOf = new Map<EntityId, Set<StoredSeries>>();
@@ -89,11 +92,12 @@ export function createSeriesBook(
   /** What the page being taken in brought so far. */
   const taken = { newest: Number.NEGATIVE_INFINITY, late: 0, stored: 0 };
   const horizon = { from: 0, to: 0 };
+  const unmapped = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
   const familyMax = Math.max(familyLeast, Math.floor(options.maxSeries / 20));
   let stateList: readonly EntityState[] = [];
   let sweptAt = Number.NEGATIVE_INFINITY;
 
-  return { index, take, forget, entityStates: () => stateList, earliestAt };
+  return { index, take, forget, entityStates: () => stateList, earliestAt, unmapped: () => unmapped };
 
   function take(page: RawPage | ColumnPage, times: PageTimes): Instant | undefined {
     for (const series of page.series) definitions.add(series);
@@ -114,7 +118,7 @@ export function createSeriesBook(
         });
     }
     if (judgesClocks) for (const turned of skews.settle(times.now)) setRight(turned, times.now);
-    report(taken.stored, taken.late);
+    report();
     return taken.newest === Number.NEGATIVE_INFINITY ? undefined : taken.newest;
   }
 
@@ -136,6 +140,10 @@ export function createSeriesBook(
       return;
     }
     taken.stored++;
+    if (series.states.length === 0) {
+      unmapped.from = Math.min(unmapped.from, point.at);
+      unmapped.to = Math.max(unmapped.to, point.at);
+    }
     if (isLate) taken.late++;
     if (point.at > taken.newest) taken.newest = point.at;
     if ((point.flags & 1) !== 0) return;
@@ -209,6 +217,8 @@ export function createSeriesBook(
     const aliases = targets.flatMap((target) => quantileSelectables(stored, identity, target));
     const producer = identities.identify(definition, "replica").id;
     const selectables = [...selectablesOf(stored, identity), ...aliases];
+    const labels = selectables[0]?.labels ?? {};
+    options.measures?.enter({ stored, labels, entity: identity.id, parent: identity.parent }, targets, states);
     const series: LiveSeries = { stored, selectables, states: [...new Set(states)], family, producer, number: -1 };
     live.set(definition.hash, series);
     index.add(series.selectables);
@@ -247,13 +257,19 @@ export function createSeriesBook(
       if (columns.start < columns.end) continue;
       live.delete(hash);
       numbered.remove(series);
+      options.measures?.leave(series.stored, keepFrom);
       index.remove(series.selectables);
-      for (const state of series.states) if (!detach(state, series.stored)) states.delete(state.entity.id);
+      for (const state of series.states) {
+        if (detach(state, series.stored)) continue;
+        states.delete(state.entity.id);
+        options.measures?.leaveEntity(state, keepFrom);
+      }
       for (const members of restlessOf.values()) members.delete(series.stored);
       const left = (families.get(series.family) ?? 1) - 1;
       if (left > 0) families.set(series.family, left);
       else families.delete(series.family);
     }
+    options.measures?.sweep(keepFrom);
     stateList = [...states.values()];
     for (const [id, members] of restlessOf) if (members.size === 0 && !states.has(id)) restlessOf.delete(id);
     skews.keepOnly(new Set([...live.values()].map(({ producer }) => producer)));
@@ -266,27 +282,13 @@ export function createSeriesBook(
   }
 
   function earliestAt(): Instant | undefined {
-    let earliest = Number.POSITIVE_INFINITY;
+    let earliest = unmapped.from;
     for (const state of stateList) earliest = Math.min(earliest, state.firstAt);
     return earliest === Number.POSITIVE_INFINITY ? undefined : earliest;
   }
 
-  function refuse(reason: Refusal): undefined {
-    refused.set(reason, (refused.get(reason) ?? 0) + 1);
-    return undefined;
-  }
-
-  function repaired(reason: Repair): void {
-    repairs.set(reason, (repairs.get(reason) ?? 0) + 1);
-  }
-
-  function report(stored: number, late: number): void {
-    telemetry.count("homeostat.observe.points", stored);
-    if (late > 0) telemetry.count("homeostat.observe.late", late);
-    for (const [reason, amount] of refused) telemetry.count("homeostat.observe.dropped", amount, { reason });
-    refused.clear();
-    for (const [reason, amount] of repairs) telemetry.count("homeostat.observe.repaired", amount, { reason });
-    repairs.clear();
+  function report(): void {
+    tally.report(taken.stored, taken.late);
     telemetry.gauge("homeostat.observe.series", live.size);
     telemetry.gauge("homeostat.observe.entities", states.size);
   }

@@ -1,7 +1,7 @@
 // Every shape this API takes or gives, once: handlers check by these, openapi.json is generated from them.
 import { z } from "zod";
 import type { Action, LedgerEntry } from "../model/action.ts";
-import type { Alert, Anomaly } from "../model/anomaly.ts";
+import { type Alert, type Anomaly, shapes } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
 import type { Evidence } from "../model/evidence.ts";
 import type { CheckSpec } from "../model/failure-mode.ts";
@@ -66,13 +66,18 @@ const coverage = shapeOf<CoverageRow>()({
 const anomaly = shapeOf<Anomaly>()({
   id: z.string(),
   entity: z.string(),
-  signal: z.enum([...signalIds, "joint"]),
+  signal: z.enum([...signalIds, "joint", "series"]),
+  series: labels.optional().describe("Labels of a series that is none of the judged signals."),
+  group: z
+    .string()
+    .optional()
+    .describe("The same for episodes of an entity's series and its siblings' that began together."),
   onset: instant,
   lastSeen: instant,
   endedAt: instant.optional(),
   tail: z.number().describe("Probability of a score at least this high while nothing is wrong."),
   direction: z.enum(["up", "down", "both"]),
-  shape: z.enum(["level-shift", "ramp", "spike", "flatline", "dropout", "joint"]),
+  shape: z.enum(shapes),
   observed: real,
   expected: band,
   detector: z.string(),

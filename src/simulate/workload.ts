@@ -40,7 +40,11 @@ export function createArrivals(workload: Workload, replicas: number, seed: numbe
 
 /** A length whose logarithm runs linearly in the normal quantile between the given quantiles, at least 1. */
 export function drawLength(lengths: Lengths, random: Random): number {
-  const z = random.normal();
+  return lengthAt(lengths, random.normal());
+}
+
+/** The length at a standard normal quantile. */
+export function lengthAt(lengths: Lengths, z: number): number {
   const median = Math.log(lengths.p50);
   const p90 = Math.log(lengths.p90);
   let log: number;

@@ -1,10 +1,12 @@
 // Opening: the engine or the server, and every tenant's database brought to its schema.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { createDefinitions } from "./engine/definitions.ts";
 import { type Engine, startEngine } from "./engine/supervisor.ts";
+import { isStoreError } from "./errors.ts";
 import { refuseForeign } from "./foreign/ownership.ts";
 import { spoolIdOf } from "./journal/checkpoint.ts";
 import { migrate } from "./migrate.ts";
@@ -16,6 +18,7 @@ import type { Finding } from "./watch/alarms.ts";
 import { remakeTables, rememberTables } from "./watch/remake.ts";
 
 export interface OpenedDatabases {
+  readonly serverVersion: string;
   /** Absent on a server. */
   readonly engine: Engine | undefined;
   /** The default tenant's. */
@@ -29,6 +32,9 @@ export interface OpenedDatabases {
 }
 
 const gib = 1024 ** 3;
+/** How often opening is gone over when the engine is replaced underneath it, and how long it waits before. */
+const triesMax = 10;
+const againMs = 500;
 
 /**
  * Databases that are not ours are refused before anything of them is changed. `opened` is told how to close each thing, in
@@ -73,17 +79,26 @@ export async function openDatabases(
     await applyRetention(own, retention);
     if (definitions !== undefined) await rememberTables(own, definitions);
   };
-  await refuseTenantDatabase(database);
-  await prepare(database);
+  const reached = <T>(work: () => Promise<T>): Promise<T> =>
+    engine === undefined ? work() : untilAnswered(work, telemetry);
+  await reached(async () => {
+    await refuseTenantDatabase(database);
+    await prepare(database);
+  });
   if (url !== undefined) {
     const spool = join(directory, "spool");
     mkdirSync(spool, { recursive: true, mode: 0o700 });
     opened(await claimDatabase({ database, spoolId: spoolIdOf(spool), now: options.now }, telemetry));
   }
   const tenants = createTenants({ database, prepare });
-  for (const tenant of new Set([...(await storedTenants(database)), ...(options.tenants ?? [])]))
-    await tenants.open(tenant);
+  const serverVersion = await reached(async () => {
+    for (const tenant of new Set([...(await storedTenants(database)), ...(options.tenants ?? [])]))
+      await tenants.open(tenant);
+    const [[version] = [""]] = await database.select<[string]>("SELECT version()");
+    return version;
+  });
   return {
+    serverVersion,
     engine,
     database,
     tenants,
@@ -91,4 +106,20 @@ export async function openDatabases(
     prepare: (own) => prepare(own),
     remakeTables: () => remake(tenants.all().map((one) => one.database)),
   };
+}
+
+/**
+ * Opening a large or damaged directory on a busy machine, an engine may be taken for hung and be replaced: what was asked
+ * of it is asked again of the next. Only for work that may be done twice.
+ */
+async function untilAnswered<T>(work: () => Promise<T>, telemetry: Telemetry): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isStoreError(error) || error.kind !== "unavailable" || tries >= triesMax) throw error;
+      telemetry.log.warn("store: the engine was lost while opening; asking again", { error: error.message, tries });
+      await wait(againMs);
+    }
+  }
 }

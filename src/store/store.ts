@@ -101,8 +101,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const opened = await openDatabases(options, telemetry, (step) => undo.push(step));
-    const { engine, database, tenants, retention } = opened;
-    const [[serverVersion] = [""]] = await database.select<[string]>("SELECT version()");
+    const { engine, database, tenants, retention, serverVersion } = opened;
     const spool = await openJournal(
       {
         directory: join(directory, "spool"),

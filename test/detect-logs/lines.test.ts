@@ -4,7 +4,8 @@ import { parseEngineLine } from "../../src/detect/logs/engine-lines.ts";
 import { parseKernelLine } from "../../src/detect/logs/kernel.ts";
 import { inferSeverity, severityName } from "../../src/detect/logs/severity.ts";
 import { foldTrace } from "../../src/detect/logs/stack.ts";
-import { binomialLower, binomialUpper, chiSquaredUpper, mixTail } from "../../src/detect/logs/tests.ts";
+import { mixTail } from "../../src/detect/logs/tests.ts";
+import { binomialLower, binomialUpper, chiSquaredUpper } from "../../src/math/tails.ts";
 
 it.each([
   ["[ERROR] nothing works", "error"],

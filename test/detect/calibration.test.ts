@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createCalibrator } from "../../src/detect/calibrator.ts";
-import { createTrack, heldScore, turn } from "../../src/detect/episodes.ts";
+import { createHolds, createTrack, heldScore, raisedSince, turn } from "../../src/detect/episodes.ts";
 import { createShadows } from "../../src/detect/shadows.ts";
 import { createRecentValues, pushValue, shapeOf } from "../../src/detect/shape.ts";
 import { packParts, unpackParts } from "../../src/detect/snapshot.ts";
@@ -69,13 +69,16 @@ describe("calibrator", () => {
 });
 
 describe("episodes", () => {
-  const options = { persistSteps: 3, calmMs: 60_000, mergeMs: 120_000, forgetMs: 300_000 };
+  const options = { calmMs: 60_000, mergeMs: 120_000, forgetMs: 300_000 };
   const limits = { openTail: 1e-6, calmTail: 1e-3 };
 
   function play(scores: readonly number[]) {
-    const track = createTrack(3);
+    const track = createTrack();
+    const holds = createHolds(1);
     return scores.map((score, i) => {
-      const held = heldScore(track, score, i * 5000);
+      const held = heldScore(holds, 0, 3, score, i * 5000);
+      if (!Number.isNaN(score)) track.lastScored = i * 5000;
+      track.raisedSince = raisedSince(holds, 0);
       return turn(track, { held: 10 ** -(held || 0), now: 10 ** -(score || 0) }, limits, i * 5000, options);
     });
   }

@@ -141,7 +141,7 @@ describe("episodes", () => {
   });
 
   test("a change nobody made an incident of becomes the new normal in the end", async () => {
-    await using detection = await create({ acceptAfterMs: 600_000 });
+    await using detection = await create({ acceptHarmfulAfterMs: 600_000 });
     const told = await run(detection, from + 75 * minute, 6, (values, step, replica) => {
       if (replica === 2 && step >= from) values.itl *= 3;
     });

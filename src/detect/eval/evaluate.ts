@@ -25,14 +25,14 @@ export function evaluate(folder: Folder, trial: Trial = trySeries): Figures {
 
 /** The ensemble for one column, the joint detector for several. */
 export const trySeries: Trial = (columns, stepSeconds) =>
-  columns.length > 1 ? tryJointly(columns, stepSeconds) : tryEnsemble(columns);
+  columns.length > 1 ? tryJointly(columns, stepSeconds) : tryEnsemble(columns, stepSeconds);
 
-/** Several columns are as odd as the oddest of them. */
-export function tryEnsemble(columns: readonly Float64Array[]): Trace {
+/** Several columns are as odd as the oddest of them. Points are learned `behindSeconds` after they were judged. */
+export function tryEnsemble(columns: readonly Float64Array[], stepSeconds: number, behindSeconds = 0): Trace {
   const length = columns[0]?.length ?? 0;
   const trace = emptyTrace(length);
   for (const column of columns) {
-    const ensemble = createEnsemble();
+    const ensemble = createEnsemble({ stepSeconds, behindPoints: Math.ceil(behindSeconds / stepSeconds) });
     for (let i = 0; i < length; i++) {
       const { score, held, odd, alert } = ensemble.push(column[i]!);
       trace.scores[i] = Math.max(trace.scores[i]!, score);

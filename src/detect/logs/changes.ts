@@ -1,7 +1,8 @@
 // What changed in the templates of a service: new ones, ones that vanished, bursts, another mix. One step of counts
 // against the steps before it.
+import { binomialLower, binomialUpper } from "../../math/tails.ts";
 import type { Counted, Scope } from "./scope.ts";
-import { binomialLower, binomialUpper, mixTail } from "./tests.ts";
+import { mixTail } from "./tests.ts";
 
 export interface ChangeOptions {
   /** Steps before the present one that make the reference. */

@@ -1,9 +1,10 @@
-// Several views of one stream of numbers, combined to one score and one alert, for a series of which nothing is known before.
-import { createRollingLevel } from "./rolling-level.ts";
-import { createSeason } from "./season.ts";
+// The full tier on one stream of numbers, with the decision that makes alerts of its scores.
+import type { PointBatch } from "../../model/detector.ts";
+import { quality } from "../../model/series.ts";
+import { createSeriesPattern, oddScore, type SeriesPatternOptions } from "./series-pattern.ts";
 
 export interface Verdict {
-  /** Oddness >= 0 of the last point; 0 while nothing is known. */
+  /** Oddness >= 0 of the last point, from 6 on odd; 0 while nothing is known. */
   score: number;
   /** The score with a decaying hold, as charts and rankings show it. */
   held: number;
@@ -14,57 +15,61 @@ export interface Verdict {
 }
 
 export interface Ensemble {
-  /** Judges a point by those before it, then learns it. NaN and infinities are passed over. The verdict is reused. */
+  /** Judges a point by those before it; it is learned at once, or later by `behindPoints`. NaN and infinities are passed over. The verdict is reused. */
   push(value: number): Verdict;
 }
 
-/** Frozen on development data, the same for every series. */
-export const ensembleThreshold = 1.6;
-/** Share of a series' points that are expected to score above its own usual high. */
-const highShare = 0.005;
-/** How far, as a factor's logarithm, one point moves that high. */
-const highStep = 0.3;
-const highStart = Math.log(4);
-const highMin = Math.log(3);
 const holdPerPoint = 0.95;
 /** Points without an odd one after which the next is a new alert. */
-const calmPoints = 30;
+const calmPoints = 50;
+/** Two odd points of three are so much odder than the second of them alone. */
+const pairFactor = 1.3;
 
-/**
- * A point is as odd as it is both for what came just before and for its time of the period, if there is one. Own
- * combination: the least of both, so a daily peak is no alert, and neither is a quiet moment of a busy series.
- * The result is in units of the 99.5th percentile of the series' own scores, followed by stochastic approximation
- * (Robbins and Monro 1951), so a series that often jumps must jump further. Blind to slow drift and to oddities of shape alone.
- */
-export function createEnsemble(): Ensemble {
-  const level = createRollingLevel();
-  const season = createSeason();
+/** One threshold and configuration for every series; chosen as docs/decisions/2026-11-30-univariate-detector.md says. */
+export function createEnsemble(options: SeriesPatternOptions): Ensemble {
+  const detector = createSeriesPattern(options);
+  const now = oneRow();
+  const later = oneRow();
+  const out = new Float64Array(1);
+  const waiting = new Float64Array(options.behindPoints + 1).fill(Number.NaN);
   const verdict: Verdict = { score: 0, held: 0, odd: false, alert: false };
+  let points = 0;
   let calm = calmPoints;
-  let logHigh = highStart;
+  let before = 0;
+  let beforeThat = 0;
 
   return {
     push(value) {
-      verdict.alert = false;
-      if (!Number.isFinite(value)) {
-        verdict.score = 0;
-        verdict.odd = false;
-        verdict.held *= holdPerPoint;
-        return verdict;
-      }
-      const recent = level.score(value);
-      const phase = level.scaled(season.distance(value));
-      const score = Number.isNaN(phase) ? recent : Math.min(recent, phase);
-      const high = Math.exp(logHigh);
-      verdict.score = Number.isNaN(score) ? 0 : score / high;
-      logHigh = Math.max(highMin, logHigh + highStep * ((score > high ? 1 : 0) - highShare));
+      put(now, value);
+      detector.score(now, 0, out);
+      const point = Number.isNaN(out[0]!) ? 0 : out[0]!;
+      verdict.score = Math.max(
+        point,
+        pairFactor * Math.min(point, Math.max(before, beforeThat)),
+        pairFactor * Math.min(before, beforeThat),
+      );
+      beforeThat = before;
+      before = point;
       verdict.held = Math.max(verdict.score, verdict.held * holdPerPoint);
-      verdict.odd = verdict.score >= ensembleThreshold;
+      verdict.odd = verdict.score >= oddScore;
       verdict.alert = verdict.odd && calm >= calmPoints;
       calm = verdict.odd ? 0 : calm + 1;
-      level.learn(value);
-      season.learn(value);
+      waiting[points % waiting.length] = value;
+      points++;
+      if (points >= waiting.length) {
+        put(later, waiting[points % waiting.length]!);
+        detector.learn(later);
+      }
       return verdict;
     },
   };
+}
+
+function oneRow(): PointBatch {
+  return { rows: 1, slots: new Int32Array(1), values: new Float64Array(1), quality: new Uint8Array(1) };
+}
+
+function put(row: PointBatch, value: number): void {
+  row.values[0] = value;
+  row.quality[0] = Number.isFinite(value) ? 0 : quality.MISSING;
 }

@@ -1,6 +1,7 @@
 // How far a value lies from what the points just before it said, in the usual distances of its series; columnar.
 import { medianOf3, medianOf5 } from "./few.ts";
 import { createSlotBlocks } from "./slot-blocks.ts";
+import { addDistance, fadeOf, grainOf, sigmasPerMean, usualDistance } from "./usual-distance.ts";
 
 export interface ForecastDistance {
   /** Distance of a value that is to come, in deviations; NaN before there is enough. Changes nothing. */
@@ -22,13 +23,7 @@ export interface Band {
 
 /** Points before it says anything. */
 const pointsMin = 30;
-/** Distances count at most so many times the usual one: an incident moves the spread by a few per cent. */
-const winsor = 6;
-const fade = 1 - 0.5 ** (1 / 720);
-/** Mean distance to standard deviation of a normal distribution. */
-const sigmasPerMean = 1.25;
-/** Distances at which a scale counts half: a series that hardly ever moved has no usual distance yet. */
-const doubtDistances = 5;
+const fade = fadeOf(720);
 /** Straight lines of so many points are a gap that somebody filled, and teach nothing. */
 const lineMin = 3;
 const scoreMax = 1e6;
@@ -81,7 +76,7 @@ export function createForecastDistance(kind: string, behindPoints: number, snaps
       if (block === undefined || block[at + COUNT]! < pointsMin + behindPoints) return false;
       forecast(block, at, 0);
       out.center = long;
-      out.half = bandSigmas * sigmasPerMean * scaleOf(block, at + LONG);
+      out.half = bandSigmas * sigmasPerMean * usualDistance(block, at + LONG);
       return true;
     },
     level(slot) {
@@ -93,7 +88,7 @@ export function createForecastDistance(kind: string, behindPoints: number, snaps
     },
     spread(slot) {
       const block = rows.peek(slot);
-      return block === undefined ? 0 : scaleOf(block, rows.offset(slot) + LONG);
+      return block === undefined ? 0 : usualDistance(block, rows.offset(slot) + LONG);
     },
     snapshot: rows.snapshot,
   };
@@ -115,9 +110,9 @@ export function createForecastDistance(kind: string, behindPoints: number, snaps
         forecast(block, at, behindPoints);
         if (count >= pointsMin + behindPoints) score = distance(block, at, value);
         const grain = grainOf(value);
-        widen(block, at + TREND, Math.abs(value - trend), grain);
-        widen(block, at + SHORT, Math.abs(value - short), grain);
-        widen(block, at + LONG, Math.abs(value - long), grain);
+        addDistance(block, at + TREND, Math.abs(value - trend), grain, fade);
+        addDistance(block, at + SHORT, Math.abs(value - short), grain, fade);
+        addDistance(block, at + LONG, Math.abs(value - long), grain, fade);
       }
     }
     block[ring + (count & mask)] = value;
@@ -127,9 +122,9 @@ export function createForecastDistance(kind: string, behindPoints: number, snaps
 
   function distance(block: Float64Array, at: number, value: number): number {
     const grain = grainOf(value);
-    const fromTrend = Math.abs(value - trend) / (scaleOf(block, at + TREND) * unitTrend + grain);
-    const fromShort = Math.abs(value - short) / (scaleOf(block, at + SHORT) * unitShort + grain);
-    const fromLong = Math.abs(value - long) / (scaleOf(block, at + LONG) * unitLong + grain);
+    const fromTrend = Math.abs(value - trend) / (usualDistance(block, at + TREND) * unitTrend + grain);
+    const fromShort = Math.abs(value - short) / (usualDistance(block, at + SHORT) * unitShort + grain);
+    const fromLong = Math.abs(value - long) / (usualDistance(block, at + LONG) * unitLong + grain);
     const most = Math.max(fromTrend, fromShort, fromLong) / sigmasPerMean;
     return most < scoreMax ? most : scoreMax;
   }
@@ -153,24 +148,4 @@ export function createForecastDistance(kind: string, behindPoints: number, snaps
     slopes[group] = medianOf3(a - b, b - c, c - d);
     return medianOf5(a, b, c, d, e);
   }
-}
-
-/** Below what floating point can tell, nothing changed; and half of what can be told keeps ratios finite. */
-function grainOf(value: number): number {
-  return 1e-9 * Math.abs(value) + 1e-300;
-}
-
-function scaleOf(block: Float64Array, scale: number): number {
-  const distances = block[scale + 1]!;
-  return (block[scale]! * distances) / (distances + doubtDistances);
-}
-
-function widen(block: Float64Array, scale: number, distance: number, grain: number): void {
-  // What overflowed, or is no number for it, teaches nothing.
-  if (!(distance > grain && distance <= Number.MAX_VALUE)) return;
-  const distances = block[scale + 1]! + 1;
-  const mean = block[scale]!;
-  const counted = distances > 20 ? Math.min(distance, winsor * mean) : distance;
-  block[scale] = mean + (counted - mean) * Math.max(fade, 1 / distances);
-  block[scale + 1] = distances;
 }

@@ -1,6 +1,6 @@
 // What is normal for each of many series: centre and spread to either side, over a sliding window of learned values.
 import { quantileOf } from "../../math/quantile.ts";
-import { pack, unpack } from "../packing.ts";
+import { createRecords } from "./records.ts";
 
 /** Level of one series, on its scale. */
 export interface Level {
@@ -20,109 +20,74 @@ export interface Levels {
   snapshot(): Uint8Array;
 }
 
-interface Window {
-  readonly values: Float64Array;
-  count: number;
-  next: number;
-  sinceRefresh: number;
-  center: number;
-  low: number;
-  high: number;
-}
-
 /** Distance of the 95th percentile from the median of a normal distribution, in standard deviations. */
 const sigmasTo95 = 1.645;
+/** A window is sorted anew after so many points, once it is long less often: a point in hundreds moves it little. */
 const refreshEvery = 6;
-const slotsMax = 1_000_000;
+const refreshEveryWhenLong = 18;
+const longPoints = 180;
+/** Places in a record; the window's values follow. */
+const count = 0;
+const next = 1;
+const sinceRefresh = 2;
+const center = 3;
+const low = 4;
+const high = 5;
+const head = 6;
 
 /**
  * Windowed median with the 5th and 95th percentile as spread, recomputed every few points: up to 45 % of the window may be
  * outliers before the centre moves to them, and skewed noise (queues, latencies) keeps its two sides apart.
  * Source: order statistics of a sliding window, as in Hampel's filter (1974), with percentiles in place of the MAD, which is
  * zero for series that mostly rest. Blind to anything slower than the window (drift), and to the time of day.
+ * State: 4 bytes a point of the window, and 24.
  */
 export function createLevels(windowPoints: number, snapshot?: Uint8Array): Levels {
-  const windows: (Window | undefined)[] = [];
-  const scratch = new Float64Array(windowPoints);
-  if (snapshot !== undefined) restore(snapshot);
+  const records = createRecords("levels", head + windowPoints, snapshot);
+  const scratch = new Float32Array(windowPoints);
 
   return {
-    count: (slot) => windows[slot]?.count ?? 0,
+    count: (slot) => records.find(slot)?.[records.offset(slot) + count] ?? 0,
     learn(slot, value) {
-      const window = windowOf(slot);
-      window.values[window.next] = value;
-      window.next = (window.next + 1) % windowPoints;
-      if (window.count < windowPoints) window.count++;
-      window.sinceRefresh++;
-      if (window.sinceRefresh >= refreshEvery || window.count <= refreshEvery) refresh(window);
+      const all = records.make(slot);
+      const at = records.offset(slot);
+      const place = all[at + next] as number;
+      all[at + head + place] = value;
+      all[at + next] = place + 1 === windowPoints ? 0 : place + 1;
+      const known = Math.min(windowPoints, (all[at + count] as number) + 1);
+      all[at + count] = known;
+      const since = (all[at + sinceRefresh] as number) + 1;
+      all[at + sinceRefresh] = since;
+      if (known <= refreshEvery || since >= (known > longPoints ? refreshEveryWhenLong : refreshEvery))
+        refresh(all, at);
     },
     read(slot, out) {
-      const window = windows[slot];
-      if (window === undefined || window.count === 0) return false;
-      out.center = window.center;
-      out.low = window.low;
-      out.high = window.high;
+      const all = records.find(slot);
+      const at = records.offset(slot);
+      if (all === undefined || all[at + count] === 0) return false;
+      out.center = all[at + center] as number;
+      out.low = all[at + low] as number;
+      out.high = all[at + high] as number;
       return true;
     },
-    snapshot() {
-      const slots: number[] = [];
-      const columns: Float64Array[] = [];
-      for (const [slot, window] of windows.entries()) {
-        if (window === undefined) continue;
-        slots.push(slot);
-        const { count, next, sinceRefresh, center, low, high } = window;
-        columns.push(Float64Array.of(next, sinceRefresh, center, low, high), window.values.slice(0, count));
-      }
-      return pack({ kind: "levels", windowPoints, slots }, columns);
-    },
+    snapshot: records.snapshot,
   };
 
-  function windowOf(slot: number): Window {
-    let window = windows[slot];
-    if (window === undefined) {
-      window = {
-        values: new Float64Array(windowPoints),
-        count: 0,
-        next: 0,
-        sinceRefresh: 0,
-        center: 0,
-        low: 0,
-        high: 0,
-      };
-      windows[slot] = window;
-    }
-    return window;
-  }
-
-  function refresh(window: Window): void {
-    const { count } = window;
-    scratch.set(window.values.subarray(0, count));
-    window.center = quantileOf(scratch, count, 0.5);
-    window.low = (window.center - quantileOf(scratch, count, 0.05)) / sigmasTo95;
-    window.high = (quantileOf(scratch, count, 0.95) - window.center) / sigmasTo95;
-    window.sinceRefresh = 0;
-  }
-
-  function restore(bytes: Uint8Array): void {
-    const packed = unpack(bytes);
-    const slots = packed?.header["slots"];
-    // A snapshot of another build or window is no baseline: start anew.
-    if (packed?.header["windowPoints"] !== windowPoints || !Array.isArray(slots)) return;
-    for (const [i, slot] of slots.entries()) {
-      const facts = packed.columns[2 * i];
-      const values = packed.columns[2 * i + 1];
-      if (!Number.isSafeInteger(slot) || slot < 0 || slot > slotsMax || facts?.length !== 5) continue;
-      if (values === undefined || values.length > windowPoints) continue;
-      const window = windowOf(Number(slot));
-      window.values.set(values);
-      window.count = values.length;
-      [window.next, window.sinceRefresh, window.center, window.low, window.high] = facts as unknown as [
-        number,
-        number,
-        number,
-        number,
-        number,
-      ];
-    }
+  function refresh(all: Float32Array, at: number): void {
+    const known = all[at + count] as number;
+    for (let i = 0; i < known; i++) scratch[i] = all[at + head + i] as number;
+    const median = quantileOf(scratch, known, 0.5);
+    all[at + center] = median;
+    // Selection has put the lower half to the left of the middle: each tail is looked for in its half only.
+    const middle = Math.floor(0.5 * (known - 1));
+    const below = middle === 0 ? median : quantileOf(scratch, middle + 1, (0.05 * (known - 1)) / middle);
+    const upper = scratch.subarray(middle, known);
+    const above =
+      known - 1 === middle
+        ? median
+        : quantileOf(upper, upper.length, (0.95 * (known - 1) - middle) / (known - 1 - middle));
+    all[at + low] = Math.max(0, (median - below) / sigmasTo95);
+    all[at + high] = Math.max(0, (above - median) / sigmasTo95);
+    all[at + sinceRefresh] = 0;
   }
 }

@@ -1,7 +1,7 @@
 // Detectors of runs: something that stood still, or was gone, for longer than it ever does.
 import type { Detector, DetectorKind, PointBatch } from "../../model/detector.ts";
-import { UNUSABLE } from "../../model/series.ts";
 import { pack, unpack } from "../packing.ts";
+import { usable } from "./natures.ts";
 
 /** Points before it says anything. */
 const pointsMin = 40;
@@ -14,6 +14,8 @@ const halfLifePoints = 5000;
 /** Below this share of points that change, standing still is what the series does. */
 const changingShareMin = 0.15;
 
+/** Longer than any run can be that was counted step by step. */
+const stepsMax = 1e9;
 const fade = 0.5 ** (1 / halfLifePoints);
 
 /** Values are steps since the gauges of an entity last changed, while it had work. Slots are entities. */
@@ -53,7 +55,7 @@ function createRunLength(shareMin: number, snapshot?: Uint8Array): Detector<"poi
     },
     learn(batch) {
       for (let row = 0; row < batch.rows; row++)
-        if (usable(batch, row)) fold(batch.slots[row] as number, batch.values[row] as number);
+        if (countable(batch, row)) fold(batch.slots[row] as number, batch.values[row] as number);
     },
     explain(batch, row) {
       const runs = bySlot.get(batch.slots[row] as number);
@@ -67,7 +69,7 @@ function createRunLength(shareMin: number, snapshot?: Uint8Array): Detector<"poi
 
   function scoreRow(batch: PointBatch, row: number): number {
     const runs = bySlot.get(batch.slots[row] as number);
-    if (!usable(batch, row) || runs === undefined || runs.count < pointsMin || runs.changing < shareMin)
+    if (!countable(batch, row) || runs === undefined || runs.count < pointsMin || runs.changing < shareMin)
       return Number.NaN;
     return (scoreAtLongest * (batch.values[row] as number)) / (runs.longest + slackSteps);
   }
@@ -92,6 +94,8 @@ function createRunLength(shareMin: number, snapshot?: Uint8Array): Detector<"poi
   }
 }
 
-function usable(batch: PointBatch, row: number): boolean {
-  return ((batch.quality[row] as number) & UNUSABLE) === 0 && Number.isFinite(batch.values[row] as number);
+/** Steps are counted from 0; what is no count is passed over. */
+function countable(batch: PointBatch, row: number): boolean {
+  const steps = batch.values[row] as number;
+  return usable(batch, row) && steps >= 0 && steps <= stepsMax;
 }

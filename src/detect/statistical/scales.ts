@@ -11,7 +11,7 @@ export interface Scale {
 
 /** Latencies and rates vary by factors; `offset` keeps zero finite and says what is as good as nothing. */
 function logarithmic(offset: number, floor: number): Scale {
-  return { to: (value) => Math.log(value + offset), from: (scaled) => Math.exp(scaled) - offset, floor };
+  return { to: (value) => Math.log(Math.max(0, value) + offset), from: (scaled) => Math.exp(scaled) - offset, floor };
 }
 
 /** Counts vary with their root (Anscombe 1948). */

@@ -15,6 +15,7 @@ export interface Claims {
 }
 
 const OPENING_BYTES = 240;
+const BACKTICK = 0x60;
 const latin1 = new TextDecoder("latin1");
 const utf8 = new TextDecoder();
 
@@ -67,6 +68,9 @@ const refusals: readonly string[] = [
   "عذرًا، لا أستطيع",
   "क्षमा करें, मैं",
 ];
+
+/** Bytes the longest of them takes with typographic apostrophes. */
+const REFUSAL_BYTES_MAX = Math.max(...refusals.map((phrase) => Buffer.byteLength(phrase.replaceAll("'", "\u2019"))));
 
 /** `whole` = `bytes[start, end)` is all of the text; a part of one is not judged by how it ends. */
 export function readClaims(bytes: Uint8Array, start: number, end: number, whole: boolean): Claims {
@@ -121,6 +125,7 @@ interface Fences {
  * passed over; brackets in comments and other strings count, so a few balanced programs look unbalanced.
  */
 function readFences(bytes: Uint8Array, from: number, end: number): Fences {
+  if (!bytes.subarray(from, end).includes(BACKTICK)) return { code: undefined, fence: "", bodyStart: from, bodyEnd: end };
   let fences = 0;
   let balanced = true;
   let [fence, bodyStart, bodyEnd] = ["", from, end];
@@ -179,6 +184,7 @@ function afterString(bytes: Uint8Array, quote: number, lineEnd: number): number 
 
 /** Lines added and taken away in hunks; undefined if the text has no diff's header. */
 function diffLines(bytes: Uint8Array, from: number, end: number): number | undefined {
+  if (bytes[from] !== 0x64 && bytes[from] !== 0x2d) return undefined;
   const opening = latin1.decode(bytes.subarray(from, Math.min(end, from + OPENING_BYTES)));
   if (!opening.startsWith("diff --git ") && !(opening.startsWith("--- ") && opening.includes("\n+++ ")))
     return undefined;
@@ -198,7 +204,7 @@ function diffLines(bytes: Uint8Array, from: number, end: number): number | undef
 
 function opensWithRefusal(bytes: Uint8Array, from: number, end: number): boolean {
   const opening = utf8
-    .decode(bytes.subarray(from, Math.min(end, from + OPENING_BYTES)))
+    .decode(bytes.subarray(from, Math.min(end, from + REFUSAL_BYTES_MAX)))
     .toLowerCase()
     .replaceAll("\u2019", "'");
   return refusals.some((phrase) => opening.startsWith(phrase));

@@ -53,7 +53,8 @@ export function scanText(bytes: Uint8Array, from: number, to: number): Span[] {
       i++;
       continue;
     }
-    if (kind <= letter && !fresh) {
+    if (kind <= letter && (!fresh || (kind === letter && isPlainWord(bytes, i)))) {
+      fresh = false;
       do i++;
       while (i < to && isWordClass(classes[bytes[i]!]!));
       continue;
@@ -100,6 +101,13 @@ export function scanText(bytes: Uint8Array, from: number, to: number): Span[] {
     }
   }
   return spans;
+}
+
+/** Whether nothing {@link wordAt} looks for can begin with these bytes: true of nearly all words. */
+function isPlainWord(bytes: Uint8Array, i: number): boolean {
+  const first = bytes[i]!;
+  // Hex digits may begin an address, b is one of them and may begin "bearer"; an IBAN has digits in third place.
+  return !isHex(first) && secretPairs[first * 256 + bytes[i + 1]!] === 0 && classes[bytes[i + 2]!] !== digit;
 }
 
 /** Something that starts with a letter; returns its end, or 0. */

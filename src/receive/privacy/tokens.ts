@@ -40,11 +40,12 @@ const BASIS = 0x811c9dc5 | 0;
 /** Called with the hash of every word, in the language's small letters. */
 export type OnWord = (hash: number) => void;
 
-export function createTokens(): Tokens {
+/** `max`: tokens there is room for; a text of so many bytes never has more. */
+export function createTokens(max = TOKENS_MAX): Tokens {
   return {
     count: 0,
-    hashes: new Int32Array(TOKENS_MAX),
-    ends: new Int32Array(TOKENS_MAX),
+    hashes: new Int32Array(max),
+    ends: new Int32Array(max),
     characters: 0,
     words: 0,
     garbled: 0,
@@ -52,16 +53,18 @@ export function createTokens(): Tokens {
   };
 }
 
-/** FNV-1a over the small letters, as words are hashed in {@link readTokens}. */
+/** Hash of a word, the same whatever its letters' size: the one {@link readTokens} gives it. */
 export function hashWord(word: string): number {
-  let hash = BASIS;
-  for (const character of word) hash = Math.imul(hash ^ lower(character.codePointAt(0)!), PRIME);
-  return hash;
+  const bytes = new TextEncoder().encode(word);
+  const tokens = createTokens(word.length + 1);
+  readTokens(bytes, bytes.length, tokens, () => {});
+  return tokens.hashes[0]!;
 }
 
 /** Reads `bytes[0, length)`. Bytes that are not UTF-8 are garbled characters, one each. */
 export function readTokens(bytes: Uint8Array, length: number, tokens: Tokens, onWord: OnWord): void {
   const { hashes, ends, classes } = tokens;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   classes.fill(0);
   let count = 0;
   let characters = 0;
@@ -80,12 +83,8 @@ export function readTokens(bytes: Uint8Array, length: number, tokens: Tokens, on
       kind = asciiClasses[c]!;
       if (kind === LATIN) {
         // Most bytes are these.
-        hash = Math.imul(hash ^ (c | 32), PRIME);
-        for (; i < length; i++) {
-          c = bytes[i]!;
-          if (asciiClasses[c] !== LATIN) break;
-          hash = Math.imul(hash ^ (c | 32), PRIME);
-        }
+        while (i < length && asciiClasses[bytes[i]!] === LATIN) i++;
+        hash = mixLetters(hash, bytes, view, start, i);
         latin += i - start;
         inWord = true;
         before = 0;
@@ -133,6 +132,24 @@ export function readTokens(bytes: Uint8Array, length: number, tokens: Tokens, on
   tokens.characters = characters + latin;
   tokens.words = words;
   tokens.garbled = Math.min(garbled, tokens.characters);
+}
+
+/** Mixes a run of ASCII letters into a hash, four at a time, as small ones; the last four may overlap those before. */
+function mixLetters(hash: number, bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  const count = end - start;
+  if (count < 4) {
+    let letters = count;
+    for (let at = start; at < end; at++) letters = (letters << 8) | (bytes[at]! | 32);
+    return mix(hash, letters);
+  }
+  let mixed = hash ^ count;
+  for (let at = start; at < end - 4; at += 4) mixed = mix(mixed, view.getInt32(at, true) | 0x20202020);
+  return mix(mixed, view.getInt32(end - 4, true) | 0x20202020);
+}
+
+function mix(hash: number, word: number): number {
+  const mixed = Math.imul(hash ^ word, 0x9e3779b1);
+  return mixed ^ (mixed >>> 15);
 }
 
 /** The code point of a sequence of `size` bytes, U+FFFD if it is none. */

@@ -21,7 +21,7 @@ const describe: Describe = {
     at: r.onset,
     text: {
       entity: r.entity,
-      signal: r.signal,
+      signal: r.series?.["__name__"] ?? r.signal,
       state: r.endedAt === undefined ? "open" : "ended",
       direction: r.direction,
       shape: r.shape,

@@ -1,0 +1,68 @@
+// When a departure is the new normal: somebody says so, a change explains it, or it harms nobody and has lasted.
+import type { Exclusion } from "../model/anomaly.ts";
+import type { Entity, EntityId } from "../model/entity.ts";
+import { signalOf } from "../model/signal.ts";
+import type { DurationMs, Instant } from "../model/time.ts";
+import type { OpenEpisode } from "./decider.ts";
+import { covers } from "./learning.ts";
+
+export interface AcceptanceOptions {
+  /** For what may be harmless: signals that are bad neither high nor low. */
+  readonly acceptAfterMs: DurationMs;
+  /** For what went the way that harms, with nobody making an incident of it. */
+  readonly acceptHarmfulAfterMs: DurationMs;
+}
+
+export interface Acceptance {
+  /** Something was changed about an entity: a shift that began then is what was wanted, unless it becomes an incident. */
+  changed(entity: EntityId, at: Instant): void;
+  /** Those of the open episodes that are the new normal by now. */
+  due(
+    open: Iterable<OpenEpisode>,
+    entities: readonly Entity[],
+    exclusions: readonly Exclusion[],
+    at: Instant,
+  ): readonly OpenEpisode[];
+}
+
+/** Between a change and a shift it explains. A little before, for clocks differ. */
+const explainsBeforeMs = 60_000;
+const explainsAfterMs = 600_000;
+/** What follows a change has so long to calm down, or to become an incident. */
+const confirmedAfterMs = 900_000;
+const changesMax = 1000;
+
+export function createAcceptance(options: AcceptanceOptions): Acceptance {
+  const changes: { readonly entity: EntityId; readonly at: Instant }[] = [];
+  return {
+    changed(entity, at) {
+      changes.push({ entity, at });
+      if (changes.length > changesMax) changes.shift();
+    },
+    due(open, entities, exclusions, at) {
+      const found: OpenEpisode[] = [];
+      for (const episode of open) {
+        const { anomaly } = episode;
+        // The shortest wait there is: most episodes need no further look.
+        if (at - anomaly.onset < Math.min(confirmedAfterMs, options.acceptAfterMs, options.acceptHarmfulAfterMs))
+          continue;
+        const entity = entities.find(({ id }) => id === anomaly.entity);
+        if (entity === undefined || exclusions.some((exclusion) => covers(exclusion, entity, at))) continue;
+        if (at - anomaly.onset >= waitOf(episode, entity)) found.push(episode);
+      }
+      return found;
+    },
+  };
+
+  function waitOf({ anomaly }: OpenEpisode, entity: Entity): DurationMs {
+    const harmful = anomaly.signal === "joint" || signalOf(anomaly.signal).harm !== "either";
+    const byTime = harmful ? options.acceptHarmfulAfterMs : options.acceptAfterMs;
+    const explained = changes.some(
+      (change) =>
+        (change.entity === entity.id || change.entity === entity.parent) &&
+        anomaly.onset >= change.at - explainsBeforeMs &&
+        anomaly.onset <= change.at + explainsAfterMs,
+    );
+    return explained ? Math.min(byTime, confirmedAfterMs) : byTime;
+  }
+}
