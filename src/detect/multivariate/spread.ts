@@ -19,7 +19,8 @@ const firstBin = 64;
 const totalMax = 20_000;
 
 /**
- * Bins of equal ratio, which move up with the largest distance seen; what is too small for the lowest counts as zero.
+ * Bins of equal ratio, which move up towards the largest distance seen, an octave at a time so that one absurd distance
+ * spoils nothing; what is too small for the lowest counts as zero.
  * Quantiles are within 13 % of the truth. State: 98 numbers.
  */
 export function createSpread(state?: Float64Array): Spread {
@@ -61,8 +62,8 @@ export function createSpread(state?: Float64Array): Spread {
     if (!(distance > 0)) return 0;
     const place = Math.round(binsPerOctave * Math.log2(distance));
     if (Number.isNaN(top)) top = place + binCount - 1 - firstBin;
-    if (place > top) moveUp(place - top);
-    return Math.max(0, place - top + binCount - 1);
+    if (place > top) moveUp(Math.min(place - top, binsPerOctave));
+    return Math.min(binCount - 1, Math.max(0, place - top + binCount - 1));
   }
 
   function moveUp(by: number): void {
