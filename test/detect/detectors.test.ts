@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { autoencoderKind } from "../../src/detect/learned/autoencoder.ts";
 import { loadModel } from "../../src/detect/learned/model-files.ts";
 import { loadTensorFlow } from "../../src/detect/learned/tensorflow.ts";
-import { onRequest, watches } from "../../src/detect/registry.ts";
+import { heldBack, onRequest, watches } from "../../src/detect/registry.ts";
 import { createSeriesLevel, seriesLevel } from "../../src/detect/statistical/series-level.ts";
 import { seriesPattern } from "../../src/detect/statistical/series-pattern.ts";
 import type { PointBatch } from "../../src/model/detector.ts";
@@ -44,7 +44,7 @@ const troubles: Readonly<Record<string, { readonly of: Trouble; readonly within:
     },
   };
 
-for (const { kind, feature } of watches) {
+for (const { kind, feature } of [...watches, ...heldBack]) {
   if (feature === "levels" || feature === "relative") {
     for (const [column, signal] of signals.entries()) {
       // Without a limit there is nothing to fill up.

@@ -18,7 +18,7 @@ const doubtPoints = 40;
 /** Points whose median is the new level when somebody accepts it. */
 const recentPoints = 8;
 /** Part of the smallest spread assumed for a series that never moved at all: there is no noise to mistake a change for. */
-const stillShare = 0.7;
+const stillShare = 0.85;
 /** Sigmas either side that are called expected. */
 const bandSigmas = 3;
 /** A load further from its recent level is one whose effect is not known. */

@@ -7,7 +7,7 @@ const scoreAtHigh = 2.326;
 const stride = 0.3;
 
 /** What a high is taken for before it was seen: noise that remembers reaches many times what independent noise does. */
-const startFactor = 10;
+const startFactor = 30;
 
 /**
  * Moves the high kept in `data[at]`, as the logarithm of how many times `least` it is; 0 = nothing learned yet. It falls
