@@ -9,6 +9,7 @@ import { connectionCases } from "./badinput/connections.ts";
 import { corpusCases } from "./badinput/corpora.ts";
 import { type Door, startDoor } from "./badinput/door.ts";
 import { grpcCases } from "./badinput/grpc.ts";
+import { startIdle } from "./badinput/idle.ts";
 import { madeCases } from "./badinput/made.ts";
 import { spans } from "./badinput/messages.ts";
 import { printReport } from "./lib/report.ts";
@@ -36,13 +37,17 @@ let crashes = 0;
 let rssPerRequestMib = 0;
 let delayP99Ms = 0;
 let delayMaxMs = 0;
+let idleP99Ms = 0;
+let overIdleP99Ms = 0;
 let sent = 0;
 const expected: string[] = [];
 const answeredMs: number[] = [];
 let goodRefused = 0;
+const idle = startIdle();
 try {
   await run();
 } finally {
+  idle.stop();
   rmSync(directory, { recursive: true, force: true });
 }
 
@@ -82,6 +87,10 @@ async function run(): Promise<void> {
       good_answer_max_ms: Math.round(sorted.at(-1) ?? 0),
       loop_delay_p99_ms: delayP99Ms,
       loop_delay_max_ms: delayMaxMs,
+      // Of a process that does nothing, in the same time: what the machine itself is late by.
+      idle_delay_p99_ms: idleP99Ms,
+      // The most by which a group's delay is above that of the idle process in the same time.
+      loop_delay_over_idle_p99_ms: Math.round(overIdleP99Ms * 10) / 10,
       rss_per_request_mib: Math.round(rssPerRequestMib),
     },
     goals: [
@@ -99,7 +108,7 @@ async function run(): Promise<void> {
 }
 
 async function runGroup(door: Door, group: string): Promise<void> {
-  await door.reset();
+  await Promise.all([door.reset(), idle.reset()]);
   const started = performance.now();
   const mine = cases.filter((one) => one.group === group);
   let most = 0;
@@ -116,11 +125,14 @@ async function runGroup(door: Door, group: string): Promise<void> {
   }
   rssPerRequestMib = Math.max(rssPerRequestMib, most);
   const { delayP99Ms: p99, delayMaxMs: max } = await door.stats();
+  const machine = await idle.delay();
+  idleP99Ms = Math.max(idleP99Ms, machine.p99Ms);
+  overIdleP99Ms = Math.max(overIdleP99Ms, p99 - machine.p99Ms);
   delayP99Ms = Math.max(delayP99Ms, p99);
   delayMaxMs = Math.max(delayMaxMs, max);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.error(
-    `${group}: ${mine.length} cases in ${seconds} s; event-loop delay p99 ${p99} ms, max ${max} ms; RSS at most +${Math.round(most)} MiB`,
+    `${group}: ${mine.length} cases in ${seconds} s; event-loop delay p99 ${p99} ms, max ${max} ms (idle process: ${machine.p99Ms}, ${machine.maxMs}); RSS at most +${Math.round(most)} MiB`,
   );
 }
 

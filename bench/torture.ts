@@ -170,7 +170,13 @@ function mib(bytes: number): number {
 
 function cleanUp(): void {
   if (values.keep === true) note(`kept: ${folder}`);
-  else rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  else
+    try {
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    } catch (error) {
+      // An engine that is still ending may write there: no reason to lose what was measured, or why it failed.
+      note(`${folder} is left behind: ${String(error)}`);
+    }
 }
 
 /** Interrupted or not; what was not judged is in no figure. */

@@ -14,6 +14,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   cost: async () => (await import("./commands/cost.ts")).cost,
   erase: async () => (await import("./commands/erase.ts")).erase,
   detect: async () => (await import("./commands/detect.ts")).detect,
+  backtest: async () => (await import("./commands/backtest.ts")).backtest,
+  replay: async () => (await import("./commands/replay.ts")).replay,
 };
 
 const summaries: Readonly<Record<string, string>> = {
@@ -27,6 +29,8 @@ const summaries: Readonly<Record<string, string>> = {
   cost: "print what stored telemetry takes",
   erase: "remove a trace, a user or a tenant",
   detect: "score detection on labelled series",
+  backtest: "tell what detection would have found in stored history",
+  replay: "tell what detection finds in a file of metrics",
 };
 
 /** Runs `homeostat ARGS…` and resolves to its exit code: 0 well, 1 failed, 2 misused. */

@@ -9,11 +9,11 @@ import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
 import { limitFailure } from "../promql/errors.ts";
 import { compileMatcher, compileMatchers } from "../promql/matcher.ts";
 import { createEntityBook } from "./entities.ts";
+import { entityKindOf } from "./entity-kind.ts";
 import type { SignalMapping } from "./mapping.ts";
 import { createStoredSeries } from "./raw-series.ts";
 import { createResolver } from "./resolver.ts";
 import { metricName, selectablesOf } from "./selection.ts";
-import { entityKindOf } from "./series-book.ts";
 import { createStretch, type Stretch } from "./stretch.ts";
 import type { LabelledSource } from "./united.ts";
 

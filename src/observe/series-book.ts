@@ -1,5 +1,5 @@
 // All raw series in memory, and the replicas they feed: takes pages in, lets go of what ended, counts what it refused.
-import type { EntityId, EntityKind } from "../model/entity.ts";
+import type { EntityId } from "../model/entity.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { ColumnPage, RawPage, RawPoint, RawSeries } from "../model/ports/telemetry-reader.ts";
 import { quality } from "../model/series.ts";
@@ -10,6 +10,7 @@ import { attach, createEntityState, detach, type EntityState, spoil } from "./ca
 import { dropBefore } from "./columns.ts";
 import type { CoverageBook } from "./coverage.ts";
 import { createEntityBook, entityLabels, withLabels } from "./entities.ts";
+import { entityKindOf, isMade, kindOf } from "./entity-kind.ts";
 import { createDefinitions, futureToleranceMs, isCreatedSeries, refusePoint } from "./intake.ts";
 import type { SignalMapping } from "./mapping.ts";
 import { createNumbered, eachPoint } from "./point-columns.ts";
@@ -19,7 +20,6 @@ import { quantileSelectables, type Selectable, selectablesOf } from "./selection
 import { createSeriesIndex, type SeriesIndex } from "./series-index.ts";
 import type { SeriesMeasures } from "./series-measures.ts";
 import { createSkewBook, type Turned } from "./skew.ts";
-import { isOfSpans } from "./span-series.ts";
 import { createIntakeTally } from "./tally.ts";
 
 /** Where time stands while a page is taken in. */
@@ -292,19 +292,4 @@ export function createSeriesBook(
     telemetry.gauge("homeostat.observe.series", live.size);
     telemetry.gauge("homeostat.observe.entities", states.size);
   }
-}
-
-/** Raw series are found under the entity their first signal is about; by default what sent them is taken for a replica. */
-export function entityKindOf(definition: RawSeries, targets: readonly Target[]): EntityKind {
-  const first = targets[0];
-  return first === undefined ? (isOfSpans(definition) ? "service" : "replica") : kindOf(first);
-}
-
-function kindOf({ signal }: Target): EntityKind {
-  return (catalogue[signal] as Signal<string>).entity;
-}
-
-/** What is made here has no clock of its own. */
-function isMade({ additive, hash }: RawSeries): boolean {
-  return additive === true || hash.startsWith("made ");
 }

@@ -33,7 +33,7 @@ export interface OpenedDatabases {
 
 const gib = 1024 ** 3;
 /** How often opening is gone over when the engine is replaced underneath it, and how long it waits before. */
-const triesMax = 10;
+const triesMax = 120;
 const againMs = 500;
 
 /**

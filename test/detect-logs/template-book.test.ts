@@ -42,6 +42,19 @@ describe("variety", () => {
     );
   });
 
+  it("a number behind an underscore is one, however long", () => {
+    expect(new Set(templateOf("block broadcast_0_piece0 was kept", "block broadcast_120_piece3 was kept"))).toEqual(
+      new Set(["block <*> was kept"]),
+    );
+  });
+
+  it("a second unit behind a number makes units a variable", () => {
+    expect(templateOf("wrote 5 KB to the disk")).toEqual(["wrote <*> KB to the disk"]);
+    expect(templateOf("wrote 5 KB to the disk", "wrote 7 MB to the disk")).toEqual(
+      Array(2).fill("wrote <*> <*> to the disk"),
+    );
+  });
+
   it("two words behind an equals sign are a variable, two words of a sentence are not", () => {
     expect(templateOf("login refused user=anna here", "login refused user=berta here")).toEqual(
       Array(2).fill("login refused user=<*> here"),

@@ -191,6 +191,21 @@ describe("a snapshot", () => {
     }
   });
 
+  it("keeps groups at their interval: what was just judged is not judged again", async () => {
+    const slow = rulesOf("groups: [{name: g, interval: 1m, rules: [{alert: A, expr: m > 5}]}]");
+    const source = storeWith({}, [9, 9, 9, 9, 9, 9, 9]);
+    const before = createRules([slow], { source, telemetry });
+    await before.evaluate(0);
+    const after = createRules([slow], { source, telemetry }, before.snapshot());
+    for (const [at, evaluatedAt] of [
+      [30 * second, 0],
+      [60 * second, 60 * second],
+    ] as const) {
+      await after.evaluate(at);
+      expect(after.groups()[0]!.evaluatedAt).toBe(evaluatedAt);
+    }
+  });
+
   it("keeps what slow rules need: recorded series that are read far back", async () => {
     const slow = rulesOf(`groups:
   - name: g

@@ -121,3 +121,8 @@ it("a length that runs over into a second byte is read as that on the shorter wa
   expect(() => read("traces", bad)).toThrow();
   expect(decoder.decode("traces", "protobuf", bad, 0).kind).toBe("malformed");
 });
+
+it("zeros of either sign are two values, one behind the other", () => {
+  const values = [0, -0, -0, 0].map((doubleValue) => ({ doubleValue }));
+  expect(attributesOf([bodyOf(values)])).toEqual(values.flatMap((one) => attributesOf([bodyOf([one])])));
+});

@@ -9,9 +9,19 @@ import { nameWithin } from "../../model/tenant.ts";
 import type { Instant } from "../../model/time.ts";
 import { type Change, testStep } from "./changes.ts";
 import type { LogMinerOptions } from "./miner-options.ts";
-import { restoreMiner, snapshotMiner } from "./miner-snapshot.ts";
+import { type MinerTime, restoreMiner, snapshotMiner, type TemplateFacts } from "./miner-snapshot.ts";
 import { sayChange } from "./say-change.ts";
-import { type Counted, countLine, createScope, gather, isYoung, newCounted, type Scope, succeed } from "./scope.ts";
+import {
+  type Counted,
+  countLine,
+  createScope,
+  gather,
+  isYoung,
+  newCounted,
+  type Scope,
+  scopeKey,
+  succeed,
+} from "./scope.ts";
 import { inferSeverity, severityName } from "./severity.ts";
 import { foldTrace, traceLine } from "./stack.ts";
 import { createTemplateBook, type Template } from "./template-book.ts";
@@ -39,20 +49,6 @@ export interface TemplateView {
   readonly example: string;
   /** Event time of its newest line. */
   readonly lastAt: Instant;
-}
-
-/** What is kept of each template beside its form. */
-export interface TemplateFacts {
-  severity: number;
-  example: string;
-  lastAt: Instant;
-}
-
-/** Where event time stands, all services together. */
-export interface MinerTime {
-  newest: Instant;
-  /** Number of the step in which silent services were last looked for. */
-  swept: number;
 }
 
 export interface LogMiner {
@@ -151,7 +147,7 @@ export function createLogMiner(options: LogMinerOptions, telemetry: Telemetry, t
   }
 
   function scopeOf({ service, version = "", deployment = service }: MinedRecord): Scope | undefined {
-    const key = JSON.stringify([service, version]);
+    const key = scopeKey(service, version);
     const known = scopes.get(key);
     if (known !== undefined || scopes.size >= options.maxScopes) return known;
     const before = [...scopes.values()].findLast((one) => one.service === service);
@@ -205,7 +201,7 @@ export function createLogMiner(options: LogMinerOptions, telemetry: Telemetry, t
     // A version that was replaced did not fall silent.
     if (!silent || !hasSuccessor(scope)) tell(scope, at, testStep(scope, options));
     else {
-      scopes.delete(JSON.stringify([service, version]));
+      scopes.delete(scopeKey(service, version));
       scope.byId.clear();
     }
   }

@@ -1,10 +1,24 @@
 // A miner's state as bytes, and back; nothing is taken in unless all of it is sound.
 import { z } from "zod";
+import type { Instant } from "../../model/time.ts";
 import { packParts, unpackParts } from "../snapshot.ts";
-import type { MinerTime, TemplateFacts } from "./log-miner.ts";
 import type { Pattern } from "./pattern.ts";
-import type { Scope } from "./scope.ts";
+import { type Scope, scopeKey } from "./scope.ts";
 import type { TemplateBook } from "./template-book.ts";
+
+/** What is kept of each template beside its form. */
+export interface TemplateFacts {
+  severity: number;
+  example: string;
+  lastAt: Instant;
+}
+
+/** Where event time stands, all services together. */
+export interface MinerTime {
+  newest: Instant;
+  /** Number of the step in which silent services were last looked for. */
+  swept: number;
+}
 
 /** The parts of a miner that last. */
 export interface MinerState {
@@ -115,7 +129,7 @@ export function restoreMiner(bytes: Uint8Array, { book, scopes, facts, time }: M
       const template = byId.get(id);
       return template === undefined ? [] : [[id, { template, ...one }] as const];
     });
-    scopes.set(JSON.stringify([scope.service, scope.version]), {
+    scopes.set(scopeKey(scope.service, scope.version), {
       ...scope,
       open,
       newest: orNever(scope.newest),

@@ -1,7 +1,7 @@
 // A template's parts, and the questions asked about them: same form but for one word, covered by, written out.
 import { DELIMITER, type Scan, SPACE, VARIABLE, VARIABLE_HASH, WEAK, WORD } from "./atoms.ts";
 import { placed } from "./codes.ts";
-import { BEFORE_NAMES } from "./known-words.ts";
+import { BEFORE_NAMES, SIZE_UNITS, TIME_UNITS } from "./known-words.ts";
 
 export interface Pattern {
   readonly count: number;
@@ -141,5 +141,8 @@ export function wordsNeeded(pattern: Pattern, at: number): number {
   if ((before === "'" || before === '"') && after === before) return IN_VALUE_PLACE;
   if (at > 1 && before === " " && pattern.kind[at - 2] === WORD && BEFORE_NAMES.has(pattern.raw[at - 2]!))
     return IN_VALUE_PLACE;
+  // `5 KB`, `1 second`: the unit goes with the number.
+  const unit = SIZE_UNITS.has(pattern.raw[at]!) || TIME_UNITS.has(pattern.raw[at]!);
+  if (unit && at > 1 && before === " " && pattern.kind[at - 2] === VARIABLE) return IN_VALUE_PLACE;
   return ANYWHERE;
 }

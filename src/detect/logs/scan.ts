@@ -249,11 +249,15 @@ function fragmentEnd(text: string, from: number, end: number): number {
   return i;
 }
 
-/** Starts with a digit, or has three of them: no word with a number at its end. */
+/** Starts with a digit, has three, or one behind an underscore (`rank_0` as `rank_100`): no word with a number at its end. */
 function isStrong(text: string, from: number, end: number): boolean {
   let digits = 0;
   if (classOf(text.charCodeAt(from)) === DIGIT) return true;
-  for (let i = from; i < end; i++) if (classOf(text.charCodeAt(i)) === DIGIT) digits++;
+  for (let i = from; i < end; i++) {
+    if (classOf(text.charCodeAt(i)) !== DIGIT) continue;
+    if (text.charCodeAt(i - 1) === 95) return true;
+    digits++;
+  }
   return digits > 2 || digits * 2 > end - from;
 }
 

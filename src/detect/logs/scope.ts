@@ -36,6 +36,11 @@ export interface Scope {
   heardAt: Instant;
 }
 
+/** Names of services hold no line feeds that matter: two that do may be one. */
+export function scopeKey(service: string, version: string): string {
+  return `${service}\n${version}`;
+}
+
 export function createScope(names: Pick<Scope, "service" | "version" | "deployment">): Scope {
   const never = Number.NEGATIVE_INFINITY;
   const time = { open: undefined, newest: never, heardAt: never };

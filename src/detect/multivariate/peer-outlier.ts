@@ -12,6 +12,8 @@ import { createSpread, type Spread } from "./spread.ts";
 const siblingsMin = 3;
 /** Points learned of a row before it is judged. */
 const pointsMin = 40;
+/** Points at which units count double, for what so few points, each much like the last, cannot have shown. */
+const doubtPoints = 200;
 /** Share of the newest distance in the persistent one. */
 const newest = 1 / 8;
 /** How much smaller independent distances become by that, in deviations. */
@@ -22,6 +24,7 @@ const placeReach = 2;
 const refreshEvery = 32;
 const deviationsAtMedian = 0.6745;
 const deviationsAt99 = 2.5758;
+const deviationsAt999 = 3.2905;
 const deviationsPerMad = 1.4826;
 /** Makes the median absolute deviation of n = 0..9 normal values right on average; from 10 on it is n / (n - 0.8). */
 const smallSample = [0, 0, 1.196, 1.495, 1.363, 1.206, 1.2, 1.14, 1.129, 1.107] as const;
@@ -66,10 +69,13 @@ export const peerOutlier: DetectorKind<"peers"> = {
 
 function createPeerOutlier(snapshot?: Uint8Array): Detector<"peers"> {
   const bySlot = new Map<number, Row>();
-  /** Of each row of a batch: distance from its group's median, and that group's deviation. `members` is for sorting. */
+  /** Of each row of a batch: distance from its group's median, and that group's deviation. */
   let distances = new Float64Array(0);
   let deviations = new Float64Array(0);
   let members = new Float64Array(0);
+  let medians = new Float64Array(0);
+  let spreads = new Float64Array(0);
+  let measured = new Uint8Array(0);
   if (snapshot !== undefined) restore(snapshot);
 
   return {
@@ -139,8 +145,9 @@ function createPeerOutlier(snapshot?: Uint8Array): Detector<"peers"> {
     row.groupSpread.learn(deviation);
     if (row.points > pointsMin && row.points % refreshEvery !== 0) return;
     const { floor } = scaleAt(slot);
-    row.unit = unitOf(row.spread, floor);
-    row.persistentUnit = unitOf(row.persistentSpread, floor * shrinkage);
+    const doubt = 1 + doubtPoints / row.points;
+    row.unit = doubt * unitOf(row.spread, floor);
+    row.persistentUnit = doubt * unitOf(row.persistentSpread, floor * shrinkage);
     row.usualDeviation = Math.max(floor, row.groupSpread.quantile(0.99));
   }
 
@@ -151,26 +158,30 @@ function createPeerOutlier(snapshot?: Uint8Array): Detector<"peers"> {
       deviations = new Float64Array(batch.rows);
     }
     if (members.length < batch.siblings.length) members = new Float64Array(batch.siblings.length);
-    let group = -1;
-    let scale: Scale | undefined;
-    let median = Number.NaN;
-    let deviation = Number.NaN;
-    for (let r = 0; r < batch.rows; r++) {
-      const own = scaleAt(batch.slots[r] as number);
-      // Rows of a group lie together, as a rule: what was worked out for the last one holds.
-      if (batch.groups[r] !== group || own !== scale) {
-        group = batch.groups[r] as number;
-        scale = own;
-        const count = gather(batch, group, own);
-        median = quantileOf(members, count, 0.5);
-        for (let i = 0; i < count; i++) members[i] = Math.abs(members[i]! - median);
-        const factor = smallSample[count] ?? count / (count - 0.8);
-        deviation = factor * deviationsPerMad * quantileOf(members, count, 0.5);
-        if (count < siblingsMin) median = Number.NaN;
-      }
-      distances[r] = usable(batch, r) ? own.to(batch.values[r] as number) - median : Number.NaN;
-      deviations[r] = deviation;
+    const groups = batch.starts.length - 1;
+    if (medians.length < groups) {
+      medians = new Float64Array(groups);
+      spreads = new Float64Array(groups);
+      measured = new Uint8Array(groups);
     }
+    measured.fill(0);
+    for (let r = 0; r < batch.rows; r++) {
+      const group = batch.groups[r] as number;
+      const scale = scaleAt(batch.slots[r] as number);
+      if (measured[group] === 0) measureGroup(batch, group, scale);
+      distances[r] = usable(batch, r) ? scale.to(batch.values[r] as number) - medians[group]! : Number.NaN;
+      deviations[r] = spreads[group]!;
+    }
+  }
+
+  function measureGroup(batch: PeerBatch, group: number, scale: Scale): void {
+    const count = gather(batch, group, scale);
+    const median = quantileOf(members, count, 0.5);
+    for (let i = 0; i < count; i++) members[i] = Math.abs(members[i]! - median);
+    const factor = smallSample[count] ?? count / (count - 0.8);
+    medians[group] = count < siblingsMin ? Number.NaN : median;
+    spreads[group] = factor * deviationsPerMad * quantileOf(members, count, 0.5);
+    measured[group] = 1;
   }
 
   function gather(batch: PeerBatch, group: number, scale: Scale): number {
@@ -238,7 +249,8 @@ function persisted(before: number, distance: number): number {
 }
 
 function unitOf(spread: Spread, floor: number): number {
-  return Math.max(floor, spread.quantile(0.5) / deviationsAtMedian, spread.quantile(0.99) / deviationsAt99);
+  const fromTail = Math.max(spread.quantile(0.99) / deviationsAt99, spread.quantile(0.999) / deviationsAt999);
+  return Math.max(floor, spread.quantile(0.5) / deviationsAtMedian, fromTail);
 }
 
 function usable(batch: PeerBatch, r: number): boolean {

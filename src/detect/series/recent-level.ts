@@ -27,7 +27,7 @@ const logHighMin = Math.log(usualHigh);
 const logHighStart = Math.log(4);
 const logHighMax = Math.log(1e6);
 const bandSigmas = 3;
-const columnNames = ["values", "center", "low", "high", "logHigh", "count"] as const;
+const columnNames = ["values", "center", "low", "high", "logHigh", "ticks"] as const;
 const capacityFirst = 64;
 const slotsMax = 1_000_000;
 
@@ -38,7 +38,8 @@ interface State {
   low: Float32Array;
   high: Float32Array;
   logHigh: Float32Array;
-  count: Int32Array;
+  /** Points learned, times `stride`, and the series' phase: at which of so many points it is worked on. */
+  ticks: Int32Array;
 }
 
 /**
@@ -66,14 +67,14 @@ function createRecentLevel(snapshot?: Uint8Array): Detector<"point"> {
     },
     explain(batch, row) {
       const slot = batch.slots[row] as number;
-      if ((state.count[slot] ?? 0) < pointsMin)
+      if (slot >= state.ticks.length || countOf(slot) < pointsMin)
         return { expected: { low: Number.NaN, high: Number.NaN }, evidence: [] };
       const center = state.center[slot] as number;
       const reach = (side: Float32Array): number => bandSigmas * spread(slot, side) * ownHigh(slot);
       return { expected: { low: center - reach(state.low), high: center + reach(state.high) }, evidence: [] };
     },
     forget(slot) {
-      if (slot < state.count.length) state.count[slot] = 0;
+      if (slot < state.ticks.length) state.ticks[slot] = 0;
     },
     snapshot() {
       const used = usedSlots(state);
@@ -86,8 +87,7 @@ function createRecentLevel(snapshot?: Uint8Array): Detector<"point"> {
 
   function scoreRow(batch: PointBatch, row: number): number {
     const slot = batch.slots[row] as number;
-    if (slot >= state.count.length || (state.count[slot] as number) < pointsMin || !usable(batch, row))
-      return Number.NaN;
+    if (slot >= state.ticks.length || countOf(slot) < pointsMin || !usable(batch, row)) return Number.NaN;
     return compressed(rawScore(slot, Math.fround(batch.values[row] as number)) / ownHigh(slot));
   }
 
@@ -99,7 +99,7 @@ function createRecentLevel(snapshot?: Uint8Array): Detector<"point"> {
 
   function spread(slot: number, side: Float32Array): number {
     const floor = Math.max(floorLeast, floorShare * Math.abs(state.center[slot] as number));
-    return Math.max(side[slot] as number, floor) * (1 + doubtPoints / (state.count[slot] as number));
+    return Math.max(side[slot] as number, floor) * (1 + doubtPoints / countOf(slot));
   }
 
   /** 1 for a series whose scores are as usual. */
@@ -110,15 +110,15 @@ function createRecentLevel(snapshot?: Uint8Array): Detector<"point"> {
   function learnRow(batch: PointBatch, row: number): void {
     const slot = batch.slots[row] as number;
     if (slot >= slotsMax) return;
-    if (slot >= state.count.length) grow(state, slot);
+    if (slot >= state.ticks.length) grow(state, slot);
     const value = Math.fround(batch.values[row] as number);
-    const count = state.count[slot] as number;
-    if (count === 0) state.logHigh[slot] = logHighStart;
+    const count = countOf(slot);
+    if (count === 0) begin(slot, value);
     if (count >= pointsMin) followHigh(slot, rawScore(slot, value));
-    state.count[slot] = count + 1;
-    // Series that began together would all be worked on at the same step.
-    if (count >= kept && (count + slot) % stride !== 0) return;
-    const place = count < kept ? count : Math.floor((count + slot) / stride) % kept;
+    state.ticks[slot] = (state.ticks[slot] as number) + stride;
+    const phase = (state.ticks[slot] as number) % stride;
+    if (count >= kept && (count + phase) % stride !== 0) return;
+    const place = count < kept ? count : Math.floor((count + phase) / stride) % kept;
     state.values[slot * kept + place] = value;
     if (count < kept && count % stride !== 0) return;
     const filled = Math.min(kept, count + 1);
@@ -127,6 +127,16 @@ function createRecentLevel(snapshot?: Uint8Array): Detector<"point"> {
     state.center[slot] = center;
     state.low[slot] = (center - quantileOf(scratch, filled, 0.05)) / sigmasTo95;
     state.high[slot] = (quantileOf(scratch, filled, 0.95) - center) / sigmasTo95;
+  }
+
+  /** Series that began together would all be worked on at the same step: their first values tell them apart, whatever their slots. */
+  function begin(slot: number, value: number): void {
+    state.logHigh[slot] = logHighStart;
+    state.ticks[slot] = Math.abs(Math.floor(value * 1e3)) % stride || 0;
+  }
+
+  function countOf(slot: number): number {
+    return Math.floor((state.ticks[slot] as number) / stride);
   }
 
   function followHigh(slot: number, score: number): void {
@@ -151,19 +161,19 @@ function emptyState(capacity: number): State {
     low: new Float32Array(capacity),
     high: new Float32Array(capacity),
     logHigh: new Float32Array(capacity),
-    count: new Int32Array(capacity),
+    ticks: new Int32Array(capacity),
   };
 }
 
 function grow(state: State, slot: number): void {
-  const larger = emptyState(Math.min(slotsMax, Math.max(2 * state.count.length, slot + 1)));
+  const larger = emptyState(Math.min(slotsMax, Math.max(2 * state.ticks.length, slot + 1)));
   for (const name of columnNames) larger[name].set(state[name]);
   Object.assign(state, larger);
 }
 
-function usedSlots({ count }: State): number {
-  let used = count.length;
-  while (used > 0 && count[used - 1] === 0) used--;
+function usedSlots({ ticks }: State): number {
+  let used = ticks.length;
+  while (used > 0 && ticks[used - 1] === 0) used--;
   return used;
 }
 

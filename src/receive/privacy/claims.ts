@@ -125,7 +125,8 @@ interface Fences {
  * passed over; brackets in comments and other strings count, so a few balanced programs look unbalanced.
  */
 function readFences(bytes: Uint8Array, from: number, end: number): Fences {
-  if (!bytes.subarray(from, end).includes(BACKTICK)) return { code: undefined, fence: "", bodyStart: from, bodyEnd: end };
+  if (!bytes.subarray(from, end).includes(BACKTICK))
+    return { code: undefined, fence: "", bodyStart: from, bodyEnd: end };
   let fences = 0;
   let balanced = true;
   let [fence, bodyStart, bodyEnd] = ["", from, end];

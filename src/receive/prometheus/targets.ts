@@ -85,11 +85,27 @@ async function gather(
   problems: string[],
 ): Promise<void> {
   try {
-    // JSON is YAML, so one parser reads both of file_sd's formats.
-    const parsed = parseYamlAs(name, await read(), Groups);
+    const text = await read();
+    const json = groupsOfJson(text);
+    if (json !== undefined) {
+      groups.push(...json);
+      return;
+    }
+    // JSON is YAML, so what is wrong with either is said with its line.
+    const parsed = parseYamlAs(name, text, Groups);
     if (parsed.ok) groups.push(...parsed.value);
     else problems.push(...parsed.mistakes.map((mistake) => `${name}: ${mistake.says}`));
   } catch (error) {
     problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Lists of thousands of targets come as JSON, and a parser of YAML would take seconds over them. */
+function groupsOfJson(text: string): z.infer<typeof Groups> | undefined {
+  if (!text.trimStart().startsWith("[")) return undefined;
+  try {
+    return Groups.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
   }
 }

@@ -1,0 +1,70 @@
+// homeostat backtest: the anomalies that detection would have told of over stored history.
+import { parseArgs } from "node:util";
+import { parseDuration } from "../../model/time.ts";
+import { type Command, configHelp, configOptions, usageError } from "../command.ts";
+import { version } from "../paths.ts";
+import { rejudge } from "../rejudge.ts";
+import { configured, openConfiguredStore } from "../store-options.ts";
+import { createTelemetry } from "../telemetry.ts";
+import { tellAnomalies } from "../tell-anomalies.ts";
+
+export const backtest: Command = {
+  name: "backtest",
+  summary: "tell what detection would have found in stored history",
+  help: `Usage: homeostat backtest --from TIME [--to TIME] [OPTIONS]
+
+Judges stored metrics with the same code as the live service, step by step in their own time: replicas' signals and every other
+series. Reads the data of a stopped service. Incidents it had open keep out of baselines what they did then. Spans and log records
+are not looked at.
+
+  --from TIME       first instant to tell of: 2026-11-24T08:00:00Z, or how long ago: 6h, 3d
+  --to TIME         last instant (default: now)
+  --learn DURATION  how long before --from to begin learning (default 2h)
+  --detector NAME   only what this detector decided: robust-level, flat-line, dropout, fleet-autoencoder, series
+  --data FOLDER     data directory (default: as configured)
+${configHelp}
+  --json            one JSON document
+
+Example: homeostat backtest --from 6h --json`,
+  async run(args, io) {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        ...configOptions,
+        from: { type: "string" },
+        to: { type: "string" },
+        learn: { type: "string", default: "2h" },
+        detector: { type: "string" },
+        data: { type: "string" },
+        json: { type: "boolean", default: false },
+      },
+    });
+    if (values.from === undefined) throw usageError("say from when: --from 2026-11-24T08:00:00Z, or --from 6h");
+    const now = Date.now();
+    const from = instantOf("--from", values.from, now);
+    const range = { from, to: values.to === undefined ? now : instantOf("--to", values.to, now) };
+    if (range.from >= range.to) throw usageError("--from must be before --to");
+    const learn = parseDuration(values.learn);
+    if (learn === undefined) throw usageError(`--learn: ${JSON.stringify(values.learn)} is no duration; write 2h`);
+    const sets = [...(values.set ?? []), ...(values.data === undefined ? [] : [`dataDirectory=${values.data}`])];
+    const sources = { file: values.config, sets };
+    await using telemetry = createTelemetry({ level: "error", version });
+    await using store = await openConfiguredStore(sources, telemetry);
+    const incidents = await store.records.list("incidents", { limit: 1000 });
+    const judged = await rejudge(
+      configured(sources),
+      { range, learnFrom: from - learn, incidents },
+      { reader: store.reader, telemetry },
+    );
+    tellAnomalies(judged, values.detector, values.json, io);
+    return 0;
+  },
+};
+
+function instantOf(option: string, text: string, now: number): number {
+  const ago = parseDuration(text);
+  const at = ago === undefined ? Date.parse(text) : now - ago;
+  if (Number.isNaN(at))
+    throw usageError(`${option}: ${JSON.stringify(text)} is no time; write 2026-11-24T08:00:00Z or 6h`);
+  return at;
+}
