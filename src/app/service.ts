@@ -8,6 +8,7 @@ import { createDetection } from "../detect/detection.ts";
 import { createLogWatch } from "../detect/logs/log-watch.ts";
 import { createRules } from "../detect/rules/engine.ts";
 import { createDiagnosis } from "../diagnose/diagnose.ts";
+import type { ChangeEvent } from "../model/change.ts";
 import type { Clock } from "../model/clock.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
 import { createHead } from "../observe/head.ts";
@@ -147,7 +148,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { host: config.show.host, port: config.show.port, tokens: config.show.tokens, version },
       {
         records: store.records,
-        changes: announced(store, feed),
+        changes: announced(store, feed, (event) => detection.changed(event.target, event.at)),
         alerting: { intake, silences, save: alerting.save, resolveTimeoutMs: config.deliver.resolveTimeout },
         feed,
         prometheus: prometheusDeps({
@@ -164,6 +165,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
           store: store.info(),
           baseline: detection.baseline(),
           learnedBackend: detection.learnedBackend(),
+          detectors: detection.detectors(),
           judgedThrough: pipeline.judgedThrough(),
           logs: logs.trouble() ?? "read",
         }),
@@ -237,12 +239,13 @@ function headOptions(config: Config) {
   return { windowMs: window, stepMs: step, rateWindowMs: rateWindow, latenessMs: lateness, idleMs: idle, maxSeries };
 }
 
-/** The change log, with every accepted change told to those who follow. */
-function announced(store: Store, feed: EventFeed): Store["changes"] {
+/** The change log, with every accepted change told to those who follow, and to detection: it explains shifts. */
+function announced(store: Store, feed: EventFeed, changed: (event: ChangeEvent) => void): Store["changes"] {
   return {
     ...store.changes,
     async add(event) {
       await store.changes.add(event);
+      changed(event);
       feed.publish({ type: "change", at: event.at, text: event.summary, data: { ...event } });
     },
   };

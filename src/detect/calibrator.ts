@@ -40,7 +40,7 @@ const shapeDoubt = 30;
 /** Scores remembered: at a score a minute, twenty weeks of one series or an hour and a half of two thousand. */
 const totalMax = 200_000;
 /** So many scores as high are needed before their share is believed against the fit. */
-const seenMin = 10;
+const seenMin = 5;
 
 /**
  * A pool holds the scores of one detector on one signal, of all entities together. Below the tail's start the empirical

@@ -109,14 +109,16 @@ export async function createDetection(options: DetectionOptions, deps: Detection
   const persistSteps = Math.min(3, Math.max(2, Math.round(15_000 / stepMs)));
   // Neighbouring scores say nearly the same: a minute of them counts as one.
   const weight = Math.min(1, stepMs / lookMs);
-  const learning = createLearning(decider.shadow, (pool, held, share) => calibrator.learn(pool, held, weight * share));
+  const calibrate = (pool: string, held: number, share: number): void => calibrator.learn(pool, held, weight * share);
+  const learning = createLearning(decider.shadow, calibrate, weight);
   const learned = await startLearned(
     deps.modelsDirectory ?? fileURLToPath(new URL("../../models/", import.meta.url)),
     parts?.bytes.get("learned"),
     telemetry,
   );
   let present: readonly Entity[] = [];
-  let judgedTo = numberIn(parts?.facts["judgedTo"]) ?? Number.NEGATIVE_INFINITY;
+  const before = parts?.facts["judgedTo"];
+  let judgedTo = typeof before === "number" ? before : Number.NEGATIVE_INFINITY;
   let takenTo = Number.NEGATIVE_INFINITY;
   let judging = true;
 
@@ -220,7 +222,7 @@ export async function createDetection(options: DetectionOptions, deps: Detection
     return said.votes.map(({ held, pools }, i): Lesson => {
       const { watch, detector } = by[i] as Watched;
       const batch = batches[watch.feature];
-      const learn = () => detector.learn(batch);
+      const learn = () => detector.learn(batch, at);
       return { rowsPerEntity: said.signals.length, held, pools, quality: batch.quality, qualityPerRow: 1, learn };
     });
   }
@@ -263,6 +265,7 @@ export async function createDetection(options: DetectionOptions, deps: Detection
       return [];
     }
     for (const { detector } of ofSignals) detector.accept(episode.slot);
+    learning.discard(episode.anomaly.entity);
     return [decider.accept(episode, at)];
   }
 
@@ -279,7 +282,7 @@ export async function createDetection(options: DetectionOptions, deps: Detection
     const own = await learned.snapshot();
     if (own !== undefined) bytes.set("learned", own);
     return packParts({
-      facts: { roster: roster.snapshot(), episodes: decider.snapshot(), judgedTo: finite(judgedTo) },
+      facts: { roster: roster.snapshot(), episodes: decider.snapshot(), ...(judgedTo > 0 ? { judgedTo } : {}) },
       bytes,
     });
   }
@@ -288,13 +291,4 @@ export async function createDetection(options: DetectionOptions, deps: Detection
 interface Watched {
   readonly watch: Watch;
   readonly detector: Guarded<"point">;
-}
-
-/** JSON has no infinity. */
-function finite(value: number): number | undefined {
-  return Number.isFinite(value) ? value : undefined;
-}
-
-function numberIn(value: unknown): number | undefined {
-  return typeof value === "number" ? value : undefined;
 }

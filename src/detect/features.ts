@@ -79,11 +79,11 @@ export function createFeatures(): Features {
   }
 
   /**
-   * What was away comes back cold: for as long as it was silent, five minutes at most, it is neither judged nor learned.
+   * What was away comes back cold: for twice as long as it was silent, five minutes at most, it is neither judged nor learned.
    * Blind to trouble that a restart brings, for that long.
    */
   function warmUp(silentBefore: number, slot: number, stepMs: number): boolean {
-    const away = silent[slot] === 0 ? silentBefore : 0;
+    const away = silent[slot] === 0 ? 2 * silentBefore : 0;
     const left = Math.max(away, (warming[slot] ?? 0) - 1);
     warming[slot] = Math.min(left, Math.max(1, Math.floor(warmMsMax / stepMs)));
     return left > 0;

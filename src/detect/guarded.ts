@@ -27,6 +27,7 @@ export function guarded<K extends InputKind>(
   telemetry: Telemetry,
 ): Guarded<K> {
   let failures = 0;
+  let failuresBefore = -1;
   let inARow = 0;
   let lastError: string | undefined;
   let detector = attempt("create", () => kind.create(snapshot), undefined);
@@ -36,7 +37,11 @@ export function guarded<K extends InputKind>(
   return {
     score(batch, now, out) {
       out.fill(Number.NaN);
+      if (inARow >= failuresMax) return;
+      // A step begins with its score: one without any failure makes good for those before.
+      if (failures === failuresBefore) inARow = 0;
       const before = failures;
+      failuresBefore = failures;
       run("score", (own) => own.score(batch, now, out));
       let rubbish = 0;
       for (let row = 0; row < out.length; row++) {
@@ -47,12 +52,10 @@ export function guarded<K extends InputKind>(
         out[row] = Number.NaN;
         rubbish++;
       }
-      if (failures > before) return;
-      if (rubbish > 0) fail("answer", `${rubbish} scores were negative or infinite`);
-      else inARow = 0;
+      if (failures === before && rubbish > 0) fail("answer", `${rubbish} scores were negative or infinite`);
     },
     follow: (batch, now) => run("follow", (own) => own.follow?.(batch, now)),
-    learn: (batch) => run("learn", (own) => own.learn(batch)),
+    learn: (batch, at) => run("learn", (own) => own.learn(batch, at)),
     accept: (slot) => run("accept", (own) => own.accept?.(slot)),
     explain: (batch, row) => run("explain", (own) => own.explain(batch, row)) ?? noView,
     snapshot: () => run("snapshot", (own) => own.snapshot()) ?? new Uint8Array(0),

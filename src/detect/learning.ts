@@ -1,6 +1,6 @@
 // Learning, ten minutes behind judging: by then it is known which points were part of an outage.
 import type { Exclusion } from "../model/anomaly.ts";
-import type { Entity } from "../model/entity.ts";
+import type { Entity, EntityId } from "../model/entity.ts";
 import { quality } from "../model/series.ts";
 import type { Instant } from "../model/time.ts";
 import type { Shadow } from "./shadows.ts";
@@ -27,23 +27,29 @@ export interface Pending {
 
 export interface Learning {
   add(pending: Pending): void;
+  /** Leaves out what is still to be learned of an entity: it was judged by a level that no longer counts. */
+  discard(entity: EntityId): void;
   /** Learns every step up to `until`; calls back for each entity that was learned. */
   drain(until: Instant, exclusions: readonly Exclusion[], learned: (entity: Entity) => void): void;
 }
 
 /** Scores from here on are high: about the 99.5th percentile of any series. */
 const highScore = 3;
-const runMax = 1000;
+const runMax = 10_000;
 
 export function createLearning(
   shadowAt: (entity: string, at: Instant) => Shadow,
   calibrate: (pool: string, held: number, share: number) => void,
+  looksPerStep: number,
 ): Learning {
-  const queue: Pending[] = [];
+  const queue: (Pending & { readonly discarded: Set<EntityId> })[] = [];
   /** How many high scores each row of an entity has held in a row, by lesson. As many as entities ever seen. */
   const runs = new Map<string, Uint16Array[]>();
   return {
-    add: (pending) => queue.push(pending),
+    add: (pending) => queue.push({ ...pending, discarded: new Set() }),
+    discard(entity) {
+      for (const { discarded } of queue) discarded.add(entity);
+    },
     drain(until, exclusions, learned) {
       let done = 0;
       for (const pending of queue) {
@@ -55,9 +61,14 @@ export function createLearning(
     },
   };
 
-  function learnOne(pending: Pending, exclusions: readonly Exclusion[], learned: (entity: Entity) => void): void {
+  function learnOne(
+    pending: Pending & { readonly discarded: ReadonlySet<EntityId> },
+    exclusions: readonly Exclusion[],
+    learned: (entity: Entity) => void,
+  ): void {
     for (const [row, entity] of pending.entities.entries()) {
-      const excluded = exclusions.some((exclusion) => covers(exclusion, entity, pending.at));
+      const excluded =
+        pending.discarded.has(entity.id) || exclusions.some((exclusion) => covers(exclusion, entity, pending.at));
       const shadow = shadowAt(entity.id, pending.at);
       const teaches = !excluded && shadow === "clear";
       for (const [index, lesson] of pending.lessons.entries()) {
@@ -77,7 +88,7 @@ export function createLearning(
     for (let i = 0; i < lesson.rowsPerEntity; i++) {
       const held = lesson.held[row * lesson.rowsPerEntity + i] as number;
       if (Number.isNaN(held)) continue;
-      calibrate(lesson.pools[i] as string, held, 1 / (1 + (highs[i] as number)));
+      calibrate(lesson.pools[i] as string, held, 1 / (1 + looksPerStep * (highs[i] as number)));
       highs[i] = held < highScore ? 0 : Math.min(runMax, (highs[i] as number) + 1);
     }
   }

@@ -11,6 +11,7 @@ import { catalogue, type SignalId, signals } from "../model/signal.ts";
 import { alertingSchemas } from "./alerting-schemas.ts";
 import type { Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
 import { logSchemas } from "./log-schemas.ts";
+import { prometheusAnswer, prometheusError } from "./prometheus/schemas.ts";
 
 /** An object schema that has exactly the keys of `T`: the compiler notices when the model grows or shrinks. */
 function shapeOf<T>() {
@@ -260,15 +261,6 @@ const problem = shapeOf<Problem>()({
   detail: z.string(),
   instance: z.string().optional(),
   errors: z.array(z.object({ parameter: z.string(), detail: z.string() })).optional(),
-});
-
-const prometheusError = z.object({ status: z.literal("error"), errorType: z.string(), error: z.string() });
-
-const prometheusAnswer = z.object({
-  status: z.literal("success"),
-  data: z.unknown(),
-  warnings: z.array(z.string()).optional(),
-  infos: z.array(z.string()).optional(),
 });
 
 const ready = z.object({

@@ -72,7 +72,8 @@ export function checkDetector<K extends InputKind>(subject: Subject<K>): void {
         if (i === 25) detector.accept?.(batch.slots[0] as number);
       }
     }
-    expect(restarted.detector.snapshot()).toEqual(run.detector.snapshot());
+    // Compared as bytes: a matcher that walks them takes a minute for the larger ones.
+    expect(Buffer.compare(restarted.detector.snapshot(), run.detector.snapshot())).toBe(0);
   });
 
   test("starts anew from bytes that are no snapshot", () => {
@@ -133,9 +134,9 @@ export function checkDetector<K extends InputKind>(subject: Subject<K>): void {
   test("its state does not grow with time", () => {
     const noise = noiseOf(10);
     const run = learned(subject, noise);
-    for (let i = 0; i < 1000; i++) run.step(subject.healthy(rows, noise));
+    for (let i = 0; i < 300; i++) run.step(subject.healthy(rows, noise));
     const before = run.detector.snapshot().length;
-    for (let i = 0; i < 1500; i++) run.step(subject.healthy(rows, noise));
+    for (let i = 0; i < 600; i++) run.step(subject.healthy(rows, noise));
     expect(run.detector.snapshot().length).toBeLessThan(before * 1.02 + 64);
   });
 

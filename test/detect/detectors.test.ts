@@ -5,6 +5,7 @@ import { loadModel } from "../../src/detect/learned/model-files.ts";
 import { loadTensorFlow } from "../../src/detect/learned/tensorflow.ts";
 import { onRequest, watches } from "../../src/detect/registry.ts";
 import { createSeriesLevel, seriesLevel } from "../../src/detect/statistical/series-level.ts";
+import { seriesPattern } from "../../src/detect/statistical/series-pattern.ts";
 import type { PointBatch } from "../../src/model/detector.ts";
 import { coreSignals, signals } from "../../src/model/signal.ts";
 import { checkDetector } from "../conformance/detector.ts";
@@ -79,6 +80,7 @@ for (const { kind, feature } of watches) {
 
 for (const [name, create] of [
   [seriesLevel.kind, seriesLevel.create],
+  [seriesPattern.kind, seriesPattern.create],
   [
     `${seriesLevel.kind}, learning at once`,
     (snapshot?: Uint8Array) => createSeriesLevel({ behindPoints: 0 }, snapshot),

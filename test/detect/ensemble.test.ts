@@ -1,58 +1,178 @@
-// The ensemble on streams with a known answer.
+// The univariate tiers on streams with a known answer.
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { tryEnsemble } from "../../src/detect/eval/evaluate.ts";
 import { createEnsemble } from "../../src/detect/statistical/ensemble.ts";
-import { createRollingLevel } from "../../src/detect/statistical/rolling-level.ts";
+import { medianOf3, medianOf5 } from "../../src/detect/statistical/few.ts";
+import { createSeriesLevel, seriesLevel } from "../../src/detect/statistical/series-level.ts";
+import { seriesPattern } from "../../src/detect/statistical/series-pattern.ts";
 import { normal, seededRandom } from "../../src/math/random.ts";
+import type { Detector, DetectorKind, PointBatch } from "../../src/model/detector.ts";
+
+const minute = 60;
+const perDay = 1440;
 
 function noise(count: number, seed: number): Float64Array {
   const random = seededRandom(seed);
   return Float64Array.from({ length: count }, () => normal(random));
 }
 
-function alertsOf(values: ArrayLike<number>): readonly number[] {
-  const { alerts } = tryEnsemble([Float64Array.from(values)]);
+function oddsOf(values: ArrayLike<number>): readonly number[] {
+  const { odd } = tryEnsemble([Float64Array.from(values)], minute);
+  return [...odd.keys()].filter((i) => odd[i] === 1);
+}
+
+/** Alerts of a stream, learned 10 minutes behind. */
+function alertsBehind(values: Float64Array): readonly number[] {
+  const { alerts } = tryEnsemble([values], minute, 600);
   return [...alerts.keys()].filter((i) => alerts[i] === 1);
 }
 
-describe("the ensemble", () => {
+function row(value: number): PointBatch {
+  return { rows: 1, slots: new Int32Array(1), values: Float64Array.of(value), quality: new Uint8Array(1) };
+}
+
+function taught(detector: Detector<"point">, values: Iterable<number>): Detector<"point"> {
+  for (const value of values) detector.learn(row(value));
+  return detector;
+}
+
+describe("what the full tier catches", () => {
+  test("a spike and a dip, at the point", () => {
+    const values = noise(2000, 1);
+    values[1200] = 30;
+    values[1600] = -30;
+    expect(oddsOf(values)).toEqual(expect.arrayContaining([1200, 1600]));
+  });
+
+  test("a level shift, at its first point, and it is over within half an hour", () => {
+    const values = noise(2000, 2);
+    for (let i = 1200; i < 2000; i++) values[i]! += 20;
+    const odds = oddsOf(values);
+    expect(odds[0]).toBe(1200);
+    const { scores } = tryEnsemble([values], minute);
+    expect(Math.max(...scores.subarray(1700))).toBeLessThan(scores[1200]!);
+  });
+
+  test("a series that grows far more restless", () => {
+    const values = noise(3000, 3);
+    for (let i = 2000; i < 2060; i++) values[i]! *= 12;
+    const first = oddsOf(values)[0]!;
+    expect(first).toBeGreaterThanOrEqual(2000);
+    expect(first).toBeLessThan(2060);
+  });
+
   test("a constant that changes fires at the change, and nowhere before", () => {
-    const values = new Float64Array(200).fill(5);
-    values.fill(5.001, 150);
-    expect(alertsOf(values)[0]).toBe(150);
+    const values = new Float64Array(400).fill(5);
+    values.fill(5.001, 250);
+    expect(oddsOf(values)[0]).toBe(250);
+    expect(alertsBehind(values)[0]).toBe(250);
+  });
+
+  test("a daily peak that does not come", () => {
+    const values = noise(8 * perDay, 4).map((value, i) => value + (i % perDay >= 600 && i % perDay < 900 ? 60 : 0));
+    for (let i = 7 * perDay + 600; i < 7 * perDay + 900; i++) values[i]! -= 60;
+    const odds = oddsOf(values).filter((i) => i >= 3 * perDay);
+    expect(odds[0]).toBeGreaterThanOrEqual(7 * perDay + 600);
+    expect(odds[0]).toBeLessThan(7 * perDay + 660);
   });
 
   test("a second spike 25 points after the first is as odd as the first", () => {
-    const values = noise(400, 1);
-    values[300] = 40;
-    values[325] = 40;
-    const { odd } = tryEnsemble([values]);
-    expect([odd[300], odd[325]]).toEqual([1, 1]);
+    const values = noise(900, 5);
+    values[700] = 40;
+    values[725] = 40;
+    expect(oddsOf(values)).toEqual(expect.arrayContaining([700, 725]));
+  });
+});
+
+describe("what the full tier leaves alone", () => {
+  test("noise, zero traffic, a ramp, a straight line across a gap", () => {
+    expect(oddsOf(noise(5000, 6))).toEqual([]);
+    expect(oddsOf(new Float64Array(3000))).toEqual([]);
+    expect(oddsOf(Float64Array.from({ length: 3000 }, (_, i) => i * 7))).toEqual([]);
+    const values = noise(1500, 7);
+    for (let i = 800; i < 900; i++) values[i] = values[799]! + ((values[900]! - values[799]!) * (i - 799)) / 101;
+    expect(oddsOf(values)).toEqual([]);
   });
 
+  test("a spike that comes every day at about the same time", () => {
+    const values = noise(8 * perDay, 8);
+    for (let day = 0; day < 8; day++) values[day * perDay + 500 + ((day * 7) % 11)] = 40;
+    expect(oddsOf(values).filter((i) => i >= 3 * perDay)).toEqual([]);
+  });
+
+  test("values that are no number, infinite, denormal or absurdly large break nothing", () => {
+    const values = noise(900, 9);
+    for (let i = 500; i < 560; i++) values[i] = i % 2 === 0 ? Number.NaN : Number.POSITIVE_INFINITY;
+    expect(oddsOf(values)).toEqual([]);
+    fc.assert(
+      fc.property(fc.array(fc.double({ noNaN: false }), { minLength: 80, maxLength: 200 }), (stream) => {
+        const { scores, held } = tryEnsemble([Float64Array.from(stream)], minute);
+        for (let i = 0; i < stream.length; i++) {
+          expect(scores[i]).toSatisfy((score: number) => Number.isFinite(score) && score >= 0);
+          expect(held[i]).toSatisfy((score: number) => Number.isFinite(score) && score >= scores[i]!);
+        }
+      }),
+      { numRuns: 60 },
+    );
+    const tiny = noise(900, 10).map((value) => value * 1e-310);
+    tiny[700] = 1e-308;
+    expect(() => oddsOf(tiny)).not.toThrow();
+  });
+});
+
+describe("the tiers as detectors", () => {
   test("an incident in the baseline moves the band by less than a tenth", () => {
-    const values = noise(1500, 2);
+    const values = noise(1500, 11);
     const spoilt = values.slice();
     for (let i = 1000; i < 1010; i++) spoilt[i] = 50;
-    const spreads = [values, spoilt].map((series) => {
-      const level = createRollingLevel();
-      for (const value of series.subarray(0, 1100)) level.learn(value);
-      return 1 / level.scaled(1);
-    });
-    expect(Math.abs(spreads[1]! / spreads[0]! - 1)).toBeLessThan(0.1);
+    for (const kind of [seriesLevel, seriesPattern] satisfies DetectorKind<"point">[]) {
+      const widths = [values, spoilt].map((series) => {
+        const { expected } = taught(kind.create(), series.subarray(0, 1100)).explain(row(0), 0);
+        return expected.high - expected.low;
+      });
+      expect(Math.abs(widths[1]! / widths[0]! - 1)).toBeLessThan(0.1);
+    }
   });
 
-  test("zero traffic and points that are no number raise nothing", () => {
-    expect(alertsOf(new Float64Array(500))).toEqual([]);
-    const values = noise(500, 3);
-    for (let i = 200; i < 260; i++) values[i] = i % 2 === 0 ? Number.NaN : Number.POSITIVE_INFINITY;
-    expect(alertsOf(values)).toEqual([]);
+  test("the band holds nearly all of what is normal, in the units of the series", () => {
+    const values = noise(2000, 12).map((value) => 500 + 20 * value);
+    const { expected } = taught(seriesLevel.create(), values).explain(row(0), 0);
+    expect(expected.low).toBeGreaterThan(380);
+    expect(expected.low).toBeLessThan(460);
+    expect(expected.high).toBeGreaterThan(540);
+    expect(expected.high).toBeLessThan(620);
+  });
+
+  test("a unit is no difference: the same scores for the same shape", () => {
+    const values = noise(300, 13);
+    const scores = [1, 1e-6, 1e9].map((unit) => {
+      const detector = taught(
+        createSeriesLevel({ behindPoints: 0 }),
+        values.map((value) => value * unit),
+      );
+      const out = new Float64Array(1);
+      detector.score(row(7 * unit), 0, out);
+      return out[0]!;
+    });
+    expect(scores[1]! / scores[0]!).toBeCloseTo(1, 6);
+    expect(scores[2]! / scores[0]!).toBeCloseTo(1, 6);
   });
 
   test("what is said of a point does not depend on later ones", () => {
-    const values = noise(300, 4);
-    const all = tryEnsemble([values]).scores;
-    const ensemble = createEnsemble();
-    for (let i = 0; i < 200; i++) expect(ensemble.push(values[i]!).score).toBe(all[i]);
+    const values = noise(600, 14);
+    const all = tryEnsemble([values], minute).scores;
+    const ensemble = createEnsemble({ stepSeconds: minute, behindPoints: 0 });
+    for (let i = 0; i < 400; i++) expect(ensemble.push(values[i]!).score).toBe(all[i]);
+  });
+
+  test("medians of few agree with sorting", () => {
+    const five = fc.tuple(...Array.from({ length: 5 }, () => fc.double({ noNaN: true })));
+    fc.assert(
+      fc.property(five, ([a, b, c, d, e]) => {
+        expect(medianOf3(a!, b!, c!) + 0).toBe([a!, b!, c!].toSorted((x, y) => x - y)[1]! + 0);
+        expect(medianOf5(a!, b!, c!, d!, e!) + 0).toBe([a!, b!, c!, d!, e!].toSorted((x, y) => x - y)[2]! + 0);
+      }),
+    );
   });
 });

@@ -170,12 +170,12 @@ describe("a group of siblings", () => {
 
   test("siblings that never differ are exact: the floor of the signal says what is as good as nothing", () => {
     const detector = peerOutlier.create();
-    for (let i = 0; i < 100; i++) detector.learn(groupOf([0.05, 0.05, 0.05, 0.05]));
+    for (let i = 0; i < 1000; i++) detector.learn(groupOf([0.05, 0.05, 0.05, 0.05]));
     const out = new Float64Array(4);
     detector.score(groupOf([0.05, 0.0501, 0.05, 0.08]), 0, out);
     expect(out[0]).toBe(0);
     expect(out[1]).toBeLessThan(1);
-    expect(out[3]).toBeGreaterThan(5);
+    expect(out[3]).toBeGreaterThan(4);
   });
 
   test("faster than its siblings is no harm, and the band is what it showed beside them", () => {

@@ -4,7 +4,16 @@ import type { Problem } from "../../src/show/contract.ts";
 import { now, openWorld, raw, type World } from "./kit.ts";
 import { change, incident, samples } from "./samples.ts";
 
-const kinds = ["anomalies", "alerts", "findings", "incidents", "diagnoses", "actions", "recommendations", "changes"] as const;
+const kinds = [
+  "anomalies",
+  "alerts",
+  "findings",
+  "incidents",
+  "diagnoses",
+  "actions",
+  "recommendations",
+  "changes",
+] as const;
 
 describe("the collections", () => {
   let world: World;

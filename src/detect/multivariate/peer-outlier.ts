@@ -12,6 +12,8 @@ import { createSpread, type Spread } from "./spread.ts";
 const siblingsMin = 3;
 /** Points learned of a row before it is judged. */
 const pointsMin = 40;
+/** Points at which units count double, for what so few points, each much like the last, cannot have shown. */
+const doubtPoints = 200;
 /** Share of the newest distance in the persistent one. */
 const newest = 1 / 8;
 /** How much smaller independent distances become by that, in deviations. */
@@ -22,6 +24,7 @@ const placeReach = 2;
 const refreshEvery = 32;
 const deviationsAtMedian = 0.6745;
 const deviationsAt99 = 2.5758;
+const deviationsAt999 = 3.2905;
 const deviationsPerMad = 1.4826;
 /** Makes the median absolute deviation of n = 0..9 normal values right on average; from 10 on it is n / (n - 0.8). */
 const smallSample = [0, 0, 1.196, 1.495, 1.363, 1.206, 1.2, 1.14, 1.129, 1.107] as const;
@@ -142,8 +145,9 @@ function createPeerOutlier(snapshot?: Uint8Array): Detector<"peers"> {
     row.groupSpread.learn(deviation);
     if (row.points > pointsMin && row.points % refreshEvery !== 0) return;
     const { floor } = scaleAt(slot);
-    row.unit = unitOf(row.spread, floor);
-    row.persistentUnit = unitOf(row.persistentSpread, floor * shrinkage);
+    const doubt = 1 + doubtPoints / row.points;
+    row.unit = doubt * unitOf(row.spread, floor);
+    row.persistentUnit = doubt * unitOf(row.persistentSpread, floor * shrinkage);
     row.usualDeviation = Math.max(floor, row.groupSpread.quantile(0.99));
   }
 
@@ -245,7 +249,8 @@ function persisted(before: number, distance: number): number {
 }
 
 function unitOf(spread: Spread, floor: number): number {
-  return Math.max(floor, spread.quantile(0.5) / deviationsAtMedian, spread.quantile(0.99) / deviationsAt99);
+  const fromTail = Math.max(spread.quantile(0.99) / deviationsAt99, spread.quantile(0.999) / deviationsAt999);
+  return Math.max(floor, spread.quantile(0.5) / deviationsAtMedian, fromTail);
 }
 
 function usable(batch: PeerBatch, r: number): boolean {

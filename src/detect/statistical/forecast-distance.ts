@@ -126,7 +126,8 @@ export function createForecastDistance(kind: string, behindPoints: number, snaps
     const fromShort = Math.abs(value - short) / (usualDistance(block, at + SHORT) * unitShort + grain);
     const fromLong = Math.abs(value - long) / (usualDistance(block, at + LONG) * unitLong + grain);
     const most = Math.max(fromTrend, fromShort, fromLong) / sigmasPerMean;
-    return most < scoreMax ? most : scoreMax;
+    // Overflow on both sides of a ratio is no number: as odd as it gets.
+    return Number.isNaN(most) ? scoreMax : Math.min(most, scoreMax);
   }
 
   /** Sets what the points up to `skip` before the last one say of the next point to be judged. */

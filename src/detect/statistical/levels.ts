@@ -17,6 +17,8 @@ export interface Levels {
   learn(slot: number, value: number): void;
   /** Writes the level; false while nothing is known. */
   read(slot: number, out: Level): boolean;
+  /** Takes what is known for as high by `distance` as it is, spread and all. */
+  shift(slot: number, distance: number): void;
   snapshot(): Uint8Array;
 }
 
@@ -69,6 +71,13 @@ export function createLevels(windowPoints: number, snapshot?: Uint8Array): Level
       out.low = all[at + low] as number;
       out.high = all[at + high] as number;
       return true;
+    },
+    shift(slot, distance) {
+      const all = records.find(slot);
+      const at = records.offset(slot);
+      if (all === undefined) return;
+      for (let i = 0; i < all[at + count]!; i++) all[at + head + i]! += distance;
+      all[at + center]! += distance;
     },
     snapshot: records.snapshot,
   };

@@ -10,6 +10,8 @@ export interface LoadLevels {
   read(slot: number, load: number, towards: 1 | -1, out: Level): boolean;
   /** Folds a value in. `floor` is the smallest spread believed. */
   learn(slot: number, load: number, value: number, floor: number): void;
+  /** Takes what is known at every load for as high by `distance` as it is. */
+  shift(slot: number, distance: number): void;
   snapshot(): Uint8Array;
 }
 
@@ -70,6 +72,14 @@ export function createLoadLevels(snapshot?: Uint8Array): LoadLevels {
       const curve = mix(all, at + 1, center);
       fold(all, at + 1 + perStep * step, 1 - share, value, joint ? curve : Number.NaN, floor);
       fold(all, at + 1 + perStep * (step + 1), share, value, joint ? curve : Number.NaN, floor);
+    },
+    shift(slot, distance) {
+      const all = records.find(slot);
+      const at = records.offset(slot) + 1;
+      if (all === undefined) return;
+      for (let step = 0; step < loadSteps; step++) {
+        if (all[at + perStep * step + points]! > 0) all[at + perStep * step + center]! += distance;
+      }
     },
     snapshot: records.snapshot,
   };

@@ -1,10 +1,11 @@
 // Detector: how far a value lies from what is normal for its series at the load there is, or else from its recent level.
+import { quantileOf } from "../../math/quantile.ts";
 import type { Detector, DetectorKind, PointBatch } from "../../model/detector.ts";
-import { UNUSABLE } from "../../model/series.ts";
 import { type Signal, type SignalId, signals } from "../../model/signal.ts";
 import { pack, unpack } from "../packing.ts";
 import { createLevels, type Level } from "./levels.ts";
 import { createLoadLevels } from "./load-levels.ts";
+import { usable } from "./natures.ts";
 import { createRecords } from "./records.ts";
 import { type Scale, scaleOf } from "./scales.ts";
 
@@ -14,6 +15,10 @@ const pointsMin = 40;
 const windowPoints = 360;
 /** Points at which the spread counts double, for what so few points cannot have shown. */
 const doubtPoints = 40;
+/** Points whose median is the new level when somebody accepts it. */
+const recentPoints = 8;
+/** Part of the smallest spread assumed for a series that never moved at all: there is no noise to mistake a change for. */
+const stillShare = 0.7;
 /** Sigmas either side that are called expected. */
 const bandSigmas = 3;
 /** A load further from its recent level is one whose effect is not known. */
@@ -50,7 +55,10 @@ function createRobustLevel(snapshot?: Uint8Array): Detector<"point"> {
   const loads = createLoadLevels(parts[1]);
   /** Points scored, and the logarithm of the usual high, less its smallest. */
   const highs = createRecords("highs", 2, parts[2]);
+  /** Points seen; the last ones' values, and their distances from what was normal for them. */
+  const recent = createRecords("recent", 1 + 2 * recentPoints, parts[3]);
   const level: Level = { center: 0, low: 0, high: 0 };
+  const scratch = new Float64Array(recentPoints);
 
   return {
     score(batch, _now, out) {
@@ -58,6 +66,30 @@ function createRobustLevel(snapshot?: Uint8Array): Detector<"point"> {
         const raw = scoreRow(batch, row);
         out[row] = raw > 0 ? raw * shrink(batch.slots[row] as number) : raw;
       }
+    },
+    follow(batch) {
+      for (let row = 0; row < batch.rows; row++) {
+        if (!usable(batch, row) || !readLevel(batch, row)) continue;
+        const slot = batch.slots[row] as number;
+        const all = recent.make(slot);
+        const at = recent.offset(slot);
+        const place = at + 1 + (all[at]! % recentPoints);
+        const value = scaleAt(slot).to(batch.values[row] as number);
+        all[place] = value;
+        all[place + recentPoints] = value - level.center;
+        // Counts on within what single precision can tell apart.
+        all[at] = all[at]! + 1 < 1e6 ? all[at]! + 1 : recentPoints;
+      }
+    },
+    accept(slot) {
+      const all = recent.find(slot);
+      const at = recent.offset(slot);
+      const known = all === undefined ? 0 : Math.min(recentPoints, all[at]!);
+      if (all === undefined || known === 0 || !levels.read(slot, level)) return;
+      for (let i = 0; i < known; i++) scratch[i] = all[at + 1 + i]!;
+      levels.shift(slot, quantileOf(scratch, known, 0.5) - level.center);
+      for (let i = 0; i < known; i++) scratch[i] = all[at + 1 + recentPoints + i]!;
+      loads.shift(slot, quantileOf(scratch, known, 0.5));
     },
     learn(batch) {
       for (let row = 0; row < batch.rows; row++) {
@@ -81,7 +113,7 @@ function createRobustLevel(snapshot?: Uint8Array): Detector<"point"> {
       const high = scale.from(level.center + sigmas * Math.max(level.high, scale.floor));
       return { expected: { low: Math.max(min, low), high: Math.min(max, high) }, evidence: [] };
     },
-    snapshot: () => packParts([levels.snapshot(), loads.snapshot(), highs.snapshot()]),
+    snapshot: () => packParts([levels.snapshot(), loads.snapshot(), highs.snapshot(), recent.snapshot()]),
   };
 
   function scoreRow(batch: PointBatch, row: number): number {
@@ -91,7 +123,8 @@ function createRobustLevel(snapshot?: Uint8Array): Detector<"point"> {
     const distance = scale.to(batch.values[row] as number) - level.center;
     const { harm } = signalAt(slot);
     if ((harm === "rise" && distance < 0) || (harm === "fall" && distance > 0)) return 0;
-    return Math.abs(distance) / Math.max(distance < 0 ? level.low : level.high, scale.floor);
+    const floor = level.low === 0 && level.high === 0 ? stillShare * scale.floor : scale.floor;
+    return Math.abs(distance) / Math.max(distance < 0 ? level.low : level.high, floor);
   }
 
   /**
@@ -160,10 +193,6 @@ function loadAt(batch: PointBatch, row: number): number {
   if (batch.slots[other] !== slot - (slot % width) + column || !usable(batch, other)) return Number.NaN;
   const value = Math.max(0, batch.values[other] as number);
   return signals[column]?.id === "running" ? Math.log(1 + value) / 0.3 : (Math.log(20 + value) - Math.log(20)) / 0.4;
-}
-
-function usable(batch: PointBatch, row: number): boolean {
-  return ((batch.quality[row] as number) & UNUSABLE) === 0 && Number.isFinite(batch.values[row] as number);
 }
 
 function signalAt(slot: number): Signal {

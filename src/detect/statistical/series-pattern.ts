@@ -2,10 +2,10 @@
 import type { Detector, DetectorKind, PointBatch } from "../../model/detector.ts";
 import { UNUSABLE } from "../../model/series.ts";
 import { pack, unpack } from "../packing.ts";
+import { addToUsualHigh, usualHigh, usualHighNumbers } from "./block-high.ts";
 import { createDayMemory, type DayMemory } from "./day-memory.ts";
 import { type Band, createForecastDistance } from "./forecast-distance.ts";
 import { addDistance, fadeOf, grainOf, sigmasPerMean, usualDistance, usualDistanceNumbers } from "./usual-distance.ts";
-import { addToUsualHigh, usualHigh, usualHighNumbers } from "./block-high.ts";
 
 export interface SeriesPatternOptions {
   /** Time between points: what is odd once a day is odder at a point a minute than at one every five. */
@@ -26,11 +26,11 @@ export const seriesPattern: DetectorKind<"point"> = {
 };
 
 /** Deviations that are odd, at a point a minute in a series as quiet as expected. */
-const oddValue = 9;
-const oddSeason = 9;
-const oddShift = 6.5;
+const oddValue = 10;
+const oddSeason = 12;
+const oddShift = 10;
 /** Mean oddness of the last dozen points that is odd. */
-const oddUnrest = 3;
+const oddUnrest = 3.8;
 /** Scores have tails that fall with about the third power: five times fewer points a day may score 1.7 times lower. */
 const stepPower = 1 / 3;
 const stepReferenceSeconds = 60;
@@ -40,7 +40,7 @@ const highExpected = [4, 2, 3, 1] as const;
 /** A series quieter than expected may be judged at this share of the limit, no lower. */
 const quietMin = 0.6;
 /** How far a restless series raises the limit of a single value: fully would be to never believe it. */
-const valueTrust = 0.5;
+const valueTrust = 0.8;
 
 /** Oddness that a time of day must usually have before it excuses any, and how much more than usual is excused. */
 const excuseMin = 3.5;
@@ -182,7 +182,7 @@ function shiftOf(state: Float64Array, level: number, spread: number, grain: numb
   if (Number.isNaN(state[SLOW]!)) state[SLOW] = level;
   const distance = level - state[SLOW]!;
   const usual = usualDistance(state, SHIFT);
-  const shift = Math.abs(distance) / (Math.max(usual, spread) * sigmasPerMean + grain);
+  const shift = Math.abs(distance) / (Math.max(usual, spread / 2) * sigmasPerMean + grain);
   addDistance(state, SHIFT, Math.abs(distance), grain, shiftSpreadFade);
   const step = points < shiftPointsMin || usual === 0 ? distance : Math.max(-4 * usual, Math.min(4 * usual, distance));
   if (Math.abs(step) <= Number.MAX_VALUE) state[SLOW] = state[SLOW]! + step * shiftFade;

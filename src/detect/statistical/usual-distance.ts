@@ -1,7 +1,7 @@
 // The usual distance of a series from something: a winsorised mean over the distances that were not zero.
 
 /** Distances count at most so many times the usual one: an incident moves it by a few per cent. */
-const winsor = 6;
+const winsor = 5;
 /** Distances that are taken whole, as long as nothing is usual yet. */
 const wholeDistances = 20;
 /** Distances at which it counts half: what hardly ever moved has no usual distance yet. */
