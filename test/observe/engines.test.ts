@@ -4,8 +4,9 @@ import { METRIC_NAME } from "../../src/model/labels.ts";
 import { quality } from "../../src/model/series.ts";
 import { signalOf } from "../../src/model/signal.ts";
 import { loadMappings } from "../../src/observe/mapping.ts";
-import { type Expected, pages } from "./expected.ts";
+import { pages } from "./expected.ts";
 import { hostPages } from "./expected-hosts.ts";
+import type { Expected } from "./expected-page.ts";
 import { familiesOf, inPieces, twoScrapes } from "./pages.ts";
 import { framesOf, setUp, t0 } from "./set-up.ts";
 

@@ -1,5 +1,5 @@
 // What the fixture pages of GPUs, hosts and gateways must become; see expected.ts.
-import { type Expected, type PageCase, p95 } from "./expected.ts";
+import { type Expected, type PageCase, p95 } from "./expected-page.ts";
 
 const MiB = 2 ** 20;
 

@@ -1,16 +1,8 @@
 // What every fixture page must become. Of 100 observations 60 lie in one bucket and 40 in the next, so a p95 is 7/8 of the
 // way through the second; a rate is half a counter over 20 s.
 
-/** Entity to signal to value. */
-export type Expected = Readonly<Record<string, Readonly<Record<string, number>>>>;
+import { type PageCase, p95 } from "./expected-page.ts";
 
-export interface PageCase {
-  readonly file: string;
-  readonly engine: string;
-  readonly expected: Expected;
-}
-
-export const p95 = (lower: number, upper: number): number => lower + (upper - lower) * 0.875;
 const llamacpp = {
   running: 2,
   waiting: 1,
