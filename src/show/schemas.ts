@@ -72,7 +72,7 @@ const anomaly = shapeOf<Anomaly>()({
   group: z
     .string()
     .optional()
-    .describe("The same for episodes of an entity's series and its siblings' that began together."),
+    .describe("Shared by episodes of an entity's series and its siblings' that began together."),
   onset: instant,
   lastSeen: instant,
   endedAt: instant.optional(),
