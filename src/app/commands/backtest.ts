@@ -20,7 +20,7 @@ are not looked at.
   --from TIME       first instant to tell of: 2026-11-24T08:00:00Z, or how long ago: 6h, 3d
   --to TIME         last instant (default: now)
   --learn DURATION  how long before --from to begin learning (default 2h)
-  --detector NAME   only what this detector decided: robust-level, flat-line, dropout, fleet-autoencoder, series
+  --detector NAME   only what this detector decided, as anomalies name it: robust-level, spike, drift, dropout, series, …
   --data FOLDER     data directory (default: as configured)
 ${configHelp}
   --json            one JSON document
