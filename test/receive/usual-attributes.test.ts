@@ -120,6 +120,7 @@ it("a length that runs over into a second byte is read as that on the shorter wa
   const bad = bodyOfSpans(message(0x12, text), Buffer.concat([Uint8Array.of(0x12, 0x80), text]));
   expect(() => read("traces", bad)).toThrow();
   expect(decoder.decode("traces", "protobuf", bad, 0).kind).toBe("malformed");
+  decoder.seal();
 });
 
 it("zeros of either sign are two values, one behind the other", () => {
