@@ -239,6 +239,8 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
       seriesBy(entry.lane)[entry.slot] = series;
       series.anomaly = entry.anomaly;
       series.toldTail = entry.anomaly.tail;
+      // Of an entity that never comes back it is let go of in time, too.
+      series.judgedAt = entry.anomaly.lastSeen;
       Object.assign(series.track, {
         open: true,
         onset: entry.anomaly.onset,

@@ -143,6 +143,19 @@ describe("the same answer", () => {
     expect(await after.snapshot()).toEqual(await before.snapshot());
   });
 
+  test("goes on after a restart that most series do not come back from: what lies in wait of theirs is not learned", async () => {
+    const many = 1500;
+    const steps = madeSteps(many, healthy);
+    await using before = await create(steps);
+    await run(before, steps, 0, 130);
+    const snapshot = await before.snapshot();
+    const few = madeSteps(count, healthy);
+    await using after = await create(few, snapshot === undefined ? {} : { snapshot });
+    // So late that all steps from before are due at once.
+    expect(await run(after, few, faultAt, faultAt + 5)).toEqual([]);
+    expect(after.state()).toEqual({ series: count, unknown: 0 });
+  });
+
   test("whatever slots the series have, in one thread or two", async () => {
     const steps = madeSteps(count, shifted);
     await using plain = await create(steps);
