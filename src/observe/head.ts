@@ -108,6 +108,8 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
   let begun = false;
   let begunFrom = Number.NEGATIVE_INFINITY;
   let nextStep: Instant | undefined;
+  /** Newest event time put in that lies far ahead of what was read: time goes there once there is no more to read before it. */
+  let putTo: Instant | undefined;
 
   return {
     steps: measures,
@@ -140,8 +142,11 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
     const behind = newestInPage === undefined ? arrived > 0 : newestInPage < now - behindMs;
     const pagePoints = options.pagePoints ?? pagePointsDefault;
     const more = advanced && (behind || arrived >= pagePoints);
+    if (more) return { more };
+    if (putTo !== undefined) watermark.arrived(putTo, now);
+    putTo = undefined;
     // Spans are counted by one query for all that came, not by one a page while the past is caught up with.
-    if (!more) await refreshSpans(now, notBefore);
+    await refreshSpans(now, notBefore);
     return { more };
   }
 
@@ -159,7 +164,9 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
 
   function put(samples: readonly MadeSample[], now: Instant): void {
     const newestAt = take(pageOf(samples, stepMs), now);
-    if (newestAt !== undefined) watermark.arrived(newestAt, now);
+    if (newestAt === undefined) return;
+    if (newestAt <= (watermark.newestAt() ?? Number.NEGATIVE_INFINITY) + behindMs) watermark.arrived(newestAt, now);
+    else putTo = Math.max(putTo ?? newestAt, newestAt);
   }
 
   function take(page: RawPage | ColumnPage, now: Instant): Instant | undefined {

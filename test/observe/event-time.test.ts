@@ -74,6 +74,21 @@ describe("event time", () => {
     expect(frames.slice(4).every((frame) => Math.abs(read(frame, "generated_tokens").value - 20) < 1e-9)).toBe(true);
   });
 
+  test("what logs tell of now does not end the steps of metrics that are still being caught up with", async () => {
+    const { head, reader, counts } = setUp({ latenessMs: 5000 }, listReader(20));
+    const running = rawSeries("vllm:num_requests_running", "gauge");
+    const now = t0 + 300_000;
+    const line = { metric: "log_template_records", unit: "", kind: "count", at: now, value: 1 } as const;
+    head.put([{ ...line, resource: { "service.name": "chat" }, attributes: {} }], now);
+    const values = Array.from({ length: 61 }, (_, i) => i);
+    const frames = await framesOf(head, reader, [running], steps(running, values), now);
+    expect(frames.map((frame) => read(frame, "running").value)).toEqual(values.slice(0, -1));
+    expect(counts.get("homeostat.observe.late")).toBeUndefined();
+    // Time goes on with logs alone, as before.
+    head.put([{ ...line, at: now + 5000, resource: { "service.name": "chat" }, attributes: {} }], now + 5000);
+    expect((await framesOf(head, reader, [], [], now + 5000)).map(({ at }) => at)).toEqual([now]);
+  });
+
   test("a replica whose clock runs ahead does not make everybody else late", async () => {
     const { head, reader, counts } = setUp({ latenessMs: 5000 });
     const fast = rawSeries("vllm:num_requests_running", "gauge", { instance: "fast" });
