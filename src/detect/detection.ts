@@ -20,6 +20,7 @@ import { watches as allWatches, type Watch } from "./registry.ts";
 import { createRoster } from "./roster.ts";
 import { packParts, readParts } from "./snapshot.ts";
 import { tellPart } from "./telling.ts";
+import { createTurns } from "./turns.ts";
 
 export interface DetectionOptions {
   /** Distance of the frames it will be given. */
@@ -121,9 +122,10 @@ export async function createDetection(options: DetectionOptions, deps: Detection
   let judgedTo = typeof before === "number" ? before : Number.NEGATIVE_INFINITY;
   let takenTo = Number.NEGATIVE_INFINITY;
   let judging = true;
+  const inTurn = createTurns();
 
   return {
-    step,
+    step: (frame) => inTurn(() => step(frame)),
     accept(entity, signal) {
       const open = [...decider.open()].filter(
         ({ anomaly }) => anomaly.entity === entity && (signal === undefined || anomaly.signal === signal),
@@ -138,7 +140,7 @@ export async function createDetection(options: DetectionOptions, deps: Detection
       return slot === undefined ? undefined : profiles.read(slot * signals.length + signalIds.indexOf(signal));
     },
     learnedBackend: () => learned.backend(),
-    snapshot,
+    snapshot: () => inTurn(snapshot),
     [Symbol.asyncDispose]: () => learned[Symbol.asyncDispose](),
   };
 

@@ -143,6 +143,16 @@ describe("the same answer", () => {
     expect(await after.snapshot()).toEqual(await before.snapshot());
   });
 
+  test("a snapshot asked for in the middle of a step is that of the step's end", async () => {
+    const steps = madeSteps(count, shifted);
+    await using detection = await create(steps);
+    await run(detection, steps, 0, 130);
+    const stepping = detection.step(steps.at(130));
+    const during = await detection.snapshot();
+    await stepping;
+    expect(during).toEqual(await detection.snapshot());
+  });
+
   test("goes on after a restart that most series do not come back from: what lies in wait of theirs is not learned", async () => {
     const many = 1500;
     const steps = madeSteps(many, healthy);

@@ -6,6 +6,7 @@ import type { Telemetry } from "../../model/ports/telemetry.ts";
 import type { DurationMs, Instant } from "../../model/time.ts";
 import { createCalibrator } from "../calibrator.ts";
 import { packParts, unpackParts } from "../snapshot.ts";
+import { createTurns } from "../turns.ts";
 import { type Band, persistSteps } from "./block.ts";
 import { createEpisodeBook, type Look } from "./episode-book.ts";
 import { createSeriesLimits, type PoolLimits } from "./limits.ts";
@@ -83,10 +84,13 @@ export async function createSeriesDetection(
   let unknown = 0;
   if (parts !== undefined) restore(parts);
 
+  // A snapshot in the middle of a step would hold some of what the step does.
+  const inTurn = createTurns();
+
   return {
-    step,
+    step: (at) => inTurn(() => step(at)),
     state: () => ({ series: profiles.count(), unknown }),
-    snapshot,
+    snapshot: () => inTurn(snapshot),
     [Symbol.asyncDispose]: () => shards[Symbol.asyncDispose](),
   };
 
