@@ -185,6 +185,43 @@ describe("the same answer", () => {
     );
     expect(of("homeostat.detect.dropped", "snapshot-unreadable")).toBe(1);
   });
+
+  test("nor is one of another step taken, in part or whole", async () => {
+    const steps = madeSteps(count, healthy);
+    await using before = await create(steps);
+    await run(before, steps, 0, 130);
+    const snapshot = await before.snapshot();
+    const { telemetry, of } = countingTelemetry();
+    const again = madeSteps(count, healthy);
+    await using after = await create(
+      again,
+      { stepMs: 2 * stepMs, ...(snapshot === undefined ? {} : { snapshot }) },
+      { telemetry },
+    );
+    expect(of("homeostat.detect.dropped", "snapshot-unreadable")).toBe(1);
+    // What was judged by the other is judged anew.
+    await after.step(again.at(100));
+    expect(after.state().series).toBe(count);
+    expect(Buffer.from((await after.snapshot()) ?? []).toString("latin1")).toContain(`"judgedTo":${again.at(100)}`);
+  });
+});
+
+describe("the end", () => {
+  test("threads are closed, and a step that comes after begins none", async () => {
+    const { telemetry, of } = countingTelemetry();
+    let started = 0;
+    const steps = madeSteps(count, healthy);
+    const start = (share: Parameters<typeof startThread>[0]): Thread => {
+      started++;
+      return startThread(share);
+    };
+    const detection = await create(steps, { threads: 1 }, { telemetry, start });
+    await run(detection, steps, 0, 3);
+    await detection[Symbol.asyncDispose]();
+    expect(await run(detection, steps, 3, 10)).toEqual([]);
+    expect(started).toBe(1);
+    expect(of("homeostat.detect.failures", "thread")).toBe(0);
+  });
 });
 
 describe("a thread that dies", () => {

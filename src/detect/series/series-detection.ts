@@ -5,7 +5,7 @@ import type { SeriesSteps } from "../../model/ports/series-steps.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import type { DurationMs, Instant } from "../../model/time.ts";
 import { createCalibrator } from "../calibrator.ts";
-import { packParts, unpackParts } from "../snapshot.ts";
+import { type Parts, packParts, unpackParts } from "../snapshot.ts";
 import { createTurns } from "../turns.ts";
 import { type Band, persistSteps } from "./block.ts";
 import { createEpisodeBook, type Look } from "./episode-book.ts";
@@ -62,10 +62,10 @@ export async function createSeriesDetection(
   const { steps, telemetry, exclusions } = deps;
   const { stepMs, learnDelayMs = 600_000, acceptAfterMs = 1_800_000 } = options;
   const learnEvery = Math.max(1, Math.ceil(learnDelayMs / stepMs / ringMax));
-  const parts = options.snapshot === undefined ? undefined : unpackParts(options.snapshot);
+  const parts = options.snapshot === undefined ? undefined : fitting(options.snapshot, stepMs);
   if (options.snapshot !== undefined && parts === undefined) {
     telemetry.count("homeostat.detect.dropped", 1, { reason: "snapshot-unreadable" });
-    telemetry.log.warn("the snapshot of the series cannot be read: their baselines start anew");
+    telemetry.log.warn("the snapshot of the series cannot be read, or is of another step: their baselines start anew");
   }
   const calibrator = createCalibrator(parts?.bytes.get("calibrator"));
   const limits = createSeriesLimits({ stepMs, falseEpisodesPerWeek: options.falseEpisodesPerWeek }, calibrator);
@@ -226,11 +226,10 @@ export async function createSeriesDetection(
     return packParts({ facts, bytes });
   }
 
-  function restore(saved: NonNullable<typeof parts>): void {
-    const { keys } = saved.facts;
-    if (!Array.isArray(keys) || saved.facts["stepMs"] !== stepMs) return;
-    steps.reserve(keys.map(String));
-    profiles.restore(keys.map(String), saved.facts["born"]);
+  function restore(saved: Parts): void {
+    const keys = keysOf(saved);
+    steps.reserve(keys);
+    profiles.restore(keys, saved.facts["born"]);
     episodes.restore(saved.facts["episodes"]);
     shards.restore(blocksOf(saved.bytes));
     restoreSteps(ring, saved.facts["waiting"], saved.bytes);
@@ -240,9 +239,17 @@ export async function createSeriesDetection(
     const bytes = await deps.saved?.().catch(() => undefined);
     const saved = bytes === undefined ? undefined : unpackParts(bytes);
     if (saved === undefined) return { blocks: new Map<number, Uint8Array>(), stale: [] };
-    const keys = Array.isArray(saved.facts["keys"]) ? saved.facts["keys"].map(String) : [];
-    return { blocks: blocksOf(saved.bytes), stale: profiles.otherThan(keys) };
+    return { blocks: blocksOf(saved.bytes), stale: profiles.otherThan(keysOf(saved)) };
   }
+}
+
+function fitting(snapshot: Uint8Array, stepMs: DurationMs): Parts | undefined {
+  const parts = unpackParts(snapshot);
+  return parts?.facts["stepMs"] === stepMs && Array.isArray(parts.facts["keys"]) ? parts : undefined;
+}
+
+function keysOf({ facts: { keys } }: Parts): readonly string[] {
+  return Array.isArray(keys) ? keys.map(String) : [];
 }
 
 function blocksOf(bytes: ReadonlyMap<string, Uint8Array>): ReadonlyMap<number, Uint8Array> {
