@@ -10,6 +10,7 @@ import type { DurationMs, Instant } from "../model/time.ts";
 import { createAcceptance } from "./acceptance.ts";
 import { createCalibrator } from "./calibrator.ts";
 import { createDecider, type OpenEpisode } from "./decider.ts";
+import { lookMs } from "./episodes.ts";
 import { createFeatures, type FrameBatches, hintOf, loadOf } from "./features.ts";
 import { type DetectorState, type Guarded, guarded } from "./guarded.ts";
 import { type Lane, poolsOf, type Vote } from "./lane.ts";
@@ -85,7 +86,6 @@ const signalsLane = "signals";
 const weekMs = 604_800_000;
 /** Points a detector wants before it speaks. */
 const readyPoints = 40;
-const lookMs = 60_000;
 
 export async function createDetection(options: DetectionOptions, deps: DetectionDependencies): Promise<Detection> {
   const { telemetry, exclusions } = deps;

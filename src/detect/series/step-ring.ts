@@ -1,5 +1,6 @@
 // The last steps of all series in shared memory: judged at once, learned later from the same place.
 import type { Instant } from "../../model/time.ts";
+import { binCount, binWidth } from "../calibrator.ts";
 import { blockSlots } from "./block.ts";
 import type { StepEntry } from "./shard.ts";
 
@@ -26,12 +27,10 @@ export interface StepRing {
 }
 
 export const noBin = 0xffff;
-/** Held scores are kept as the calibrator counts them. */
-export const binWidth = 0.1;
-export const binsMax = 401;
 
+/** Held scores are kept as the calibrator counts them. */
 export function binOf(score: number): number {
-  return score >= 0 ? Math.min(binsMax - 1, Math.floor(score / binWidth)) : noBin;
+  return score >= 0 ? Math.min(binCount - 1, Math.floor(score / binWidth)) : noBin;
 }
 
 export function createStepRing(share: (entry: StepEntry) => void, drop: (entry: StepEntry) => void): StepRing {
