@@ -6,7 +6,12 @@ import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts
 import type { SeriesSteps } from "../model/ports/series-steps.ts";
 import type { SpanReader } from "../model/ports/span-reader.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import type { ColumnPage, RawPage, TelemetryReader } from "../model/ports/telemetry-reader.ts";
+import {
+  type ColumnPage,
+  pagePointsDefault,
+  type RawPage,
+  type TelemetryReader,
+} from "../model/ports/telemetry-reader.ts";
 import { quality, type SeriesView } from "../model/series.ts";
 import { signals } from "../model/signal.ts";
 import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
@@ -43,7 +48,7 @@ export interface HeadOptions {
   readonly historyMs?: DurationMs;
   /** How long a series that is gone keeps its place, and so what was learned of it. Default 6 hours. */
   readonly keepAbsentMs?: DurationMs;
-  /** A page of this many points or more is taken to have another behind it. Default 5000. */
+  /** A page of this many points or more is taken to have another behind it. Default: what readers aim at. */
   readonly pagePoints?: number;
 }
 
@@ -84,7 +89,6 @@ export interface Head extends SeriesSource, SeriesSink {
 }
 
 const leaveAfterMsDefault = 600_000;
-const pagePointsDefault = 5000;
 const keepAbsentMsDefault = 6 * 3_600_000;
 /** A histogram is judged twice, and those that are gone keep their places for a while. */
 const slotsPerSeries = 1.25;

@@ -89,6 +89,21 @@ describe("event time", () => {
     expect((await framesOf(head, reader, [], [], now + 5000)).map(({ at }) => at)).toEqual([now]);
   });
 
+  test("a page of many points that a reader would not fill up has none behind it: spans are read before its steps are judged", async () => {
+    let asked = 0;
+    const spans = {
+      spansAfter: () => {
+        asked++;
+        return Promise.resolve({ groups: [], cursor: "", truncated: false });
+      },
+    };
+    const { head, reader } = setUp({}, listReader(), spans);
+    const running = rawSeries("vllm:num_requests_running", "gauge");
+    reader.push([running], steps(running, new Array<number>(6000).fill(1), 290));
+    expect(await head.refresh(t0 + 6000 * 290)).toEqual({ more: false });
+    expect(asked).toBe(1);
+  });
+
   test("a replica whose clock runs ahead does not make everybody else late", async () => {
     const { head, reader, counts } = setUp({ latenessMs: 5000 });
     const fast = rawSeries("vllm:num_requests_running", "gauge", { instance: "fast" });
