@@ -33,8 +33,6 @@ export interface EpisodeBook {
   openSlots(): Iterable<number>;
   /** Moves a series' episode on; `band` is asked of one that is not open yet. What changes is added to `out`. */
   turn(look: Look, band: Band, at: Instant, out: Anomaly[]): void;
-  /** Whether the group has an episode that is open or has just ended. */
-  groupIsOpen(group: string, at: Instant): boolean;
   /** Slots with an episode around `at`, and how it stands. */
   shadows(at: Instant): ReadonlyMap<number, Shadow>;
   /** The slot belongs to another series from now on. */
@@ -83,7 +81,6 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
       if (known === undefined) begin(look, band, at, out);
       else follow(known, look, at, out);
     },
-    groupIsOpen,
     shadows(at) {
       const found = new Map<number, Shadow>();
       for (const { slot, anomaly } of [...ended, ...current.values()]) {
@@ -113,6 +110,7 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
     restore,
   };
 
+  /** Whether the group has an episode that is open or has just ended. */
   function groupIsOpen(group: string, at: Instant): boolean {
     return at - (groups.get(group)?.lastAt ?? Number.NEGATIVE_INFINITY) <= groupMs;
   }

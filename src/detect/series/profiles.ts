@@ -13,7 +13,7 @@ export interface Profiles {
   poolOf(slot: number): number;
   /** Of two slots, by what their series are: the same in every run. */
   order(a: number, b: number): number;
-  give(slot: number, facts: SeriesFacts, at: Instant): void;
+  give(slot: number, facts: SeriesFacts): void;
   free(slot: number, at: Instant): void;
   /** Slots that must not be learned of a step, in order, and of those the ones that must not be calibrated by either. */
   hidden(

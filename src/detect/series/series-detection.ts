@@ -7,7 +7,7 @@ import type { DurationMs, Instant } from "../../model/time.ts";
 import { createCalibrator } from "../calibrator.ts";
 import { type Parts, packParts, unpackParts } from "../snapshot.ts";
 import { createTurns } from "../turns.ts";
-import { type Band, persistSteps } from "./block.ts";
+import type { Band } from "./block.ts";
 import { createEpisodeBook, type Look } from "./episode-book.ts";
 import { createSeriesLimits, type PoolLimits } from "./limits.ts";
 import { startThread, type Thread } from "./lines.ts";
@@ -114,7 +114,7 @@ export async function createSeriesDetection(
   function takeChanges(at: Instant): void {
     const forgotten: number[] = [];
     steps.changes(
-      (slot, facts) => profiles.give(slot, facts, at),
+      (slot, facts) => profiles.give(slot, facts),
       (slot) => {
         profiles.free(slot, at);
         episodes.drop(slot);
@@ -216,7 +216,6 @@ export async function createSeriesDetection(
     const facts = {
       judgedTo: finite,
       stepsJudged,
-      persistSteps,
       stepMs,
       keys: profiles.keys(steps.slots()),
       born: profiles.born(),

@@ -22,8 +22,6 @@ export interface StepRing {
   release(): void;
   /** The newest is not kept: its memory may be used for the next. */
   dropNewest(): void;
-  /** Slots the memory handed out next has room for. */
-  capacity(slots: number): number;
 }
 
 export const noBin = 0xffff;
@@ -46,7 +44,6 @@ export function createStepRing(share: (entry: StepEntry) => void, drop: (entry: 
 
   return {
     steps,
-    capacity,
     begin(at, slots) {
       const wanted = capacity(slots);
       // The spare one that was let go of last may still be read.
