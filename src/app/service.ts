@@ -64,16 +64,10 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const store = await openStore(storeOptions(config, directory), telemetry);
     undo.push("store", () => store[Symbol.asyncDispose]());
 
-    const head = createHead(
-      { ...headOptions(config), mappings: knowledge.mappings },
-      { reader: store.reader, spans: store.spans, telemetry },
-    );
-    const history = createHistory(
-      { ...headOptions(config), mappings: knowledge.mappings },
-      { stored: store.history, telemetry },
-    );
     const { window: windowMs } = config.observe;
     const mapped = { ...headOptions(config), mappings: knowledge.mappings };
+    const head = createHead(mapped, { reader: store.reader, spans: store.spans, telemetry });
+    const history = createHistory(mapped, { stored: store.history, telemetry });
     const foreign = foreignSources(config.sources, mapped, { telemetry, undo });
     const past = createUnited([history, ...foreign]);
     const unrecorded = createWithout(history, knowledge.recorded);

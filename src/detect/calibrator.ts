@@ -25,8 +25,9 @@ interface Pool {
   dirty: boolean;
 }
 
-const binWidth = 0.1;
-const binCount = 401;
+/** Scores are counted in bins so wide. */
+export const binWidth = 0.1;
+export const binCount = 401;
 /** The tail begins where this share of scores lies above. */
 const tailShare = 0.05;
 const thresholdMin = 1.5;

@@ -9,12 +9,15 @@ import type { Calibrator } from "./calibrator.ts";
 import {
   createHolds,
   createTrack,
-  type EpisodeOptions,
+  episodeOptions,
   heldScore,
+  openTailOf,
   raisedSince,
   type Track,
   type Turn,
+  tailMin,
   turn,
+  worseFactor,
 } from "./episodes.ts";
 import { createVerdict, type Lane, type Vote } from "./lane.ts";
 import { evidenceOf, finalShape, looksOf } from "./looks.ts";
@@ -77,26 +80,17 @@ interface Series {
   judgedAt: Instant;
 }
 
-const weekMs = 604_800_000;
-/** Scores closer than this say the same thing twice. */
-const lookMs = 60_000;
-const openTailMax = 1e-4;
-const tailMin = 1e-12;
 const lookBackMs = 43_200_000;
-const episodeOptions: EpisodeOptions = { calmMs: 60_000, mergeMs: 120_000, forgetMs: 300_000 };
-/** An episode is told of again when its tail has fallen by this factor. */
-const worseFactor = 1e-3;
 
 export function createDecider(options: DeciderOptions, calibrator: Calibrator): Decider {
   const byLane = new Map<string, (Series | undefined)[]>();
   const shadows = createShadows(options.shadeMs);
-  const limits = { openTail: openTailMax, calmTail: Math.sqrt(openTailMax) };
+  const limits = { openTail: 0, calmTail: 0 };
   const verdict = createVerdict();
 
   return {
     begin(looks) {
-      const budget = (options.falseEpisodesPerWeek * lookMs) / (weekMs * Math.max(1, looks));
-      limits.openTail = Math.min(openTailMax, budget);
+      limits.openTail = openTailOf(options.falseEpisodesPerWeek, looks);
       limits.calmTail = Math.sqrt(limits.openTail);
     },
     judge(lane, at, out) {
@@ -239,6 +233,8 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
       seriesBy(entry.lane)[entry.slot] = series;
       series.anomaly = entry.anomaly;
       series.toldTail = entry.anomaly.tail;
+      // Of an entity that never comes back it is let go of in time, too.
+      series.judgedAt = entry.anomaly.lastSeen;
       Object.assign(series.track, {
         open: true,
         onset: entry.anomaly.onset,

@@ -10,6 +10,7 @@ import type { DurationMs, Instant } from "../model/time.ts";
 import { createAcceptance } from "./acceptance.ts";
 import { createCalibrator } from "./calibrator.ts";
 import { createDecider, type OpenEpisode } from "./decider.ts";
+import { lookMs } from "./episodes.ts";
 import { createFeatures, type FrameBatches, hintOf, loadOf } from "./features.ts";
 import { type DetectorState, type Guarded, guarded } from "./guarded.ts";
 import { type Lane, poolsOf, type Vote } from "./lane.ts";
@@ -20,6 +21,7 @@ import { watches as allWatches, type Watch } from "./registry.ts";
 import { createRoster } from "./roster.ts";
 import { packParts, readParts } from "./snapshot.ts";
 import { tellPart } from "./telling.ts";
+import { createTurns } from "./turns.ts";
 
 export interface DetectionOptions {
   /** Distance of the frames it will be given. */
@@ -84,7 +86,6 @@ const signalsLane = "signals";
 const weekMs = 604_800_000;
 /** Points a detector wants before it speaks. */
 const readyPoints = 40;
-const lookMs = 60_000;
 
 export async function createDetection(options: DetectionOptions, deps: DetectionDependencies): Promise<Detection> {
   const { telemetry, exclusions } = deps;
@@ -121,9 +122,10 @@ export async function createDetection(options: DetectionOptions, deps: Detection
   let judgedTo = typeof before === "number" ? before : Number.NEGATIVE_INFINITY;
   let takenTo = Number.NEGATIVE_INFINITY;
   let judging = true;
+  const inTurn = createTurns();
 
   return {
-    step,
+    step: (frame) => inTurn(() => step(frame)),
     accept(entity, signal) {
       const open = [...decider.open()].filter(
         ({ anomaly }) => anomaly.entity === entity && (signal === undefined || anomaly.signal === signal),
@@ -138,7 +140,7 @@ export async function createDetection(options: DetectionOptions, deps: Detection
       return slot === undefined ? undefined : profiles.read(slot * signals.length + signalIds.indexOf(signal));
     },
     learnedBackend: () => learned.backend(),
-    snapshot,
+    snapshot: () => inTurn(snapshot),
     [Symbol.asyncDispose]: () => learned[Symbol.asyncDispose](),
   };
 

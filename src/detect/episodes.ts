@@ -10,6 +10,22 @@ export interface EpisodeOptions {
   readonly forgetMs: DurationMs;
 }
 
+/** The same for all that is judged. */
+export const episodeOptions: EpisodeOptions = { calmMs: 60_000, mergeMs: 120_000, forgetMs: 300_000 };
+/** Scores closer than this say the same thing twice. */
+export const lookMs = 60_000;
+/** No tail is told as smaller. */
+export const tailMin = 1e-12;
+/** An episode is told of again when its tail has fallen by this factor. */
+export const worseFactor = 1e-3;
+const weekMs = 604_800_000;
+const openTailMax = 1e-4;
+
+/** The tail an episode opens below, so that `looks` series at each look have so many false ones a week together. */
+export function openTailOf(falseEpisodesPerWeek: number, looks: number): number {
+  return Math.min(openTailMax, (falseEpisodesPerWeek * lookMs) / (weekMs * Math.max(1, looks)));
+}
+
 /** Where a series stands. */
 export interface Track {
   /** Since when scores have been raised without a break; NaN while they are not. */

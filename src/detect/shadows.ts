@@ -16,11 +16,18 @@ export interface Shadows {
 }
 
 /** Before the onset and after the end, where the trouble was there but not yet, or no longer, plain to see. */
-const marginMs = 60_000;
+export const marginMs = 60_000;
 const briefMs = 300_000;
 /** Episodes kept for an entity at once. */
 const keptMax = 64;
 const liftedMax = 10_000;
+
+/** How a point at `at` stands to an episode, which keeps none from being learned for longer than `acceptAfterMs`. */
+export function shadowOf({ onset, endedAt, lastSeen }: Anomaly, at: Instant, acceptAfterMs: DurationMs): Shadow {
+  const to = Math.min((endedAt ?? Number.POSITIVE_INFINITY) + marginMs, onset + acceptAfterMs);
+  if (at < onset - marginMs || at > to) return "clear";
+  return endedAt === undefined || lastSeen - onset > briefMs ? "inside" : "brief";
+}
 
 export function createShadows(acceptAfterMs: DurationMs): Shadows {
   const byEntity = new Map<EntityId, Map<string, Anomaly>>();
@@ -48,11 +55,10 @@ export function createShadows(acceptAfterMs: DurationMs): Shadows {
     },
     at(entity, at) {
       let shadow: Shadow = "clear";
-      for (const { onset, endedAt, lastSeen } of byEntity.get(entity)?.values() ?? []) {
-        const to = Math.min((endedAt ?? Number.POSITIVE_INFINITY) + marginMs, onset + acceptAfterMs);
-        if (at < onset - marginMs || at > to) continue;
-        if (endedAt === undefined || lastSeen - onset > briefMs) return "inside";
-        shadow = "brief";
+      for (const anomaly of byEntity.get(entity)?.values() ?? []) {
+        const one = shadowOf(anomaly, at, acceptAfterMs);
+        if (one === "inside") return one;
+        if (one === "brief") shadow = one;
       }
       return shadow;
     },

@@ -6,7 +6,12 @@ import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts
 import type { SeriesSteps } from "../model/ports/series-steps.ts";
 import type { SpanReader } from "../model/ports/span-reader.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import type { ColumnPage, RawPage, TelemetryReader } from "../model/ports/telemetry-reader.ts";
+import {
+  type ColumnPage,
+  pagePointsDefault,
+  type RawPage,
+  type TelemetryReader,
+} from "../model/ports/telemetry-reader.ts";
 import { quality, type SeriesView } from "../model/series.ts";
 import { signals } from "../model/signal.ts";
 import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
@@ -43,7 +48,7 @@ export interface HeadOptions {
   readonly historyMs?: DurationMs;
   /** How long a series that is gone keeps its place, and so what was learned of it. Default 6 hours. */
   readonly keepAbsentMs?: DurationMs;
-  /** A page of this many points or more is taken to have another behind it. Default 5000. */
+  /** A page of this many points or more is taken to have another behind it. Default: what readers aim at. */
   readonly pagePoints?: number;
 }
 
@@ -84,7 +89,6 @@ export interface Head extends SeriesSource, SeriesSink {
 }
 
 const leaveAfterMsDefault = 600_000;
-const pagePointsDefault = 5000;
 const keepAbsentMsDefault = 6 * 3_600_000;
 /** A histogram is judged twice, and those that are gone keep their places for a while. */
 const slotsPerSeries = 1.25;
@@ -108,6 +112,8 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
   let begun = false;
   let begunFrom = Number.NEGATIVE_INFINITY;
   let nextStep: Instant | undefined;
+  /** Newest event time put in that lies far ahead of what was read: time goes there once there is no more to read before it. */
+  let putTo: Instant | undefined;
 
   return {
     steps: measures,
@@ -140,8 +146,11 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
     const behind = newestInPage === undefined ? arrived > 0 : newestInPage < now - behindMs;
     const pagePoints = options.pagePoints ?? pagePointsDefault;
     const more = advanced && (behind || arrived >= pagePoints);
+    if (more) return { more };
+    if (putTo !== undefined) watermark.arrived(putTo, now);
+    putTo = undefined;
     // Spans are counted by one query for all that came, not by one a page while the past is caught up with.
-    if (!more) await refreshSpans(now, notBefore);
+    await refreshSpans(now, notBefore);
     return { more };
   }
 
@@ -159,7 +168,9 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
 
   function put(samples: readonly MadeSample[], now: Instant): void {
     const newestAt = take(pageOf(samples, stepMs), now);
-    if (newestAt !== undefined) watermark.arrived(newestAt, now);
+    if (newestAt === undefined) return;
+    if (newestAt <= (watermark.newestAt() ?? Number.NEGATIVE_INFINITY) + behindMs) watermark.arrived(newestAt, now);
+    else putTo = Math.max(putTo ?? newestAt, newestAt);
   }
 
   function take(page: RawPage | ColumnPage, now: Instant): Instant | undefined {

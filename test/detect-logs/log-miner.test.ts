@@ -105,6 +105,24 @@ describe("what changed", () => {
     expect(told(silent, 60)).toEqual([]);
   });
 
+  it("two versions that take turns are counted on and on: none uses up the room of others", () => {
+    const telemetry = countingTelemetry();
+    const one = createLogMiner({ ...logMinerDefaults, graceSteps: 10, maxCounted: 20 }, telemetry);
+    for (let turn = 0; turn < 100; turn++)
+      for (const version of ["1", "2"])
+        one.take({
+          at: (4 * turn + 2 * Number(version)) * STEP,
+          service: "vllm",
+          version,
+          severity: 0,
+          text: "still here",
+        });
+    expect([...telemetry.counts.keys()].filter((name) => name.includes("dropped"))).toEqual([]);
+    one.advance(500 * STEP);
+    const lines = one.drain().samples.reduce((sum, sample) => sum + (sample.kind === "count" ? sample.value : 0), 0);
+    expect(lines).toBe(200);
+  });
+
   it("a new version is judged by the one before it", () => {
     const one = warmed();
     calm(one, 30, { version: "2" });

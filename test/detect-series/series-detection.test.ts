@@ -143,6 +143,29 @@ describe("the same answer", () => {
     expect(await after.snapshot()).toEqual(await before.snapshot());
   });
 
+  test("a snapshot asked for in the middle of a step is that of the step's end", async () => {
+    const steps = madeSteps(count, shifted);
+    await using detection = await create(steps);
+    await run(detection, steps, 0, 130);
+    const stepping = detection.step(steps.at(130));
+    const during = await detection.snapshot();
+    await stepping;
+    expect(during).toEqual(await detection.snapshot());
+  });
+
+  test("goes on after a restart that most series do not come back from: what lies in wait of theirs is not learned", async () => {
+    const many = 1500;
+    const steps = madeSteps(many, healthy);
+    await using before = await create(steps);
+    await run(before, steps, 0, 130);
+    const snapshot = await before.snapshot();
+    const few = madeSteps(count, healthy);
+    await using after = await create(few, snapshot === undefined ? {} : { snapshot });
+    // So late that all steps from before are due at once.
+    expect(await run(after, few, faultAt, faultAt + 5)).toEqual([]);
+    expect(after.state()).toEqual({ series: count, unknown: 0 });
+  });
+
   test("whatever slots the series have, in one thread or two", async () => {
     const steps = madeSteps(count, shifted);
     await using plain = await create(steps);
@@ -161,6 +184,43 @@ describe("the same answer", () => {
       { telemetry },
     );
     expect(of("homeostat.detect.dropped", "snapshot-unreadable")).toBe(1);
+  });
+
+  test("nor is one of another step taken, in part or whole", async () => {
+    const steps = madeSteps(count, healthy);
+    await using before = await create(steps);
+    await run(before, steps, 0, 130);
+    const snapshot = await before.snapshot();
+    const { telemetry, of } = countingTelemetry();
+    const again = madeSteps(count, healthy);
+    await using after = await create(
+      again,
+      { stepMs: 2 * stepMs, ...(snapshot === undefined ? {} : { snapshot }) },
+      { telemetry },
+    );
+    expect(of("homeostat.detect.dropped", "snapshot-unreadable")).toBe(1);
+    // What was judged by the other is judged anew.
+    await after.step(again.at(100));
+    expect(after.state().series).toBe(count);
+    expect(Buffer.from((await after.snapshot()) ?? []).toString("latin1")).toContain(`"judgedTo":${again.at(100)}`);
+  });
+});
+
+describe("the end", () => {
+  test("threads are closed, and a step that comes after begins none", async () => {
+    const { telemetry, of } = countingTelemetry();
+    let started = 0;
+    const steps = madeSteps(count, healthy);
+    const start = (share: Parameters<typeof startThread>[0]): Thread => {
+      started++;
+      return startThread(share);
+    };
+    const detection = await create(steps, { threads: 1 }, { telemetry, start });
+    await run(detection, steps, 0, 3);
+    await detection[Symbol.asyncDispose]();
+    expect(await run(detection, steps, 3, 10)).toEqual([]);
+    expect(started).toBe(1);
+    expect(of("homeostat.detect.failures", "thread")).toBe(0);
   });
 });
 

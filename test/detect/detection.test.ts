@@ -198,6 +198,16 @@ describe("restart", () => {
     expect(after.baseline().learnedMs).toBe(before.baseline().learnedMs);
   });
 
+  test("a snapshot asked for in the middle of a step is that of the step's end", async () => {
+    const fleet = createFleet({ seed: 5 });
+    await using detection = await create();
+    for (let step = 0; step < 15 * minute; step++) await detection.step(fleet());
+    const stepping = detection.step(fleet());
+    const during = await detection.snapshot();
+    await stepping;
+    expect(during).toEqual(await detection.snapshot());
+  });
+
   test("a snapshot that cannot be read is left alone", async () => {
     await using detection = await create({ snapshot: Uint8Array.of(1, 2, 3, 4, 5, 6) });
     expect(detection.baseline()).toEqual({ entities: 0, learnedMs: 0, ready: false });

@@ -74,6 +74,36 @@ describe("event time", () => {
     expect(frames.slice(4).every((frame) => Math.abs(read(frame, "generated_tokens").value - 20) < 1e-9)).toBe(true);
   });
 
+  test("what logs tell of now does not end the steps of metrics that are still being caught up with", async () => {
+    const { head, reader, counts } = setUp({ latenessMs: 5000 }, listReader(20));
+    const running = rawSeries("vllm:num_requests_running", "gauge");
+    const now = t0 + 300_000;
+    const line = { metric: "log_template_records", unit: "", kind: "count", at: now, value: 1 } as const;
+    head.put([{ ...line, resource: { "service.name": "chat" }, attributes: {} }], now);
+    const values = Array.from({ length: 61 }, (_, i) => i);
+    const frames = await framesOf(head, reader, [running], steps(running, values), now);
+    expect(frames.map((frame) => read(frame, "running").value)).toEqual(values.slice(0, -1));
+    expect(counts.get("homeostat.observe.late")).toBeUndefined();
+    // Time goes on with logs alone, as before.
+    head.put([{ ...line, at: now + 5000, resource: { "service.name": "chat" }, attributes: {} }], now + 5000);
+    expect((await framesOf(head, reader, [], [], now + 5000)).map(({ at }) => at)).toEqual([now]);
+  });
+
+  test("a page of many points that a reader would not fill up has none behind it: spans are read before its steps are judged", async () => {
+    let asked = 0;
+    const spans = {
+      spansAfter: () => {
+        asked++;
+        return Promise.resolve({ groups: [], cursor: "", truncated: false });
+      },
+    };
+    const { head, reader } = setUp({}, listReader(), spans);
+    const running = rawSeries("vllm:num_requests_running", "gauge");
+    reader.push([running], steps(running, new Array<number>(6000).fill(1), 290));
+    expect(await head.refresh(t0 + 6000 * 290)).toEqual({ more: false });
+    expect(asked).toBe(1);
+  });
+
   test("a replica whose clock runs ahead does not make everybody else late", async () => {
     const { head, reader, counts } = setUp({ latenessMs: 5000 });
     const fast = rawSeries("vllm:num_requests_running", "gauge", { instance: "fast" });

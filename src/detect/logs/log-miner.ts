@@ -124,6 +124,11 @@ export function createLogMiner(options: LogMinerOptions, telemetry: Telemetry, t
     }
     if (at > scope.newest) scope.newest = at;
     endSteps(scope, scope.newest - options.latenessMs);
+    if (scopes.get(scopeKey(scope.service, scope.version)) !== scope) {
+      // It was replaced, and its silence ended it: it speaks again, and begins with what its successor knows.
+      countIn(record, template);
+      return;
+    }
     const one = countedIn(scope, template);
     if (one === undefined) {
       drop("counted");

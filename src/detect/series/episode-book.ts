@@ -2,8 +2,9 @@
 import type { Anomaly } from "../../model/anomaly.ts";
 import { stableId } from "../../model/ids.ts";
 import type { DurationMs, Instant } from "../../model/time.ts";
-import { createTrack, type EpisodeOptions, type Track, turn } from "../episodes.ts";
-import type { Shadow } from "../shadows.ts";
+import { createTrack, episodeOptions, type Track, tailMin, turn, worseFactor } from "../episodes.ts";
+import { finalShape } from "../looks.ts";
+import { marginMs, type Shadow, shadowOf } from "../shadows.ts";
 import { createRecentValues, pushValue, shapeOf } from "../shape.ts";
 import { type Band, persistSteps } from "./block.ts";
 import type { SeriesProfile } from "./profile.ts";
@@ -32,8 +33,6 @@ export interface EpisodeBook {
   openSlots(): Iterable<number>;
   /** Moves a series' episode on; `band` is asked of one that is not open yet. What changes is added to `out`. */
   turn(look: Look, band: Band, at: Instant, out: Anomaly[]): void;
-  /** Whether the group has an episode that is open or has just ended. */
-  groupIsOpen(group: string, at: Instant): boolean;
   /** Slots with an episode around `at`, and how it stands. */
   shadows(at: Instant): ReadonlyMap<number, Shadow>;
   /** The slot belongs to another series from now on. */
@@ -67,13 +66,8 @@ const toldPerGroup = 8;
 /** What begins within this of a group's last episode belongs to it. */
 const groupMs = 600_000;
 const episodesMax = 20_000;
-const tailMin = 1e-12;
-const worseFactor = 1e-3;
-const marginMs = 60_000;
-const briefMs = 300_000;
 
 export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions): EpisodeBook {
-  const options: EpisodeOptions = { calmMs: 60_000, mergeMs: 120_000, forgetMs: 300_000 };
   const current = new Map<number, Episode>();
   let ended: Episode[] = [];
   const groups = new Map<string, Group>();
@@ -87,11 +81,10 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
       if (known === undefined) begin(look, band, at, out);
       else follow(known, look, at, out);
     },
-    groupIsOpen,
     shadows(at) {
       const found = new Map<number, Shadow>();
       for (const { slot, anomaly } of [...ended, ...current.values()]) {
-        const shadow = shadowOf(anomaly, at);
+        const shadow = shadowOf(anomaly, at, acceptAfterMs);
         if (shadow === "inside" || (shadow === "brief" && found.get(slot) !== "inside")) found.set(slot, shadow);
       }
       return found;
@@ -117,6 +110,7 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
     restore,
   };
 
+  /** Whether the group has an episode that is open or has just ended. */
   function groupIsOpen(group: string, at: Instant): boolean {
     return at - (groups.get(group)?.lastAt ?? Number.NEGATIVE_INFINITY) <= groupMs;
   }
@@ -133,7 +127,7 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
     }
     const track = trackOf(slot, at);
     track.lastScored = at;
-    if (turn(track, tails, limits, at, options) === "none") return;
+    if (turn(track, tails, limits, at, episodeOptions) === "none") return;
     const group = groupOf(profile.group, at);
     const { facts } = profile;
     const labels = facts.labels();
@@ -165,7 +159,9 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
 
   /** A track that begins with this step, or that of an episode of the slot that ended so shortly before that it is the same. */
   function trackOf(slot: number, at: Instant): Track {
-    const before = ended.find((episode) => episode.slot === slot && at - episode.track.endedAt <= options.mergeMs);
+    const before = ended.find(
+      (episode) => episode.slot === slot && at - episode.track.endedAt <= episodeOptions.mergeMs,
+    );
     if (before !== undefined) {
       ended = ended.filter((episode) => episode !== before);
       return before.track;
@@ -178,10 +174,9 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
   function follow(episode: Episode, { tails, limits, score, value, profile }: Look, at: Instant, out: Anomaly[]): void {
     const { track } = episode;
     if (!Number.isNaN(score)) track.lastScored = at;
-    const turned = turn(track, tails, limits, at, options);
+    const turned = turn(track, tails, limits, at, episodeOptions);
     if (turned === "ended") {
-      const lasted = track.lastHigh - track.onset;
-      const shape = lasted <= 60_000 && episode.anomaly.shape !== "dropout" ? "spike" : episode.anomaly.shape;
+      const shape = finalShape(episode.anomaly, track.lastHigh - track.onset);
       episode.anomaly = { ...episode.anomaly, shape, lastSeen: track.lastHigh, endedAt: at };
       current.delete(episode.slot);
       ended.push(episode);
@@ -208,13 +203,6 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
     const group = { id: stableId("group", name, at), lastAt: at, told: 0 };
     groups.set(name, group);
     return group;
-  }
-
-  /** As for frames: see `shadows.ts`. */
-  function shadowOf({ onset, endedAt, lastSeen }: Anomaly, at: Instant): Shadow {
-    const to = Math.min((endedAt ?? Number.POSITIVE_INFINITY) + marginMs, onset + acceptAfterMs);
-    if (at < onset - marginMs || at > to) return "clear";
-    return endedAt === undefined || lastSeen - onset > briefMs ? "inside" : "brief";
   }
 
   function restore(saved: unknown): void {

@@ -1,8 +1,9 @@
 // How odd a series must be: the budget of false episodes, shared by all series, as scores to compare with.
 import type { DurationMs } from "../../model/time.ts";
-import type { Calibrator } from "../calibrator.ts";
+import { binCount, binWidth, type Calibrator } from "../calibrator.ts";
+import { lookMs, openTailOf } from "../episodes.ts";
 import { pools } from "./profile.ts";
-import { binsMax, binWidth, noBin } from "./step-ring.ts";
+import { noBin } from "./step-ring.ts";
 
 export interface PoolLimits {
   /** By pool, twice: direction of harm known, and not. */
@@ -17,10 +18,6 @@ export interface SeriesLimits {
   calibrate(bins: Uint16Array, slots: number, poolOf: (slot: number) => number): void;
 }
 
-const weekMs = 604_800_000;
-/** Scores closer than this say the same thing twice. */
-const lookMs = 60_000;
-const openTailMax = 1e-4;
 /** Both directions are looked at, and neither is known to harm. */
 const strictness = 0.1;
 /** All series of a step together teach as much as so many: they move together, and the memory should span days. */
@@ -35,14 +32,13 @@ export function createSeriesLimits(
   calibrator: Calibrator,
 ): SeriesLimits {
   const openScore = new Float64Array(2 * pools.length).fill(Number.POSITIVE_INFINITY);
-  const tails = Array.from(openScore, () => ({ openTail: openTailMax, calmTail: Math.sqrt(openTailMax) }));
-  const counts = pools.map(() => new Float64Array(binsMax));
+  const tails = Array.from(openScore, () => ({ openTail: 0, calmTail: 0 }));
+  const counts = pools.map(() => new Float64Array(binCount));
   const stepWeight = Math.min(1, options.stepMs / lookMs);
 
   return {
     now(series) {
-      const budget = (options.falseEpisodesPerWeek * lookMs) / (weekMs * Math.max(1, series));
-      const open = Math.min(openTailMax, budget);
+      const open = openTailOf(options.falseEpisodesPerWeek, series);
       for (let i = 0; i < openScore.length; i++) {
         const limit = i % 2 === 0 ? open : open * strictness;
         const one = tails[i] as { openTail: number; calmTail: number };
@@ -65,7 +61,7 @@ export function createSeriesLimits(
       const each = (stepWeight * Math.min(seen, seriesWorth)) / Math.max(1, seen);
       const weight = Math.max(grain, Math.round(each / grain) * grain);
       for (const [pool, column] of counts.entries())
-        for (let bin = 0; bin < binsMax; bin++) {
+        for (let bin = 0; bin < binCount; bin++) {
           const count = column[bin] as number;
           if (count > 0) calibrator.learn(pools[pool] as string, (bin + 0.5) * binWidth, count * weight);
         }
@@ -77,7 +73,7 @@ export function createSeriesLimits(
     // Without any score seen a pool believes its prior alone.
     if (calibrator.seen(pool) < seenMin) return Number.POSITIVE_INFINITY;
     let low = 0;
-    let high = binsMax * binWidth;
+    let high = binCount * binWidth;
     if (calibrator.tail(pool, high) > limit) return Number.POSITIVE_INFINITY;
     for (let i = 0; i < 30; i++) {
       const middle = (low + high) / 2;

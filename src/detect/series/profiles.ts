@@ -13,7 +13,7 @@ export interface Profiles {
   poolOf(slot: number): number;
   /** Of two slots, by what their series are: the same in every run. */
   order(a: number, b: number): number;
-  give(slot: number, facts: SeriesFacts, at: Instant): void;
+  give(slot: number, facts: SeriesFacts): void;
   free(slot: number, at: Instant): void;
   /** Slots that must not be learned of a step, in order, and of those the ones that must not be calibrated by either. */
   hidden(
@@ -40,6 +40,8 @@ export function createProfiles(): Profiles {
   let limit = new Uint8Array(1024);
   /** Slots that changed hands lately: what lies in older steps is another series'. */
   const bornAt = new Map<number, Instant>();
+  /** Slots from before a restart whose series have not come back: nobody can tell whether an incident covers them. */
+  const unmet = new Set<number>();
   let count = 0;
 
   return {
@@ -53,6 +55,7 @@ export function createProfiles(): Profiles {
       const profile = profileOf(facts);
       profiles[slot] = profile;
       keyOf[slot] = facts.key;
+      unmet.delete(slot);
       if (slot >= pool.length) {
         pool = larger(pool, slot);
         limit = larger(limit, slot);
@@ -64,6 +67,7 @@ export function createProfiles(): Profiles {
       if (profiles[slot] !== undefined) count--;
       profiles[slot] = undefined;
       keyOf[slot] = "";
+      unmet.delete(slot);
       bornAt.set(slot, at);
     },
     hidden(at, slots, exclusions, shadows) {
@@ -71,6 +75,11 @@ export function createProfiles(): Profiles {
       const mute = new Set<number>();
       for (const [slot, born] of bornAt)
         if (at < born && slot < slots) {
+          none.add(slot);
+          mute.add(slot);
+        }
+      for (const slot of unmet)
+        if (slot < slots) {
           none.add(slot);
           mute.add(slot);
         }
@@ -97,7 +106,10 @@ export function createProfiles(): Profiles {
     otherThan: (keys) => keyOf.flatMap((key, slot) => (key === keys[slot] ? [] : [slot])),
     born: () => [...bornAt],
     restore(keys, born) {
-      for (const [slot, key] of keys.entries()) keyOf[slot] = key;
+      for (const [slot, key] of keys.entries()) {
+        keyOf[slot] = key;
+        if (key !== "") unmet.add(slot);
+      }
       if (!Array.isArray(born)) return;
       for (const one of born)
         if (Array.isArray(one) && Number.isSafeInteger(one[0]) && typeof one[1] === "number")

@@ -5,8 +5,9 @@ import type { SeriesSteps } from "../../model/ports/series-steps.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import type { DurationMs, Instant } from "../../model/time.ts";
 import { createCalibrator } from "../calibrator.ts";
-import { packParts, unpackParts } from "../snapshot.ts";
-import { type Band, persistSteps } from "./block.ts";
+import { type Parts, packParts, unpackParts } from "../snapshot.ts";
+import { createTurns } from "../turns.ts";
+import type { Band } from "./block.ts";
 import { createEpisodeBook, type Look } from "./episode-book.ts";
 import { createSeriesLimits, type PoolLimits } from "./limits.ts";
 import { startThread, type Thread } from "./lines.ts";
@@ -61,10 +62,10 @@ export async function createSeriesDetection(
   const { steps, telemetry, exclusions } = deps;
   const { stepMs, learnDelayMs = 600_000, acceptAfterMs = 1_800_000 } = options;
   const learnEvery = Math.max(1, Math.ceil(learnDelayMs / stepMs / ringMax));
-  const parts = options.snapshot === undefined ? undefined : unpackParts(options.snapshot);
+  const parts = options.snapshot === undefined ? undefined : fitting(options.snapshot, stepMs);
   if (options.snapshot !== undefined && parts === undefined) {
     telemetry.count("homeostat.detect.dropped", 1, { reason: "snapshot-unreadable" });
-    telemetry.log.warn("the snapshot of the series cannot be read: their baselines start anew");
+    telemetry.log.warn("the snapshot of the series cannot be read, or is of another step: their baselines start anew");
   }
   const calibrator = createCalibrator(parts?.bytes.get("calibrator"));
   const limits = createSeriesLimits({ stepMs, falseEpisodesPerWeek: options.falseEpisodesPerWeek }, calibrator);
@@ -83,10 +84,13 @@ export async function createSeriesDetection(
   let unknown = 0;
   if (parts !== undefined) restore(parts);
 
+  // A snapshot in the middle of a step would hold some of what the step does.
+  const inTurn = createTurns();
+
   return {
-    step,
+    step: (at) => inTurn(() => step(at)),
     state: () => ({ series: profiles.count(), unknown }),
-    snapshot,
+    snapshot: () => inTurn(snapshot),
     [Symbol.asyncDispose]: () => shards[Symbol.asyncDispose](),
   };
 
@@ -110,7 +114,7 @@ export async function createSeriesDetection(
   function takeChanges(at: Instant): void {
     const forgotten: number[] = [];
     steps.changes(
-      (slot, facts) => profiles.give(slot, facts, at),
+      (slot, facts) => profiles.give(slot, facts),
       (slot) => {
         profiles.free(slot, at);
         episodes.drop(slot);
@@ -212,7 +216,6 @@ export async function createSeriesDetection(
     const facts = {
       judgedTo: finite,
       stepsJudged,
-      persistSteps,
       stepMs,
       keys: profiles.keys(steps.slots()),
       born: profiles.born(),
@@ -222,11 +225,10 @@ export async function createSeriesDetection(
     return packParts({ facts, bytes });
   }
 
-  function restore(saved: NonNullable<typeof parts>): void {
-    const { keys } = saved.facts;
-    if (!Array.isArray(keys) || saved.facts["stepMs"] !== stepMs) return;
-    steps.reserve(keys.map(String));
-    profiles.restore(keys.map(String), saved.facts["born"]);
+  function restore(saved: Parts): void {
+    const keys = keysOf(saved);
+    steps.reserve(keys);
+    profiles.restore(keys, saved.facts["born"]);
     episodes.restore(saved.facts["episodes"]);
     shards.restore(blocksOf(saved.bytes));
     restoreSteps(ring, saved.facts["waiting"], saved.bytes);
@@ -236,9 +238,17 @@ export async function createSeriesDetection(
     const bytes = await deps.saved?.().catch(() => undefined);
     const saved = bytes === undefined ? undefined : unpackParts(bytes);
     if (saved === undefined) return { blocks: new Map<number, Uint8Array>(), stale: [] };
-    const keys = Array.isArray(saved.facts["keys"]) ? saved.facts["keys"].map(String) : [];
-    return { blocks: blocksOf(saved.bytes), stale: profiles.otherThan(keys) };
+    return { blocks: blocksOf(saved.bytes), stale: profiles.otherThan(keysOf(saved)) };
   }
+}
+
+function fitting(snapshot: Uint8Array, stepMs: DurationMs): Parts | undefined {
+  const parts = unpackParts(snapshot);
+  return parts?.facts["stepMs"] === stepMs && Array.isArray(parts.facts["keys"]) ? parts : undefined;
+}
+
+function keysOf({ facts: { keys } }: Parts): readonly string[] {
+  return Array.isArray(keys) ? keys.map(String) : [];
 }
 
 function blocksOf(bytes: ReadonlyMap<string, Uint8Array>): ReadonlyMap<number, Uint8Array> {

@@ -43,6 +43,7 @@ export function createShards({ threads, start, saved, telemetry }: ShardsOptions
   let scores: StepScores = { now: new Float32Array(0), held: new Float32Array(0) };
   const triedAt = new Float64Array(shards).fill(Number.NEGATIVE_INFINITY);
   const toldDown = new Set<Line>();
+  let closed = false;
   const lines = Array.from({ length: shards }, (_, shard) => begin(shard));
 
   return {
@@ -99,6 +100,7 @@ export function createShards({ threads, start, saved, telemetry }: ShardsOptions
       return blocks;
     },
     async [Symbol.asyncDispose]() {
+      closed = true;
       await Promise.all(lines.map((line) => line.close()));
     },
   };
@@ -121,7 +123,7 @@ export function createShards({ threads, start, saved, telemetry }: ShardsOptions
       return 0;
     }
     const line = lines[shard] as Line;
-    if (!toldDown.has(line)) {
+    if (!closed && !toldDown.has(line)) {
       toldDown.add(line);
       telemetry.count("homeostat.detect.failures", 1, { reason: "thread" });
       telemetry.log.error("a thread that judges series died: they are unknown until it runs again", {
@@ -139,7 +141,9 @@ export function createShards({ threads, start, saved, telemetry }: ShardsOptions
     return unknown;
   }
 
+  /** After the end nothing is mended: a step may still be under way, and a thread begun then would be nobody's to close. */
   async function mend(at: Instant): Promise<void> {
+    if (closed) return;
     for (const [shard, line] of lines.entries()) {
       if (line.down() === undefined || !toldDown.has(line) || at < (triedAt[shard] as number) + retryMs) continue;
       triedAt[shard] = at;

@@ -1,5 +1,6 @@
 // The last steps of all series in shared memory: judged at once, learned later from the same place.
 import type { Instant } from "../../model/time.ts";
+import { binCount, binWidth } from "../calibrator.ts";
 import { blockSlots } from "./block.ts";
 import type { StepEntry } from "./shard.ts";
 
@@ -21,17 +22,13 @@ export interface StepRing {
   release(): void;
   /** The newest is not kept: its memory may be used for the next. */
   dropNewest(): void;
-  /** Slots the memory handed out next has room for. */
-  capacity(slots: number): number;
 }
 
 export const noBin = 0xffff;
-/** Held scores are kept as the calibrator counts them. */
-export const binWidth = 0.1;
-export const binsMax = 401;
 
+/** Held scores are kept as the calibrator counts them. */
 export function binOf(score: number): number {
-  return score >= 0 ? Math.min(binsMax - 1, Math.floor(score / binWidth)) : noBin;
+  return score >= 0 ? Math.min(binCount - 1, Math.floor(score / binWidth)) : noBin;
 }
 
 export function createStepRing(share: (entry: StepEntry) => void, drop: (entry: StepEntry) => void): StepRing {
@@ -47,7 +44,6 @@ export function createStepRing(share: (entry: StepEntry) => void, drop: (entry: 
 
   return {
     steps,
-    capacity,
     begin(at, slots) {
       const wanted = capacity(slots);
       // The spare one that was let go of last may still be read.

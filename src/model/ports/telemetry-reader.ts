@@ -69,6 +69,9 @@ export interface ColumnPage {
   readonly cursor: string;
 }
 
+/** Points a page aims at, unless its reader is told otherwise: a smaller one has none behind it. */
+export const pagePointsDefault = 200_000;
+
 export interface TelemetryReader {
   /** As `metricsAfter`, in columns; absent where points come as objects anyway. The cursors are the same. */
   columnsAfter?(cursor: string, notBefore: Instant): Promise<ColumnPage>;

@@ -1,12 +1,13 @@
 // Raw metric points in the order they were stored: one query a page.
 import type { Labels } from "../../model/labels.ts";
-import type {
-  ColumnPage,
-  PointKind,
-  RawPage,
-  RawPoint,
-  RawSeries,
-  TelemetryReader,
+import {
+  type ColumnPage,
+  type PointKind,
+  pagePointsDefault,
+  type RawPage,
+  type RawPoint,
+  type RawSeries,
+  type TelemetryReader,
 } from "../../model/ports/telemetry-reader.ts";
 import { decimalOf, halvesOf } from "../../model/series-hash.ts";
 import type { Database } from "../database.ts";
@@ -59,7 +60,7 @@ const CUMULATIVE = 2;
 const askedAtOnce = 2500;
 
 export function createTelemetryReader(options: ReaderOptions): Required<TelemetryReader> {
-  const { database, storedThrough, pagePoints = 200_000, seriesMax = 400_000, hashPrefix = "" } = options;
+  const { database, storedThrough, pagePoints = pagePointsDefault, seriesMax = 400_000, hashPrefix = "" } = options;
   const sent = createSentBook(seriesMax);
   const gauge = database.table("otel_metrics_gauge");
   const sum = database.table("otel_metrics_sum");
