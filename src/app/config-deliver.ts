@@ -4,6 +4,7 @@ import { formatNames } from "../deliver/feeds/formats/formats.ts";
 import { parseMatchers } from "../deliver/feeds/matchers.ts";
 import { compileRouting, defaultRoute, InhibitRule, RouteConfig } from "../deliver/feeds/routing.ts";
 import { TimeInterval } from "../deliver/feeds/time-intervals.ts";
+import { isSecret } from "../deliver/sign.ts";
 import { parseDuration } from "../model/time.ts";
 
 const duration = (fallback: string) =>
@@ -25,7 +26,7 @@ const Receiver = z
     url: url.optional().describe("Where messages go. Default for pagerduty and slack-api: their public address."),
     secret: z
       .string()
-      .startsWith("whsec_", "must start with whsec_ (Standard Webhooks)")
+      .refine(isSecret, `must be whsec_ and 16 to 64 random bytes in base64: echo whsec_$(openssl rand -base64 32)`)
       .optional()
       .describe("Standard Webhooks secret; needed for the format homeostat, and signs any other that has one."),
     authorization: z.string().min(1).optional().describe("Value of the Authorization header."),
@@ -47,7 +48,11 @@ const Receiver = z
     const need = (path: string, is: boolean, says: string): void => {
       if (!is) context.addIssue({ code: "custom", path: [path], message: says });
     };
-    need("secret", format !== "homeostat" || receiver.secret !== undefined, "is missing; make one of 24 random bytes");
+    need(
+      "secret",
+      format !== "homeostat" || receiver.secret !== undefined,
+      "is missing; make one: echo whsec_$(openssl rand -base64 32)",
+    );
     need(
       "routingKey",
       (format === "pagerduty") === (receiver.routingKey !== undefined),
@@ -102,7 +107,8 @@ export const Deliver = z
       if (names.indexOf(name) === index) continue;
       context.addIssue({ code: "custom", path: ["receivers", index, "name"], message: `is taken: ${name}` });
     }
-    check(context, "route", () => routingOf(deliver));
+    // Receivers with a mistake have no classes yet, so routes to them cannot be judged.
+    if (context.issues.length === 0) check(context, "route", () => routingOf(deliver));
     check(context, "page", () => deliver.page.map(parseMatchers));
   });
 

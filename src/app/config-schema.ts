@@ -1,5 +1,6 @@
 // The one configuration schema: types, checks, defaults, help texts and JSON Schema from one declaration.
 import { z } from "zod";
+import { actionKinds } from "../model/failure-mode.ts";
 import { defaultTenant, tenantPattern } from "../model/tenant.ts";
 import { parseDuration } from "../model/time.ts";
 import { Deliver } from "./config-deliver.ts";
@@ -70,8 +71,16 @@ const Tls = z
     error: "is missing, but clients names certificates; without it none is asked for",
   });
 
+function fitsAction(pattern: string): boolean {
+  return actionKinds.some((kind) => (pattern.endsWith("*") ? kind.startsWith(pattern.slice(0, -1)) : kind === pattern));
+}
+
 const Policy = z.strictObject({
-  action: z.string().default("*").describe("Action kind this policy is for, or *."),
+  action: z
+    .string()
+    .refine(fitsAction, `is no action; there are ${actionKinds.join(", ")}, and * at its end matches any rest`)
+    .default("*")
+    .describe("Action kind this policy is for; * at its end matches any rest."),
   target: z.string().default("*").describe("Entity id this policy is for; * at its end matches any rest."),
   mode: z.enum(["observe", "propose", "approve", "auto"]).default("observe"),
   minProbability: z.number().min(0).max(1).default(0.7),
@@ -86,7 +95,10 @@ const ScrapeJob = z.strictObject({
   timeout: duration("10s"),
   scheme: z.enum(["http", "https"]).default("http"),
   path: z.string().startsWith("/", "must start with /").default("/metrics"),
-  targets: z.array(z.string().min(1)).default([]).describe("host:port of each page."),
+  targets: z
+    .array(z.string().regex(/^[^/\s]+$/, "is not host:port; scheme and path are settings of the job"))
+    .default([])
+    .describe("host:port of each page."),
   files: z.array(z.string()).default([]).describe("Files in Prometheus's file_sd format."),
   endpoints: z.array(z.url()).default([]).describe("Endpoints in Prometheus's http_sd format."),
   labels: z.record(z.string(), z.string()).default({}).describe("Resource attributes added to every page of the job."),

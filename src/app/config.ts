@@ -27,6 +27,8 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     const parsed = text === undefined ? undefined : parseYaml(file, text);
     if (parsed?.ok === true) document = parsed.document;
     else if (parsed?.ok === false) mistakes.push(...parsed.mistakes);
+    if (document !== undefined && document.value !== null && !isTree(document.value))
+      mistakes.push({ file, line: 1, column: 1, says: "is no mapping of settings; write it like store: { … }" });
   }
   const tree: Tree = isTree(document?.value) ? structuredClone(document.value) : {};
   /** Which setting came from where, so that a mistake names its source and not a line of the file. */
@@ -52,15 +54,19 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     setPath(tree, path, scalar(set.slice(equals + 1)));
     origins.set(path.join("."), `--set ${set}`);
   }
-  resolveSecrets(tree, env, mistakes, file ?? "configuration", []);
+  const unset: string[] = [];
+  resolveSecrets(tree, env, (path, name) => {
+    const says = `${path}: environment variable ${name} is not set; set it, or write the value here`;
+    const at = document?.place(path.split(".")) ?? { line: 0, column: 0 };
+    mistakes.push(placed({ file: file ?? "configuration", ...at, says }, origins));
+    unset.push(`${path}:`);
+  });
   const checked = Config.safeParse(tree);
   if (!checked.success) {
     const nowhere: YamlDocument = { value: undefined, place: () => ({ line: 0, column: 0 }) };
     for (const mistake of mistakesOf(file ?? "configuration", document ?? nowhere, checked.error)) {
-      const origin = [...origins].find(
-        ([path]) => mistake.says.startsWith(`${path}:`) || mistake.says.startsWith(`${path}.`),
-      );
-      mistakes.push(origin === undefined ? mistake : { ...mistake, file: origin[1], line: 0, column: 0 });
+      if (unset.some((path) => mistake.says.startsWith(path))) continue;
+      mistakes.push(placed(mistake, origins));
     }
   }
   if (mistakes.length > 0 || !checked.success) return { ok: false, mistakes };
@@ -69,6 +75,14 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 
 export function formatMistakes(mistakes: readonly Mistake[]): string {
   return mistakes.map((mistake) => formatMistake(mistake)).join("\n");
+}
+
+/** A mistake in what came from the environment or a flag names that, and no line of the file. */
+function placed(mistake: Mistake, origins: ReadonlyMap<string, string>): Mistake {
+  const origin = [...origins].find(
+    ([path]) => mistake.says.startsWith(`${path}:`) || mistake.says.startsWith(`${path}.`),
+  );
+  return origin === undefined ? mistake : { ...mistake, file: origin[1], line: 0, column: 0 };
 }
 
 type Tree = { [key: string]: unknown };
@@ -116,23 +130,20 @@ function scalar(text: string): unknown {
   return text;
 }
 
-/** Replaces `${env:NAME}` in every text, so that secrets need not stand in the file. */
+/** Replaces `${env:NAME}` in every text, so that secrets need not stand in the file. A name that is not set is told with its place. */
 function resolveSecrets(
   node: Tree | unknown[],
   env: NodeJS.ProcessEnv,
-  mistakes: Mistake[],
-  file: string,
-  path: string[],
+  tell: (path: string, name: string) => void,
+  path: readonly string[] = [],
 ): void {
   for (const [key, value] of Object.entries(node)) {
     const here = [...path, key];
-    if (typeof value === "object" && value !== null) resolveSecrets(value as Tree, env, mistakes, file, here);
+    if (typeof value === "object" && value !== null) resolveSecrets(value as Tree, env, tell, here);
     if (typeof value !== "string") continue;
     (node as Tree)[key] = value.replace(/\$\{env:(\w+)\}/g, (_, name: string) => {
       const found = env[name];
-      if (found === undefined) {
-        mistakes.push({ file, line: 0, column: 0, says: `${here.join(".")}: environment variable ${name} is not set` });
-      }
+      if (found === undefined) tell(here.join("."), name);
       return found ?? "";
     });
   }

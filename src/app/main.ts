@@ -40,6 +40,8 @@ export async function main(args: readonly string[]): Promise<number> {
     err: (line) => void process.stderr.write(`${line}\n`),
   };
   const [name, ...rest] = args;
+  const [topic] = rest;
+  if (name === "help" && topic !== undefined) return main([topic, "--help"]);
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     io.out(overview());
     return name === undefined ? 2 : 0;

@@ -196,7 +196,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
 
     const scheme = config.receive.tls === undefined ? "http" : "https";
     const otlpUrl = `${scheme}://${shownHost(config.receive.host)}:${receive.httpPort}`;
-    const summary = `OTLP on ${otlpUrl} and gRPC ${receive.grpcPort}, API on ${show.url}, ${describeStore(store, directory)}, learned detection on ${detection.learnedBackend()}`;
+    const summary = `OTLP on ${otlpUrl} and ${receive.grpcPort < 0 ? "no gRPC" : `gRPC ${receive.grpcPort}`}, API on ${show.url}, ${describeStore(store, directory)}, learned detection on ${detection.learnedBackend()}`;
     feed.publish({ type: "started", at: clock.now(), text: summary, data: { otlpUrl, apiUrl: show.url } });
     const grpcUrl = `${scheme}://${shownHost(config.receive.host)}:${receive.grpcPort}`;
     return {

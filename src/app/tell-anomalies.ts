@@ -12,6 +12,12 @@ export function tellAnomalies(judged: Rejudged, detector: string | undefined, js
     return;
   }
   for (const anomaly of anomalies) io.out(lineOf(anomaly));
+  if (anomalies.length === 0 && judged.anomalies.length > 0) {
+    const others = [...new Set(judged.anomalies.map((one) => one.detector))]
+      .toSorted((a, b) => (a < b ? -1 : 1))
+      .join(", ");
+    io.err(`none is of ${detector}; there are some of ${others}`);
+  }
   io.out(
     `${anomalies.length} anomalies in ${judged.steps} steps over ${judged.points} points of ${judged.series} series beside the judged signals`,
   );

@@ -24,13 +24,20 @@ export function signatureHeaders(
 
 /** Key bytes of a `whsec_…` secret. Throws, without repeating the secret, on one that is not 16 to 64 bytes of base64. */
 export function keyOf(secret: string, receiver: string): Uint8Array {
-  const text = secret.startsWith(prefix) ? secret.slice(prefix.length) : "";
-  const key = Buffer.from(text, "base64");
-  const wellFormed = /^[A-Za-z0-9+/]+={0,2}$/.test(text) && key.length >= 16 && key.length <= 64;
-  if (!wellFormed) {
+  if (!isSecret(secret)) {
     throw new Error(
       `receiver ${receiver}: secret must be ${prefix} followed by 16 to 64 bytes in base64 (24 or more advised)`,
     );
   }
-  return key;
+  return bytesOf(secret);
+}
+
+/** Whether this is `whsec_` and 16 to 64 bytes in base64. */
+export function isSecret(secret: string): boolean {
+  const { length } = bytesOf(secret);
+  return /^whsec_[A-Za-z0-9+/]+={0,2}$/.test(secret) && length >= 16 && length <= 64;
+}
+
+function bytesOf(secret: string): Uint8Array {
+  return Buffer.from(secret.slice(prefix.length), "base64");
 }

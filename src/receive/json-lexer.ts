@@ -63,7 +63,7 @@ export function peek(json: Json): number | undefined {
 }
 
 export function expect(json: Json, byte: number): void {
-  if (peek(json) !== byte) throw unexpected(json, `"${String.fromCharCode(byte)}"`);
+  if (peek(json) !== byte) throw unexpected(json, `'${String.fromCharCode(byte)}'`);
   json.pos++;
 }
 

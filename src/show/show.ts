@@ -228,5 +228,5 @@ function close(server: Server): Promise<void> {
 }
 
 function startError(code: StartError["code"], message: string): StartError {
-  return Object.assign(new Error(message), { code });
+  return Object.assign(new Error(message), { name: "StartError", code });
 }

@@ -79,6 +79,8 @@ export async function erase(
     "tenant" in target
       ? await eraseTenant(context, target.tenant, dryRun)
       : await eraseEverywhere(context.tenants, target, dryRun, notes);
+  if (!dryRun && tables.length > 0 && !("tenant" in target))
+    notes.push("The engine deletes the files of replaced parts about 8 minutes later.");
   const report = { target, dryRun, tables, complete: tables.every((table) => table.left === 0), notes };
   const rows = tables.reduce((sum, table) => sum + table.rows, 0);
   if (!dryRun) telemetry.count("homeostat.store.erased", rows, { reason: Object.keys(target)[0]! });
@@ -248,6 +250,5 @@ async function notesOn(context: EraseContext, target: EraseTarget): Promise<stri
     );
   if ("tenant" in target) return notes;
   notes.push("Homeostat's own records (incidents, ledger) and backups were not searched.");
-  notes.push("The engine deletes the files of replaced parts about 8 minutes later.");
   return notes;
 }

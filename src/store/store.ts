@@ -17,7 +17,7 @@ import { type CostReport, readCost } from "./cost.ts";
 import type { Database } from "./database.ts";
 import { inspect } from "./engine/sql-text.ts";
 import { type EraseReport, type EraseTarget, erase } from "./erase.ts";
-import { storeError } from "./errors.ts";
+import { messageOf, storeError } from "./errors.ts";
 import { openJournal } from "./journal/journal.ts";
 import { openDatabases } from "./open-databases.ts";
 import type { StoreOptions } from "./options.ts";
@@ -86,7 +86,7 @@ const closeGraceMs = 5000;
 /**
  * Opens the engine or reaches the server, brings the schema up to date and takes up what the log still holds.
  * Throws a StoreError: directory-in-use, database-in-use, engine-unsupported, unavailable, schema-too-new, foreign-tables,
- * refused (a database is not ours).
+ * refused (a database is not ours), unwritable (the directory cannot be made).
  */
 export async function openStore(options: StoreOptions, telemetry: Telemetry): Promise<Store> {
   const { directory } = options;
@@ -99,7 +99,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
     }
   };
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
     const opened = await openDatabases(options, telemetry, (step) => undo.push(step));
     const { engine, database, tenants, retention, serverVersion } = opened;
     const spool = await openJournal(
@@ -176,5 +176,14 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const text = `The data directory ${directory} cannot be made (${messageOf(error)}). Choose a place that can be written.`;
+    throw storeError("unwritable", text, error);
   }
 }

@@ -124,6 +124,7 @@ it("backtest over the stored telemetry gives the same ids, onsets and tails", as
   expect(essence(judged.anomalies)).toEqual(JSON.parse(JSON.stringify(essence(live))));
   const none = await run(backtest, ["--from", from, "--to", to, "--learn", "0", "--detector", "dropout"]);
   expect(none.out).toMatch(/^0 anomalies in \d+ steps over 7200 points of 60 series/);
+  expect(none.err).toBe("none is of dropout; there are some of series");
 });
 
 it("replay of the same telemetry as a file gives the same, and tells of lines it cannot read", async () => {

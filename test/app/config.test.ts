@@ -115,7 +115,37 @@ describe("configuration", () => {
     const text = 'receive:\n  credentials:\n    - { kind: bearer, secret: "${env:OTLP_TOKEN}" }\n';
     const loaded = load(text, { env: { OTLP_TOKEN: "a-long-token" } });
     expect(loaded.ok && loaded.config.receive.credentials[0]?.secret).toBe("a-long-token");
-    expect(mistakes(text)).toContain("environment variable OTLP_TOKEN is not set");
+    const unset = "3:31: receive.credentials.0.secret: environment variable OTLP_TOKEN is not set";
+    expect(mistakes(text)).toMatch(new RegExp(`^/homeostat.yaml:${unset}[^\n]*$`));
+    const set = 'receive.credentials=[{"kind":"bearer","secret":"${env:OTLP_TOKEN}"}]';
+    expect(mistakes("", { sets: [set] })).toMatch(
+      /^--set receive\.credentials=\S+ receive\.credentials\.0\.secret: environment/,
+    );
+  });
+
+  test("a list where settings should stand is no empty file", () => {
+    expect(mistakes("- store: {}\n")).toContain("homeostat.yaml:1:1: is no mapping of settings");
+    expect(mistakes("# nothing yet\n")).toBe("");
+  });
+
+  test("a webhook secret that could sign nothing is told with how to make one, and routes are not blamed for it", () => {
+    const deliver = (secret: string, route = "a"): string =>
+      `deliver:\n  receivers: [{ name: a, url: "https://a.example.com/", secret: "${secret}", classes: [page] }]\n  route: { receiver: ${route} }\n`;
+    expect(mistakes(deliver(`whsec_${Buffer.alloc(32, 7).toString("base64")}`))).toBe("");
+    expect(mistakes(deliver(`whsec_${Buffer.alloc(32, 7).toString("base64")}`, "b"))).toContain("deliver.route: ");
+    for (const secret of ["short", "whsec_", "whsec_abc", `whsec_${"a".repeat(120)}`, `whsec_${"ä".repeat(24)}`])
+      expect(mistakes(deliver(secret))).toMatch(
+        /^\S+: deliver\.receivers\.0\.secret: must be whsec_ .*openssl rand[^\n]*$/,
+      );
+  });
+
+  test("a policy for an action there is not, or a scrape target that is a URL, is told", () => {
+    const policy = (action: string): string => `act:\n  policies: [{ action: "${action}", mode: auto }]\n`;
+    for (const action of ["*", "rollback-*", "restart-replica"]) expect(mistakes(policy(action))).toBe("");
+    for (const action of ["restart-replicaa", "roll", "x*"]) expect(mistakes(policy(action))).toContain("is no action");
+    const target = (text: string): string => `scrape: [{ job: a, targets: ["${text}"] }]\n`;
+    for (const text of ["vllm-0:8000", "[::1]:8000"]) expect(mistakes(target(text))).toBe("");
+    expect(mistakes(target("http://vllm-0:8000/metrics"))).toContain("scrape.0.targets.0: is not host:port");
   });
 
   test("keys like __proto__ change nothing", () => {

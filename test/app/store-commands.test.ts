@@ -14,6 +14,9 @@ import { logs, spans } from "../store/batches.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "homeostat-commands-"));
 const where = ["--set", `dataDirectory=${folder}`];
+/** Ids are kept in lower case; people paste them as they find them. */
+const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+const other = "00f067aa0ba902b7a3ce929d0e0e4736";
 const at = Date.now() - 3_600_000;
 
 async function open(): Promise<Store> {
@@ -31,7 +34,7 @@ async function run(command: typeof cost, args: readonly string[]): Promise<{ cod
 beforeAll(async () => {
   await expect(run(cost, [])).rejects.toThrow("there is no store");
   const store = await open();
-  await store.journal.append([spans(["t1", "t1", "t2"], at), logs(["a"], at)]);
+  await store.journal.append([spans([trace, trace, other], at), logs(["a"], at)]);
   await store[Symbol.asyncDispose]();
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -61,19 +64,19 @@ it("cost prints tables and totals, as text and as JSON", async () => {
 });
 
 it("erase shows what it would remove, and removes it with --yes", async () => {
-  const dry = await run(erase, ["--trace", "t1"]);
+  const dry = await run(erase, ["--trace", trace.toUpperCase()]);
   expect(dry.code).toBe(0);
   expect(dry.text).toContain("otel_traces: 2 rows would be deleted");
   expect(dry.text).toContain("--yes");
-  const done = await run(erase, ["--trace", "t1", "--yes", "--json"]);
+  const done = await run(erase, ["--trace", trace, "--yes", "--json"]);
   expect(done.code).toBe(0);
   expect(JSON.parse(done.text)).toMatchObject({
     complete: true,
     tables: [{ table: "otel_traces", rows: 2, left: 0 }, {}],
   });
-  expect((await run(erase, ["--trace", "t1", "--yes"])).text).toContain("nothing was found");
+  expect((await run(erase, ["--trace", trace, "--yes"])).text).toContain("nothing was found");
   await using store = await open();
-  expect(await store.rows("SELECT TraceId AS t FROM homeostat.otel_traces")).toEqual([{ t: "t2" }]);
+  expect(await store.rows("SELECT TraceId AS t FROM homeostat.otel_traces")).toEqual([{ t: other }]);
 });
 
 it("both say to stop the service that holds the directory", async () => {
@@ -87,6 +90,7 @@ it("erase takes exactly one target", async () => {
   await expect(run(erase, ["--yes"])).rejects.toMatchObject({ name: "UsageError" });
   await expect(run(erase, ["--trace", "a", "--user", "b"])).rejects.toMatchObject({ name: "UsageError" });
   await expect(run(erase, ["--trace", ""])).rejects.toMatchObject({ name: "UsageError" });
+  await expect(run(erase, ["--trace", trace.slice(1)])).rejects.toThrow("32 hexadecimal digits");
 });
 
 it("both begin their help with how to call them", () => {

@@ -1,7 +1,11 @@
 // The scorers against answers worked out by hand.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { changePointCover, changePointF1 } from "../../src/detect/eval/change-points.ts";
 import { countEvents, eventF1 } from "../../src/detect/eval/events.ts";
+import { readFolder } from "../../src/detect/eval/folder.ts";
 import { nabScore, nabStandard, probationOf } from "../../src/detect/eval/nab.ts";
 import { segmentsOf } from "../../src/detect/eval/segments.ts";
 import { vusPr } from "../../src/detect/eval/vus.ts";
@@ -72,4 +76,16 @@ describe("volume under the surface", () => {
     const labels = flagsAt(400, 100, 101, 102, 103);
     expect(vusPr(new Float64Array(400), segmentsOf(labels), 0)).toBeCloseTo(0.01, 12);
   });
+});
+
+test("a file without a row, or without values, is named instead of being scored as perfect", () => {
+  const folder = mkdtempSync(join(tmpdir(), "homeostat-eval-"));
+  try {
+    for (const text of ["timestamp,value,label\n", "timestamp,label\n1,0\n", ""]) {
+      writeFileSync(join(folder, "a.csv"), text);
+      expect(() => readFolder(folder)).toThrow(/a\.csv: has no rows of timestamp,value…,label/);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

@@ -240,6 +240,8 @@ describe("when something behind it fails", () => {
     await using world = await opened();
     const { port } = world.show;
     await expect(openWorld({ options: { port } })).rejects.toMatchObject({
+      // A name other than Error's is what makes it one line on the command line, not a stack.
+      name: "StartError",
       code: "PORT_IN_USE",
       message: expect.stringMatching(new RegExp(`port ${port} .* show\\.port`)),
     });

@@ -1,6 +1,6 @@
 // Opening the store while its engine dies underneath it.
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -27,6 +27,18 @@ it("opens although its engine is killed while the schema is made", async () => {
     await opening.then((store) => store[Symbol.asyncDispose]()).catch(() => {});
     await folder.remove();
   }
+});
+
+it("says so when the directory cannot be made", async () => {
+  const folder = await temporaryFolder();
+  const file = `${folder.path}/a-file`;
+  writeFileSync(file, "");
+  const opening = openStore({ directory: `${file}/store`, diskFloorBytes: 0, now: Date.now }, silentTelemetry);
+  await expect(opening).rejects.toMatchObject({
+    name: "StoreError",
+    message: expect.stringContaining(`${file}/store`),
+  });
+  await folder.remove();
 });
 
 function childrenOf(parent: number): number[] {

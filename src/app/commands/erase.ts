@@ -44,12 +44,13 @@ afterwards: exit code 0 when that is nothing, 1 otherwise. Works on the data of 
 
 function targetOf({ trace, user, tenant }: { trace?: string; user?: string; tenant?: string }): EraseTarget {
   const targets: EraseTarget[] = [];
-  if (trace !== undefined) targets.push({ trace });
+  if (trace !== undefined) targets.push({ trace: trace.toLowerCase() });
   if (user !== undefined) targets.push({ user });
   if (tenant !== undefined) targets.push({ tenant });
   const [target] = targets;
   if (target === undefined || targets.length > 1) throw usageError("name one of --trace, --user and --tenant");
   if (Object.values(target)[0] === "") throw usageError("the id is empty");
+  if (trace !== undefined && !/^[0-9a-f]{32}$/i.test(trace)) throw usageError("a trace id has 32 hexadecimal digits");
   return target;
 }
 

@@ -34,7 +34,7 @@ interface Table extends Omit<LabelledSeries, "name" | "teaching" | "causes"> {
   readonly times: Float64Array;
 }
 
-/** Undefined where the folder holds nothing of the kind. Throws for a folder that is not there. */
+/** Undefined where the folder holds nothing of the kind. Throws for a folder that is not there, a FolderError for a file without rows. */
 export function readFolder(dir: string): Folder | undefined {
   if (existsSync(join(dir, "annotations.json"))) return readAnnotated(dir);
   if (existsSync(join(dir, "labels", "combined_windows.json"))) return readNab(dir);
@@ -116,13 +116,15 @@ function joined(head: Float64Array, tail: Float64Array): Float64Array {
   return all;
 }
 
-/** `timestamp,value…[,label]`, gzipped or not. Cells that are no number are NaN. */
+/** `timestamp,value…[,label]`, gzipped or not. Cells that are no number are NaN. Throws a FolderError where there are no values. */
 function readTable(path: string): Table {
   const bytes = readFileSync(path);
   const text = (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
   const [head = "", ...lines] = text.trim().split(/\r?\n/);
   const names = head.split(",");
   const valueColumns = names.flatMap((name, c) => (name === "timestamp" || name === "label" ? [] : [c]));
+  if (valueColumns.length === 0 || lines.length === 0)
+    throw folderError(`${path}: has no rows of timestamp,value…,label`);
   const columns = valueColumns.map(() => new Float64Array(lines.length));
   const times = new Float64Array(lines.length);
   const labels = new Uint8Array(lines.length);
@@ -135,6 +137,10 @@ function readTable(path: string): Table {
     for (const [k, c] of valueColumns.entries()) columns[k]![row] = numberOf(cells[c]);
   }
   return { columns, times, labels, stepSeconds: stepOf(times) };
+}
+
+function folderError(message: string): Error {
+  return Object.assign(new Error(message), { name: "FolderError" });
 }
 
 function numberOf(cell: string | undefined): number {

@@ -91,5 +91,5 @@ function madeOf(
 
 /** `file:line:column: what; mend`. */
 export function formatMistake({ file, line, column, what, mend }: RuleMistake): string {
-  return `${file}:${line}:${column}: ${what}; ${mend}`;
+  return line === 0 ? `${file}: ${what}; ${mend}` : `${file}:${line}:${column}: ${what}; ${mend}`;
 }

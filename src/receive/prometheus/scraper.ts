@@ -33,6 +33,8 @@ interface Watch {
   stopped: boolean;
   up: boolean;
   detail: string;
+  /** What the log says of it, so that only a change is written. */
+  told: "up" | "down";
 }
 
 export async function startScraper(
@@ -72,6 +74,7 @@ export async function startScraper(
       stopped: false,
       up: false,
       detail: "not scraped yet",
+      told: "up",
     };
     // Spread over the interval by the target's name, so that a hundred pages are not fetched in the same instant.
     const offset = [...target.url].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 1_000_003, 7) / 1_000_003;
@@ -111,9 +114,18 @@ export async function startScraper(
       watch.detail = error instanceof Error ? error.message : String(error);
     }
     watch.up = page !== undefined;
-    deps.telemetry.count("homeostat.receive.scrapes", 1, { job: job.job, outcome: watch.up ? "up" : "down" });
+    const outcome = watch.up ? "up" : "down";
+    deps.telemetry.count("homeostat.receive.scrapes", 1, { job: job.job, outcome });
+    if (outcome !== watch.told) tell(watch, outcome);
     await hand(watch, page, atMs);
     watch.starts.sweep(atMs - 10 * job.intervalMs);
+  }
+
+  function tell(watch: Watch, outcome: Watch["told"]): void {
+    const { job, instance } = watch.target;
+    watch.told = outcome;
+    if (outcome === "up") deps.telemetry.log.info("scrape: the target answers again", { job, instance });
+    else deps.telemetry.log.warn("scrape: the target gives no page", { job, instance, why: watch.detail });
   }
 
   async function hand(watch: Watch, page: Page | undefined, atMs: number): Promise<void> {

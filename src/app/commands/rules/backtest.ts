@@ -64,7 +64,11 @@ function rangeOf(from: string | undefined, to: string | undefined, now: number):
   if (from === undefined) throw usageError("say from when: --from 2026-11-24T08:00:00Z, or --from 6h");
   const range = { from: instantOf("--from", from, now), to: to === undefined ? now : instantOf("--to", to, now) };
   if (range.from >= range.to) throw usageError("--from must be before --to");
-  return { from: Math.floor(range.from / intervalMs) * intervalMs, to: range.to };
+  const [first, last] = [range.from, range.to].map((at) => Math.floor(at / intervalMs) * intervalMs) as [
+    number,
+    number,
+  ];
+  return { from: first, to: Math.max(last, first + 1) };
 }
 
 function instantOf(option: string, text: string, now: number): number {

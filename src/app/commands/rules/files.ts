@@ -59,6 +59,7 @@ function patternOf(glob: string): RegExp {
 }
 
 function unreadable(file: string, error: unknown): Read {
-  const what = error instanceof Error ? error.message : String(error);
-  return { name: file, mistake: { file, line: 1, column: 1, what, mend: "name a file that can be read" } };
+  const gone = (error as NodeJS.ErrnoException).code === "ENOENT";
+  const what = gone ? "there is no such file" : error instanceof Error ? error.message : String(error);
+  return { name: file, mistake: { file, line: 0, column: 0, what, mend: "name a file that can be read" } };
 }
