@@ -159,3 +159,22 @@ describe("periods", () => {
     for (const i of [150, 200, 290]) expect(Math.abs(values[i]! - 5)).toBeLessThan(0.1);
   });
 });
+
+test("what is announced is 20 points old or older, and more than 10 points from all that was announced before", () => {
+  let announced = 0;
+  for (const seed of seeds) {
+    const detector = createOnlineChangePoint();
+    const told: number[] = [];
+    const values = stream(900, seed, (i, draw) => draw() + 6 * (Math.floor(i / 75) % 2));
+    for (const [i, value] of values.entries()) {
+      const change = detector.push(value);
+      if (change === undefined) continue;
+      expect(i + 1 - change.at).toBeGreaterThanOrEqual(20);
+      for (const before of told) expect(Math.abs(change.at - before)).toBeGreaterThan(10);
+      told.push(change.at);
+    }
+    announced += told.length;
+  }
+  // Most of the eleven changes of each stream, so that there was something to judge.
+  expect(announced).toBeGreaterThan(4 * 6);
+});
