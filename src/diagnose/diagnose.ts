@@ -15,6 +15,7 @@ import { createQueries } from "./queries.ts";
 import { rank } from "./rank.ts";
 import { type DiagnosisSnapshot, readSnapshot } from "./snapshot.ts";
 import { createSymptomBook, type Symptoms } from "./symptoms.ts";
+import { createTopology } from "./topology.ts";
 import { startupMs, worthWaking } from "./waking.ts";
 
 export interface DiagnosisInput {
@@ -78,7 +79,8 @@ export function createDiagnosis(
   const { telemetry } = deps;
   const queries = createQueries(deps.source, telemetry);
   const looker = createLooker(modes, queries, deps.logs, telemetry);
-  const book = createSymptomBook(telemetry);
+  const topology = createTopology();
+  const book = createSymptomBook(topology, telemetry);
   const changesBackMs = Math.max(
     startupMs,
     ...modes.flatMap(({ symptoms, discriminators }) =>
@@ -103,7 +105,8 @@ export function createDiagnosis(
     const onset = onsetOf(symptoms);
     const changes = await changesWithin(Math.min(onset, at) - changesBackMs, at);
     const alive = await queries.alive(at, aliveMs);
-    const look = await looker.look({ at, onset, knownAt: at, scope, anomalies: symptoms.anomalies, changes, alive });
+    const { anomalies } = symptoms;
+    const look = await looker.look({ at, onset, knownAt: at, scope, anomalies, changes, alive, topology });
     const causes = rankIn(scope, symptoms, look, at);
     const starts = (changes ?? []).filter(({ kind }) => kind === "restart" || kind === "scale");
     if (!worthWaking(symptoms, { at, scope, modes, causes, starts, alive })) return;
@@ -136,7 +139,8 @@ export function createDiagnosis(
     }
     const alive = await queries.alive(at, aliveMs);
     const { anomalies } = symptoms;
-    const look = await looker.look({ at, onset, knownAt, scope, anomalies, changes: entry.changes, alive });
+    const scene = { at, onset, knownAt, scope, anomalies, changes: entry.changes, alive, topology };
+    const look = await looker.look(scene);
     const causes = rankIn(scope, symptoms, look, at);
     const changed = publish(entry, scope, symptoms, causes, at, out);
     const shown = changed ? causes : (entry.diagnosis?.causes ?? causes);
@@ -160,7 +164,7 @@ export function createDiagnosis(
   /** Incidents restored from records are known by an entity of theirs until telemetry says what it belongs to. */
   function placeRestored(): void {
     for (const [scope, entry] of [...open]) {
-      const proper = book.scopeOf(scope);
+      const proper = topology.scopeOf(scope);
       if (proper === scope || open.has(proper)) continue;
       open.delete(scope);
       open.set(proper, entry);
@@ -181,7 +185,7 @@ export function createDiagnosis(
 
   function rankIn(scope: EntityId, symptoms: Symptoms, look: Look, at: Instant): readonly RankedCause[] {
     const touched = [...symptoms.anomalies, ...symptoms.alerts].flatMap(({ entity }) => entity ?? []);
-    const candidates = [...new Set([...book.members(scope), ...touched])].sort((a, b) => (a < b ? -1 : 1));
+    const candidates = [...new Set([...topology.members(scope), ...touched])].sort((a, b) => (a < b ? -1 : 1));
     return rank(modes, candidates, look, symptoms.alerts, at);
   }
 
@@ -212,7 +216,8 @@ export function createDiagnosis(
   return {
     async step({ at, anomalies, alerts, entities }) {
       now = at;
-      book.update(at, anomalies, alerts, entities);
+      topology.update(entities);
+      book.update(at, anomalies, alerts);
       placeRestored();
       const scopes = book.byScope();
       const out: Output = { incidents: [], diagnoses: [] };

@@ -1,6 +1,6 @@
 // The catalogue of failure modes: YAML files into checked values, every mistake with its place.
 import { z } from "zod";
-import { actionKinds, type FailureMode } from "../model/failure-mode.ts";
+import { actionKinds, type FailureMode, type SymptomSpec } from "../model/failure-mode.ts";
 import { signals } from "../model/signal.ts";
 import { parseDuration } from "../model/time.ts";
 import { type Mistake, parseYamlAs, type YamlDocument } from "../model/yaml.ts";
@@ -18,17 +18,32 @@ const text = z.string().trim().min(1, "must say something");
 const signal = z.enum(["joint", ...signals.map(({ id }) => id)]);
 const changeKind = z.enum(["deploy", "config", "scale", "restart", "model", "other"]);
 
+const entityKind = z.enum(["replica", "deployment", "node", "gpu", "container", "service"]);
+/** Catalogues are ours and their users' own; a pattern that backtracks for ever is refused by its length and by what it looks at. */
+const pattern = text.max(200).transform((source, context) => {
+  try {
+    return new RegExp(source, "i");
+  } catch (error) {
+    context.addIssue({ code: "custom", message: `is not a regular expression: ${(error as Error).message}` });
+    return z.NEVER;
+  }
+});
+
 const sources = {
   expr: text.optional(),
   anomaly: z.strictObject({ signal, direction: z.enum(["up", "down", "both"]) }).optional(),
-  change: z.strictObject({ kinds: z.array(changeKind).min(1), within: duration }).optional(),
-  log: z.strictObject({ contains: text, within: duration }).optional(),
+  change: z
+    .strictObject({ kinds: z.array(changeKind).min(1), within: duration, matches: pattern.optional() })
+    .optional(),
+  log: z.strictObject({ contains: text, within: duration, matches: pattern.optional() }).optional(),
 };
 
 const symptom = {
   id: slug,
   says: text,
   ...sources,
+  on: entityKind.optional(),
+  share: z.number().gt(0).max(1).optional(),
   present: z.number().gt(1, "must be above 1: how many times likelier it is seen with this mode than without"),
   absent: z.number().gt(0).max(1).default(1),
 };
@@ -60,6 +75,7 @@ const Mode = z.strictObject({
   code: z.string().regex(/^FM-\d{2,3}[a-z]?$/, "must be a catalogue number such as FM-01"),
   title: text,
   severity: z.enum(["critical", "warning", "info"]),
+  at: z.array(entityKind).min(1).default(["replica"]),
   prior: z.number().gt(0).lt(1),
   explanation: text,
   symptoms: z.array(Symptom).min(2, "needs two symptoms or more: one alone proves nothing"),
@@ -102,34 +118,23 @@ export function loadFailureModes(files: readonly { readonly name: string; readon
   return { modes, mistakes };
 }
 
-interface SymptomInput {
-  readonly id: string;
-  readonly says: string;
-  readonly expr?: string | undefined;
-  readonly anomaly?: { readonly signal: string; readonly direction: "up" | "down" | "both" } | undefined;
-  readonly change?: { readonly kinds: readonly string[]; readonly within: number } | undefined;
-  readonly log?: { readonly contains: string; readonly within: number } | undefined;
-  readonly present: number;
-  readonly absent: number;
+type SymptomInput = z.output<z.ZodObject<typeof symptom>>;
+
+function toSymptom(spec: SymptomInput): SymptomSpec {
+  const { id, says, present, absent, on, share } = spec;
+  const where = { ...(on === undefined ? {} : { on }), ...(share === undefined ? {} : { share }) };
+  return { id, says, present, absent, ...where, source: sourceOf(spec) };
 }
 
-function toSymptom({
-  id,
-  says,
-  expr,
-  anomaly,
-  change,
-  log,
-  present,
-  absent,
-}: SymptomInput): FailureMode["symptoms"][0] {
-  const rest = { id, says, present, absent };
-  if (expr !== undefined) return { ...rest, source: { kind: "expr", expr } };
-  if (anomaly !== undefined) return { ...rest, source: { kind: "anomaly", ...anomaly } };
+function sourceOf({ expr, anomaly, change, log }: SymptomInput): SymptomSpec["source"] {
+  if (expr !== undefined) return { kind: "expr", expr };
+  if (anomaly !== undefined) return { kind: "anomaly", ...anomaly };
+  const matching = (matches: RegExp | undefined) => (matches === undefined ? {} : { matches });
   if (change !== undefined) {
-    return { ...rest, source: { kind: "change", changeKinds: change.kinds, withinMs: change.within } };
+    const { kinds, within, matches } = change;
+    return { kind: "change", changeKinds: kinds, withinMs: within, ...matching(matches) };
   }
-  return { ...rest, source: { kind: "log", contains: log?.contains ?? "", withinMs: log?.within ?? 0 } };
+  return { kind: "log", contains: log?.contains ?? "", withinMs: log?.within ?? 0, ...matching(log?.matches) };
 }
 
 function queryMistakes(file: string, mode: FailureMode, document: YamlDocument): Mistake[] {

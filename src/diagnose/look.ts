@@ -8,6 +8,7 @@ import type { LogRecord, LogSource } from "../model/ports/log-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
 import type { Queries } from "./queries.ts";
+import type { Topology } from "./topology.ts";
 import { sentence } from "./words.ts";
 
 export type Finding =
@@ -32,6 +33,7 @@ export interface Scene {
   readonly changes: readonly ChangeEvent[] | undefined;
   /** Entities with fresh telemetry. */
   readonly alive: ReadonlySet<EntityId>;
+  readonly topology: Topology;
 }
 
 export interface Looker {
@@ -88,7 +90,7 @@ export function createLooker(
   return {
     async look(scene) {
       await ask(scene.at);
-      return (spec, entity) => {
+      const lookAt: Look = (spec, entity) => {
         const { source } = spec;
         switch (source.kind) {
           case "expr":
@@ -96,13 +98,30 @@ export function createLooker(
           case "anomaly":
             return ofAnomaly(spec, entity, source.signal, source.direction, scene);
           case "change":
-            return ofChange(spec, entity, source.changeKinds, source.withinMs, scene);
+            return ofChange(spec, entity, source, scene);
           case "log":
-            return ofLog(spec, entity, scene.at - source.withinMs, logged.get(source.contains));
+            return ofLog(spec, entity, source, scene, logged.get(source.contains));
         }
+      };
+      return (spec, entity) => {
+        if (spec.on === undefined) return lookAt(spec, entity);
+        const places = scene.topology.related(entity, spec.on);
+        return together(
+          places.map((place) => lookAt(spec, place)),
+          spec.share ?? 0,
+        );
       };
     },
   };
+}
+
+/** One finding of several places: present on enough of them; unknown where nothing is known of enough of them. */
+function together(findings: readonly Finding[], share: number): Finding {
+  const present = findings.filter(({ state }) => state === "present");
+  const needed = Math.max(1, Math.ceil(share * findings.length));
+  if (present.length >= needed) return present[0]!;
+  const unknown = findings.filter(({ state }) => state === "unknown").length;
+  return { state: findings.length === 0 || present.length + unknown >= needed ? "unknown" : "absent" };
 }
 
 function ofQuery(
@@ -154,15 +173,15 @@ function ofAnomaly(
 function ofChange(
   spec: SymptomSpec,
   entity: EntityId,
-  kinds: readonly string[],
-  withinMs: number,
+  { changeKinds, withinMs, matches }: Extract<SymptomSpec["source"], { kind: "change" }>,
   scene: Scene,
 ): Finding {
   if (scene.changes === undefined) return { state: "unknown" };
   const until = Math.min(scene.onset + skewMs, scene.knownAt);
   const closest = scene.changes
     .filter(({ target }) => target === entity || target === scene.scope)
-    .filter(({ kind, at }) => kinds.includes(kind) && at >= scene.onset - withinMs && at <= until)
+    .filter(({ kind, at }) => changeKinds.includes(kind) && at >= scene.onset - withinMs && at <= until)
+    .filter((change) => matches === undefined || matches.test(textOf(change)))
     .sort((a, b) => Math.abs(scene.onset - a.at) - Math.abs(scene.onset - b.at) || (a.id < b.id ? -1 : 1))[0];
   if (closest === undefined) return { state: "absent" };
   return {
@@ -178,9 +197,25 @@ function ofChange(
   };
 }
 
-function ofLog(spec: SymptomSpec, entity: EntityId, from: Instant, records: readonly LogRecord[] | undefined): Finding {
+/** What can be read of a change: its sentence, and which facts it replaced. */
+function textOf({ summary, before, after }: ChangeEvent): string {
+  return [summary, ...Object.keys(after ?? {}), ...Object.keys(before ?? {})].join(" ").slice(0, 2000);
+}
+
+function ofLog(
+  spec: SymptomSpec,
+  entity: EntityId,
+  { withinMs, matches }: Extract<SymptomSpec["source"], { kind: "log" }>,
+  { at, topology }: Scene,
+  records: readonly LogRecord[] | undefined,
+): Finding {
   if (records === undefined) return { state: "unknown" };
-  const record = records.find((one) => one.entity === entity && one.at >= from);
+  const record = records.find(
+    (one) =>
+      one.at >= at - withinMs &&
+      (matches === undefined || matches.test(one.body.slice(0, 4000))) &&
+      (one.entity === entity || topology.namedBy(one).includes(entity)),
+  );
   if (record === undefined) return { state: "absent" };
   return {
     state: "present",

@@ -46,7 +46,7 @@ export function createQueries(source: SeriesSource, telemetry: Telemetry): Queri
     },
     async alive(at, ageMs) {
       const found = new Set<EntityId>();
-      const canonical = { name: "__name__", op: "=~", value: "llm:.+" } as const;
+      const canonical = { name: "__name__", op: "=~", value: "(llm|gpu|node|container|app):.+" } as const;
       try {
         for (const view of await source.select([canonical], { from: at - ageMs, to: at + 1 })) {
           const entity = view.labels["entity"];

@@ -5,6 +5,7 @@ import type { Evidence } from "../model/evidence.ts";
 import type { FailureMode, SymptomSpec } from "../model/failure-mode.ts";
 import type { RankedCause } from "../model/incident.ts";
 import type { Look } from "./look.ts";
+import { kindOf } from "./topology.ts";
 import { plainSentence, shortName } from "./words.ts";
 
 /** A rule that points at the mode repeats what the symptoms say, so it counts little. */
@@ -38,7 +39,9 @@ export function rank(
   at: number,
 ): readonly RankedCause[] {
   const judged = modes.flatMap((mode) => {
-    const places = entities.map((entity) => judge(mode, entity, look, alerts, at));
+    const places = entities
+      .filter((entity) => mode.at.some((kind) => kind === kindOf(entity)))
+      .map((entity) => judge(mode, entity, look, alerts, at));
     const best = places.reduce<Judged | undefined>(
       (a, b) => (a === undefined || b.logOdds > a.logOdds ? b : a),
       undefined,

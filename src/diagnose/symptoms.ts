@@ -1,8 +1,9 @@
 // What is wrong right now, sorted by what it belongs to.
 import type { Alert, Anomaly } from "../model/anomaly.ts";
-import type { Entity, EntityId } from "../model/entity.ts";
+import type { EntityId } from "../model/entity.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
+import type { Topology } from "./topology.ts";
 
 export interface Symptoms {
   readonly anomalies: readonly Anomaly[];
@@ -13,13 +14,9 @@ export interface Symptoms {
 
 export interface SymptomBook {
   /** Takes in what changed; `alerts` are all that fire now. */
-  update(at: Instant, anomalies: readonly Anomaly[], alerts: readonly Alert[], entities: readonly Entity[]): void;
-  /** Active symptoms by deployment (or by the entity itself where it belongs to none). */
+  update(at: Instant, anomalies: readonly Anomaly[], alerts: readonly Alert[]): void;
+  /** Active symptoms by what they are trouble of. */
   byScope(): ReadonlyMap<EntityId, Symptoms>;
-  /** What an entity belongs to: its deployment, or itself. */
-  scopeOf(entity: EntityId): EntityId;
-  /** Entities of a scope that are known, in the order of their ids. */
-  members(scope: EntityId): readonly EntityId[];
   /** Anomalies that were active before a restart; each lives on only if detection reports its like again. */
   remember(anomalies: readonly Anomaly[]): void;
 }
@@ -29,12 +26,9 @@ const anomaliesMax = 5000;
 const forgetMs = 30 * 60_000;
 const forgetRememberedMs = 3 * 60_000;
 
-export function createSymptomBook(telemetry: Telemetry): SymptomBook {
+export function createSymptomBook({ scopeOf }: Pick<Topology, "scopeOf">, telemetry: Telemetry): SymptomBook {
   const active = new Map<string, { anomaly: Anomaly; heardAt: Instant; remembered: boolean }>();
   let firing: readonly Alert[] = [];
-  const parents = new Map<EntityId, EntityId | undefined>();
-
-  const scopeOf = (entity: EntityId): EntityId => parents.get(entity) ?? entity;
 
   function take(at: Instant, anomaly: Anomaly): void {
     if (anomaly.endedAt !== undefined) {
@@ -53,10 +47,7 @@ export function createSymptomBook(telemetry: Telemetry): SymptomBook {
   }
 
   return {
-    update(at, anomalies, alerts, entities) {
-      // Whole again at each step: entities that left are forgotten with it.
-      parents.clear();
-      for (const { id, parent } of entities) parents.set(id, parent);
+    update(at, anomalies, alerts) {
       for (const anomaly of anomalies) take(at, anomaly);
       for (const [id, entry] of active) {
         if (entry.remembered && entry.heardAt === Number.NEGATIVE_INFINITY) entry.heardAt = at;
@@ -83,12 +74,6 @@ export function createSymptomBook(telemetry: Telemetry): SymptomBook {
         if (anomaly.signal === "series") scopes.get(scopeOf(anomaly.entity))?.context.push(anomaly);
       return scopes;
     },
-    scopeOf,
-    members: (scope) =>
-      [...parents]
-        .filter(([id, parent]) => parent === scope || id === scope)
-        .map(([id]) => id)
-        .sort((a, b) => (a < b ? -1 : 1)),
     remember(anomalies) {
       for (const anomaly of anomalies.slice(0, anomaliesMax)) {
         if (anomaly.endedAt === undefined) {

@@ -15,6 +15,8 @@ export interface Entity {
   readonly parent?: EntityId;
   /** Identifying facts: engine, model, version, namespace. */
   readonly labels: Labels;
+  /** Where it is, as its telemetry says: `node`, `pod`, `pci` (bus id of a GPU), `deployment`. No labels of any series. */
+  readonly place?: Labels;
 }
 
 export function entityId(kind: EntityKind, name: string): EntityId {

@@ -1,4 +1,5 @@
 // A way LLM serving breaks, as data: how to tell, what else looks like it, what to do, how to verify.
+import type { EntityKind } from "./entity.ts";
 
 /**
  * One thing that is true of an entity when (or unless) a failure mode is at work.
@@ -11,8 +12,19 @@ export interface SymptomSpec {
   readonly source:
     | { readonly kind: "expr"; readonly expr: string }
     | { readonly kind: "anomaly"; readonly signal: string; readonly direction: "up" | "down" | "both" }
-    | { readonly kind: "change"; readonly changeKinds: readonly string[]; readonly withinMs: number }
-    | { readonly kind: "log"; readonly contains: string; readonly withinMs: number };
+    /** `matches`: only changes whose summary, before or after matches. */
+    | {
+        readonly kind: "change";
+        readonly changeKinds: readonly string[];
+        readonly withinMs: number;
+        readonly matches?: RegExp;
+      }
+    /** Records that contain the text and, where `matches` is there, match it. */
+    | { readonly kind: "log"; readonly contains: string; readonly withinMs: number; readonly matches?: RegExp };
+  /** Looked for on entities of this kind that the judged one runs on, is part of, or consists of. Absent: on itself. */
+  readonly on?: EntityKind;
+  /** Present only if it shows on at least this share of them; absent: on any. 0 < share <= 1. */
+  readonly share?: number;
   /** How many times likelier it is seen with this mode than without, when present. > 1. */
   readonly present: number;
   /** The same when absent. <= 1; 1 = absence says nothing. */
@@ -66,6 +78,8 @@ export interface FailureMode {
   readonly code: string;
   readonly title: string;
   readonly severity: "critical" | "warning" | "info";
+  /** Kinds of entity it befalls: where it is judged, and located. */
+  readonly at: readonly EntityKind[];
   /** Probability that an incident is of this mode, before any evidence. */
   readonly prior: number;
   readonly explanation: string;

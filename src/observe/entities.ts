@@ -29,6 +29,14 @@ const gpuKeys = ["UUID", "uuid", "gpu_uuid", "hw.id", "hw_id"];
 const gpuIndexKeys = ["gpu", "GpuIndex", "gpu_id", "index"];
 const nodeKeys = ["k8s.node.name", "node", "nodename", "Hostname", "hostname", "host.name", "ip"];
 
+/** What the series says comes first: an exporter's resource is where the exporter runs. */
+const placeKeys: Readonly<Record<string, readonly string[]>> = {
+  node: ["node", "Hostname", "hostname", "nodename", "k8s.node.name", "host.name"],
+  pod: ["exported_pod", "pod", "k8s.pod.name"],
+  pci: ["pci_bus_id", "hw.pci.bus_id"],
+  deployment: ["k8s.deployment.name"],
+};
+
 /**
  * Two deployments may number their replicas alike: whoever comes second is named with its deployment before it.
  */
@@ -74,10 +82,23 @@ export function entityLabels(
   return labels;
 }
 
+/** Where the entity is: what links replicas, pods, nodes and GPUs to one another. */
+export function placeOf(series: RawSeries): Labels {
+  const place: Record<string, string> = {};
+  for (const [fact, keys] of Object.entries(placeKeys)) {
+    const value = firstOf(series, keys);
+    if (value !== undefined) place[fact] = value;
+  }
+  return place;
+}
+
 /** The entity with newer facts, or the same object if nothing changed. A fact that is not said any more is kept. */
-export function withLabels(entity: Entity, labels: Labels): Entity {
-  const changed = Object.keys(labels).some((name) => entity.labels[name] !== labels[name]);
-  return changed ? { ...entity, labels: { ...entity.labels, ...labels } } : entity;
+export function withFacts(entity: Entity, labels: Labels, place: Labels): Entity {
+  const known = entity.place ?? {};
+  const moved = Object.keys(place).some((name) => known[name] !== place[name]);
+  const renamed = Object.keys(labels).some((name) => entity.labels[name] !== labels[name]);
+  if (!moved && !renamed) return entity;
+  return { ...entity, labels: { ...entity.labels, ...labels }, place: { ...known, ...place } };
 }
 
 function gpuOf(series: RawSeries): Identity {

@@ -9,7 +9,7 @@ import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
 import { attach, createEntityState, detach, type EntityState, spoil } from "./canonical.ts";
 import { dropBefore } from "./columns.ts";
 import type { CoverageBook } from "./coverage.ts";
-import { createEntityBook, entityLabels, withLabels } from "./entities.ts";
+import { createEntityBook, entityLabels, placeOf, withFacts } from "./entities.ts";
 import { entityKindOf, isMade, kindOf } from "./entity-kind.ts";
 import { createDefinitions, futureToleranceMs, isCreatedSeries, refusePoint } from "./intake.ts";
 import type { SignalMapping } from "./mapping.ts";
@@ -231,18 +231,19 @@ export function createSeriesBook(
     // An application calls many models: none of them is what it is.
     const models = identity.kind === "service" ? [] : mapping.model;
     const labels = entityLabels(definition, mapping.engine, models, mapping.version);
+    const place = placeOf(definition);
     const known = states.get(identity.id);
     if (known !== undefined) {
       // Several exporters may tell of one entity: what judged signals come from is its engine.
       const { engine: _, ...facts } = labels;
       const tells = target.signal < signals.length || !known.judged;
-      known.entity = withLabels(known.entity, tells ? labels : facts);
+      known.entity = withFacts(known.entity, tells ? labels : facts, place);
       return known;
     }
     // Slots live as long as the process: an entity that comes back finds its own again.
     const slot = slots.get(identity.id) ?? slots.size;
     slots.set(identity.id, slot);
-    const state = createEntityState({ ...identity, labels }, slot, restlessBy(identity.id));
+    const state = createEntityState({ ...identity, labels, place }, slot, restlessBy(identity.id));
     states.set(identity.id, state);
     stateList = [...states.values()];
     return state;
