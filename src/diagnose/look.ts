@@ -60,14 +60,13 @@ export function createLooker(
   const seen = new Map<string, Map<EntityId, { readonly at: Instant; readonly value: number }>>();
   let askedAt = Number.NEGATIVE_INFINITY;
   let failed = new Set<string>();
-  let logged = new Map<string, readonly LogRecord[] | undefined>();
+  let logged: ReadonlyMap<string, readonly LogRecord[]> | undefined;
 
   /** One round of queries serves every incident of a step. */
   async function ask(at: Instant): Promise<void> {
     if (at === askedAt) return;
     askedAt = at;
     failed = new Set();
-    logged = new Map();
     for (const expr of exprs) {
       const values = await queries.byEntity(expr, at);
       if (values === undefined) failed.add(expr);
@@ -76,14 +75,19 @@ export function createLooker(
       for (const [entity, value] of values ?? []) recent.set(entity, { at, value });
       seen.set(expr, recent);
     }
-    for (const contains of texts) {
-      try {
-        logged.set(contains, await logs.search({ contains, range: { from: at - logMs, to: at + 1 }, limit: logLimit }));
-      } catch (error) {
-        telemetry.count("homeostat.diagnose.query_errors");
-        telemetry.log.error("logs cannot be searched", { contains, error: String(error) });
-        logged.set(contains, undefined);
-      }
+    logged = await searchLogs(at);
+  }
+
+  /** Records by text; undefined: logs do not answer. */
+  async function searchLogs(at: Instant): Promise<ReadonlyMap<string, readonly LogRecord[]> | undefined> {
+    const contains = [...texts];
+    try {
+      const records = await logs.search({ contains, range: { from: at - logMs, to: at + 1 }, limit: logLimit });
+      return new Map(contains.map((text) => [text, records.filter(({ body }) => body.includes(text))]));
+    } catch (error) {
+      telemetry.count("homeostat.diagnose.query_errors");
+      telemetry.log.error("logs cannot be searched", { error: String(error) });
+      return undefined;
     }
   }
 
@@ -100,7 +104,7 @@ export function createLooker(
           case "change":
             return ofChange(spec, entity, source, scene);
           case "log":
-            return ofLog(spec, entity, source, scene, logged.get(source.contains));
+            return ofLog(spec, entity, source, scene, logged?.get(source.contains));
         }
       };
       return (spec, entity) => {

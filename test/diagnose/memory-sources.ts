@@ -66,9 +66,10 @@ export function memoryLogs(records: readonly LogRecord[] = []): LogSource {
     search: ({ contains, range, limit }) =>
       Promise.resolve(
         records
-          .filter(({ at, body }) => at >= range.from && at < range.to && body.includes(contains))
+          .filter(({ at }) => at >= range.from && at < range.to)
+          .filter(({ body }) => [contains].flat().some((text) => body.includes(text)))
           .reverse()
-          .slice(0, limit),
+          .slice(0, limit * [contains].flat().length),
       ),
   };
 }

@@ -180,6 +180,11 @@ describe.each(doors)("$name", (door) => {
       { body: "CUDA out of memory" },
     ]);
     expect(await store.logs.search({ contains: "' OR 1", range: { from: t0, to: t0 + 100 }, limit: 10 })).toEqual([]);
+    // A text that floods does not hide the others.
+    const range = { from: t0, to: t0 + 100 };
+    const either = await store.logs.search({ contains: ["100%", "cuda", "CUDA out"], range, limit: 1 });
+    expect(either.map((record) => record.body)).toEqual(["a 100% _x again", "cuda", "CUDA out of memory"]);
+    expect(await store.logs.search({ contains: [], range, limit: 1 })).toEqual([]);
   });
 
   const anomaly = (id: string, onset: number, tail: number): Anomaly => ({

@@ -16,9 +16,12 @@ export interface LogRecord {
 }
 
 export interface LogSource {
-  /** Records whose body contains `contains` (case-sensitive, literal), newest first, at most `limit`. */
+  /**
+   * Records whose body contains the text, or one of the texts (case-sensitive, literal; at most 255), newest first. At most `limit`
+   * for each text; a record with several of them counts for the one named first.
+   */
   search(query: {
-    readonly contains: string;
+    readonly contains: string | readonly string[];
     readonly range: TimeRange;
     readonly limit: number;
   }): Promise<readonly LogRecord[]>;

@@ -1,6 +1,7 @@
 // Log records of an exporter's table by text and time.
 import type { Labels } from "../../model/labels.ts";
 import type { LogSource } from "../../model/ports/log-source.ts";
+import { textClauses } from "../read/log-source.ts";
 import { clamp } from "../read/records.ts";
 import type { Gate } from "./gate.ts";
 
@@ -16,15 +17,17 @@ export function createForeignLogs(gate: Gate, table: string | undefined, seconds
     : "";
   return {
     async search({ contains, range, limit }) {
-      if (table === undefined || range.to <= range.from) return [];
+      const texts = typeof contains === "string" ? [contains] : contains;
+      if (table === undefined || range.to <= range.from || texts.length === 0) return [];
+      const clauses = textClauses(texts);
       const rows = await gate.select<[number, string, number, string, Labels, Labels]>(
         `SELECT toFloat64(toUnixTimestamp64Milli(toDateTime64(Timestamp, 3))), toString(ServiceName), SeverityNumber, Body,
             ResourceAttributes, LogAttributes FROM ${table}
           WHERE Timestamp >= fromUnixTimestamp64Milli({from:Int64}) AND Timestamp < fromUnixTimestamp64Milli({to:Int64})
-            ${bySecond} AND position(Body, {contains:String}) > 0
-          ORDER BY Timestamp DESC LIMIT {limit:UInt32}`,
+            ${bySecond} AND ${clauses.filter}
+          ORDER BY Timestamp DESC ${clauses.limit}`,
         {
-          contains,
+          texts,
           from: clamp(range.from),
           to: clamp(range.to),
           limit: Math.min(limitMax, Math.max(0, Math.floor(limit))),
