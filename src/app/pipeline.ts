@@ -93,9 +93,7 @@ export function createPipeline(rooms: Rooms): Pipeline {
     tellBaseline(at, now);
     await Promise.all([keep("anomalies", anomalies), keep("alerts", alerts)]);
     for (const anomaly of anomalies) tellAnomaly(anomaly);
-    for (const alert of alerts) {
-      if (alert.state === "firing") publish("alert", at, alertText(alert), alert);
-    }
+    for (const alert of alerts) tellAlert(alert, at);
     const firing = [...rules.all(), ...rooms.foreign.firing(now, entities)].filter((alert) => alert.state === "firing");
     const { incidents, diagnoses } = await telemetry.span("diagnose.step", () =>
       diagnose.step({ at, anomalies, alerts: firing, entities }),
@@ -127,6 +125,14 @@ export function createPipeline(rooms: Rooms): Pipeline {
     remember(anomaly.id);
     const says = anomaly.evidence[0]?.says ?? `${anomaly.signal} of ${anomaly.entity} is ${anomaly.observed}`;
     publish("anomaly", anomaly.lastSeen, says, anomaly);
+  }
+
+  /** Once for each time it fires: its value changes at every step. */
+  function tellAlert(alert: Alert, at: Instant): void {
+    const time = `${alert.id}@${alert.activeAt}`;
+    if (alert.state !== "firing" || told.has(time)) return;
+    remember(time);
+    publish("alert", at, alertText(alert), alert);
   }
 
   function tellIncident(incident: Incident): void {

@@ -10,7 +10,9 @@ import { createRules } from "../detect/rules/engine.ts";
 import { createDiagnosis } from "../diagnose/diagnose.ts";
 import type { ChangeEvent } from "../model/change.ts";
 import type { Clock } from "../model/clock.ts";
+import type { Entity } from "../model/entity.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
+import type { SeriesSource } from "../model/ports/series-source.ts";
 import { createHead } from "../observe/head.ts";
 import { createHistory } from "../observe/history.ts";
 import { createUnited, createWithout } from "../observe/united.ts";
@@ -44,6 +46,8 @@ import { startUpkeep } from "./upkeep.ts";
 export interface Service extends AsyncDisposable {
   readonly feed: EventFeed;
   readonly store: Store;
+  /** The Head, as detection and diagnosis see it. */
+  readonly head: { readonly source: SeriesSource; entities(): readonly Entity[] };
   readonly otlpUrl: string;
   readonly grpcUrl: string;
   readonly apiUrl: string;
@@ -202,6 +206,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     return {
       feed,
       store,
+      head: { source: head, entities: () => head.entities() },
       otlpUrl,
       grpcUrl,
       apiUrl: show.url,

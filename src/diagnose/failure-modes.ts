@@ -58,6 +58,11 @@ const Discriminator = z
   .refine(oneSource, oneSourceSays)
   .transform((spec) => ({ ...toSymptom(spec), against: spec.against }));
 
+const stepName = z.string().regex(/^[a-z0-9]+(_[a-z0-9]+)*$/, "must be a step such as kv_blocks");
+const PathStep = z
+  .union([stepName, z.strictObject({ step: stepName, symptom: slug })])
+  .transform((step) => (typeof step === "string" ? { step } : step));
+
 const Remedy = z.strictObject({
   action: z.enum(actionKinds),
   safety: z.enum(["A", "B", "C", "N"]),
@@ -79,6 +84,7 @@ const Mode = z.strictObject({
   prior: z.number().gt(0).lt(1),
   explanation: text,
   symptoms: z.array(Symptom).min(2, "needs two symptoms or more: one alone proves nothing"),
+  path: z.array(PathStep).max(12).default([]),
   discriminators: z.array(Discriminator).default([]),
   remedies: z.array(Remedy).min(1),
   verify: z.array(Check).min(1, "needs a check: a repair that cannot be verified is not made"),
@@ -99,7 +105,7 @@ export function loadFailureModes(files: readonly { readonly name: string; readon
       continue;
     }
     const mode = parsed.value;
-    const found = [...queryMistakes(file.name, mode, parsed.document), ...repeated(file.name, mode, parsed.document)];
+    const found = [queryMistakes, repeated, lostSteps].flatMap((look) => look(file.name, mode, parsed.document));
     if (modes.some(({ id }) => id === mode.id)) {
       found.push({
         file: file.name,
@@ -168,5 +174,15 @@ function repeated(file: string, mode: FailureMode, document: YamlDocument): Mist
       }
       return [{ file, ...document.place([part, i, "id"]), says: `${part}.${i}.id: ${id} is used twice in this file` }];
     }),
+  );
+}
+
+/** Steps of the path that no symptom of the mode shows although they name one. */
+function lostSteps(file: string, mode: FailureMode, document: YamlDocument): Mistake[] {
+  const ids = new Set(mode.symptoms.map(({ id }) => id));
+  return mode.path.flatMap(({ symptom }, i) =>
+    symptom === undefined || ids.has(symptom)
+      ? []
+      : [{ file, ...document.place(["path", i]), says: `path.${i}: there is no symptom ${symptom} in this file` }],
   );
 }

@@ -98,6 +98,7 @@ export function diagnosisOf(
     causes,
     summary: summaryOf(top, scope, incident.onset),
     falsifiedBy: mode === undefined ? "" : falsifiedBy(mode),
+    ...(top.path === undefined ? {} : { path: top.path }),
   };
 }
 

@@ -3,8 +3,8 @@ import type { Alert } from "../model/anomaly.ts";
 import type { EntityId } from "../model/entity.ts";
 import type { Evidence } from "../model/evidence.ts";
 import type { FailureMode, SymptomSpec } from "../model/failure-mode.ts";
-import type { RankedCause } from "../model/incident.ts";
-import type { Look } from "./look.ts";
+import type { PathStep, RankedCause } from "../model/incident.ts";
+import type { Finding, Look } from "./look.ts";
 import { kindOf } from "./topology.ts";
 import { plainSentence, shortName } from "./words.ts";
 
@@ -21,6 +21,7 @@ interface Judged {
   readonly logOdds: number;
   readonly for: readonly { readonly weight: number; readonly evidence: Evidence }[];
   readonly against: readonly { readonly weight: number; readonly evidence: Evidence }[];
+  readonly path: readonly PathStep[];
 }
 
 /**
@@ -60,8 +61,10 @@ function judge(mode: FailureMode, entity: EntityId, look: Look, alerts: readonly
   let logOdds = 0;
   const pro: { weight: number; evidence: Evidence }[] = [];
   const con: { weight: number; evidence: Evidence }[] = [];
+  const findings = new Map<string, Finding>();
   for (const spec of mode.symptoms) {
     const finding = look(spec, entity);
+    findings.set(spec.id, finding);
     if (finding.state === "present") {
       const weight = Math.log(spec.present);
       logOdds += weight;
@@ -99,7 +102,23 @@ function judge(mode: FailureMode, entity: EntityId, look: Look, alerts: readonly
       },
     });
   }
-  return { mode, location: entity, logOdds, for: pro, against: con };
+  return { mode, location: entity, logOdds, for: pro, against: con, path: pathOf(mode, findings, pro) };
+}
+
+/** The mode's own way, without the steps that are known not to be there; a change that set it off comes first. */
+function pathOf(
+  mode: FailureMode,
+  findings: ReadonlyMap<string, Finding>,
+  pro: readonly { readonly evidence: Evidence }[],
+): readonly PathStep[] {
+  const change = pro.find(({ evidence }) => evidence.kind === "change")?.evidence;
+  const steps = mode.path.flatMap(({ step, symptom }): readonly PathStep[] => {
+    const finding = symptom === undefined ? undefined : findings.get(symptom);
+    if (finding?.state === "absent") return [];
+    if (finding?.state !== "present") return [{ id: step, state: "presumed" }];
+    return [{ id: step, state: "seen", evidence: finding.evidence }];
+  });
+  return change === undefined ? steps : [{ id: "change", state: "seen", evidence: change }, ...steps];
 }
 
 function missing(spec: SymptomSpec, entity: EntityId, at: number): Evidence {
@@ -107,7 +126,7 @@ function missing(spec: SymptomSpec, entity: EntityId, at: number): Evidence {
   return { kind: spec.source.kind === "expr" ? "signal" : spec.source.kind, says, at, entity, subject: spec.id };
 }
 
-function toCause({ mode, location, for: pro, against }: Judged, probability: number): RankedCause {
+function toCause({ mode, location, for: pro, against, path }: Judged, probability: number): RankedCause {
   const byWeight = (list: Judged["for"]): Evidence[] =>
     list.toSorted((a, b) => b.weight - a.weight).map(({ evidence }) => evidence);
   const trigger = pro.find(({ evidence }) => evidence.kind === "change")?.evidence.ref;
@@ -118,6 +137,7 @@ function toCause({ mode, location, for: pro, against }: Judged, probability: num
     probability,
     location,
     ...(trigger === undefined ? {} : { trigger }),
+    ...(path.length === 0 ? {} : { path }),
     for: byWeight(pro),
     against: byWeight(against),
   };

@@ -71,6 +71,13 @@ export interface CheckSpec {
   readonly withinMs: number;
 }
 
+/** A step of the way from the cause to what users feel, for example `preemption`. */
+export interface PathSpec {
+  readonly step: string;
+  /** Id of the symptom of this mode that shows it; absent: nothing measures it. */
+  readonly symptom?: string;
+}
+
 export interface FailureMode {
   /** Slug, for example `kv-cache-saturation`. */
   readonly id: string;
@@ -84,6 +91,8 @@ export interface FailureMode {
   readonly prior: number;
   readonly explanation: string;
   readonly symptoms: readonly SymptomSpec[];
+  /** How it comes about, cause first: the steps between what broke and what users feel. */
+  readonly path: readonly PathSpec[];
   readonly discriminators: readonly DiscriminatorSpec[];
   readonly remedies: readonly RemedySpec[];
   readonly verify: readonly CheckSpec[];

@@ -32,8 +32,18 @@ export interface RankedCause {
   readonly location: EntityId;
   /** The change event that set it off, if one did. */
   readonly trigger?: string;
+  /** How it came about. */
+  readonly path?: readonly PathStep[];
   readonly for: readonly Evidence[];
   readonly against: readonly Evidence[];
+}
+
+export interface PathStep {
+  /** `change`, or a step of the failure mode, for example `preemption`. */
+  readonly id: string;
+  readonly state: "seen" | "presumed";
+  /** What shows it. */
+  readonly evidence?: Evidence;
 }
 
 export interface Diagnosis {
@@ -46,4 +56,6 @@ export interface Diagnosis {
   readonly summary: string;
   /** What would prove it wrong. */
   readonly falsifiedBy: string;
+  /** From the cause to what users feel, as far as it was seen; a step that nothing measures is presumed. */
+  readonly path?: readonly PathStep[];
 }

@@ -5,7 +5,7 @@ import { type Alert, type Anomaly, shapes } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
 import type { Evidence } from "../model/evidence.ts";
 import type { CheckSpec } from "../model/failure-mode.ts";
-import type { Diagnosis, Incident, RankedCause } from "../model/incident.ts";
+import type { Diagnosis, Incident, PathStep, RankedCause } from "../model/incident.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { catalogue, type SignalId, signals } from "../model/signal.ts";
 import { alertingSchemas } from "./alerting-schemas.ts";
@@ -113,6 +113,14 @@ const incident = shapeOf<Incident>()({
   symptoms: z.array(z.string()).describe("Ids of anomalies and alerts."),
 });
 
+const pathStep = shapeOf<PathStep>()({
+  id: z.string().describe("`change`, or a step of the failure mode."),
+  state: z.enum(["seen", "presumed"]),
+  evidence: evidence.optional(),
+});
+
+const path = z.array(pathStep).optional().describe("From the cause to what users feel.");
+
 const cause = shapeOf<RankedCause>()({
   failureMode: z.string(),
   code: z.string(),
@@ -120,6 +128,7 @@ const cause = shapeOf<RankedCause>()({
   probability: z.number().min(0).max(1),
   location: z.string(),
   trigger: z.string().optional().describe("Id of the change event that set it off."),
+  path,
   for: z.array(evidence),
   against: z.array(evidence),
 });
@@ -131,6 +140,7 @@ const diagnosis = shapeOf<Diagnosis>()({
   causes: z.array(cause).describe("Likeliest first."),
   summary: z.string(),
   falsifiedBy: z.string(),
+  path,
 });
 
 const check = shapeOf<CheckSpec>()({
