@@ -72,9 +72,10 @@ export function mistakesOf(file: string, document: YamlDocument, error: z.ZodErr
   return error.issues.flatMap((issue) => {
     // Unknown keys are reported on the object; each deserves its own line.
     const paths = issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+    // A schema may say more about an unknown key than zod does.
+    const plain = issue.code === "unrecognized_keys" && issue.message.startsWith("Unrecognized key");
     return paths.map((path) => {
-      const says =
-        issue.code === "unrecognized_keys" ? "is not a known key; remove it or correct its spelling" : issue.message;
+      const says = plain ? "is not a known key; remove it or correct its spelling" : issue.message;
       const name = path.map(String).join(".");
       return { file, ...document.place(path), says: name === "" ? says : `${name}: ${says}` };
     });

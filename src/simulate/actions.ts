@@ -6,6 +6,7 @@ import type { Replica, Spec } from "./replica.ts";
 import { earlierSpec } from "./replica.ts";
 import type { Rollouts } from "./rollouts.ts";
 import { EngineConfig, poolTokens, type Scenario } from "./scenario.ts";
+import { parseTarget } from "./targets.ts";
 
 export interface Request {
   readonly action: string;
@@ -53,8 +54,9 @@ export function createActions(
   onChange: (change: Change) => void,
 ): Actions {
   function replicasOf(target: string): readonly Replica[] {
-    if (target === `deployment:${scenario.deployment}`) return replicas;
-    return replicas.filter((replica) => target === `replica:${replica.name}`);
+    const at = parseTarget(target, scenario, ["replica", "deployment"]);
+    if (typeof at === "string") return [];
+    return at.index === undefined ? replicas : [replicas[at.index]!];
   }
 
   const rollOut: Actions["rollOut"] = ({ target, replicas: hit, specOf, kind, why, by, nowMs }) => {
@@ -137,7 +139,7 @@ export function createActions(
 
 /** Why vLLM would exit at start-up with this configuration; undefined if it would not. */
 export function wouldNotStart(scenario: Scenario, config: EngineConfig): string | undefined {
-  const tokens = poolTokens(scenario.model, scenario.gpu, config);
+  const tokens = poolTokens(scenario.model, scenario.gpu, config, scenario.tp);
   if (tokens >= config.max_model_len) return undefined;
   return `the engine would not start: its KV cache would hold ${tokens} tokens, less than max_model_len ${config.max_model_len}`;
 }

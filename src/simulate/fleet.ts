@@ -1,7 +1,7 @@
 // A fleet of engine replicas behind a gateway, moved on by hand along virtual time.
 import type { Actions, Answer, Change, Request } from "./actions.ts";
 import { createActions } from "./actions.ts";
-import { scheduleFault } from "./faults.ts";
+import { scheduleFault } from "./faults/schedule.ts";
 import type { GatewayCounts } from "./gateway.ts";
 import { createGateway } from "./gateway.ts";
 import { type LogLine, startupLines, statsLine } from "./log-lines.ts";
@@ -10,8 +10,10 @@ import { createReplica, type Replica, startEngine } from "./replica.ts";
 import { createRequests } from "./requests.ts";
 import { createRollouts } from "./rollouts.ts";
 import type { Fault, Scenario } from "./scenario.ts";
+import type { Target } from "./targets.ts";
 import { createTimeline } from "./timeline.ts";
 import { createArrivals } from "./workload.ts";
+import type { World } from "./world.ts";
 
 /** A finished request, as an engine that traces tells it. Times are virtual milliseconds. */
 export interface FinishedRequest {
@@ -132,8 +134,15 @@ export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
     timeline.add(fromMs + statsEveryMs, tell);
   }
 
+  const world: World = { scenario, timeline, replicas, gateway, actions, replicasAt };
+
+  function replicasAt({ kind, index }: Target): readonly Replica[] {
+    if (kind === "replica" || kind === "node" || kind === "gpu") return [replicas[index!]!];
+    return kind === "deployment" ? replicas : [];
+  }
+
   function inject(fault: Fault, atMs: number): void {
-    scheduleFault(fault, atMs, scenario, actions, timeline, (text, at) => sink.event?.("fault", text, at));
+    scheduleFault(fault, atMs, world, (text, at) => sink.event?.("fault", text, at));
   }
 
   for (const replica of replicas) tellStart(replica, 0);

@@ -19,13 +19,13 @@ export function startupLines(scenario: Scenario, replica: Replica, atMs: number)
   const gpu = gpus[scenario.gpu];
   const { config, version } = replica.spec;
   const tokens = replica.engine.blocksTotal * config.block_size;
-  const memoryGib = kvMemoryGib(model, gpu, config.gpu_memory_utilization);
+  const memoryGib = kvMemoryGib(model, gpu, config.gpu_memory_utilization, scenario.tp);
   const info = (logger: string, body: string): LogLine => ({ atMs, severity: "INFO", body, logger });
   const lines = [
     info("vllm.entrypoints.openai.api_server", `vLLM API server version ${version}`),
     info(
       "vllm.v1.engine.core",
-      `Initializing a V1 LLM engine (v${version}) with config: model='${model.name}', dtype=torch.bfloat16, max_seq_len=${config.max_model_len}, tensor_parallel_size=1, gpu_memory_utilization=${config.gpu_memory_utilization}`,
+      `Initializing a V1 LLM engine (v${version}) with config: model='${model.name}', dtype=torch.bfloat16, max_seq_len=${config.max_model_len}, tensor_parallel_size=${scenario.tp}, gpu_memory_utilization=${config.gpu_memory_utilization}`,
     ),
   ];
   if (model.experts > 0 && !scenario.moeConfigTuned) {

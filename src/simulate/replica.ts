@@ -52,10 +52,11 @@ export function createReplica(scenario: Scenario, index: number, requests: Reque
 export function startEngine(scenario: Scenario, spec: Spec, requests: Requests, onFinish: OnFinish): Engine {
   const model = models[scenario.model];
   const gpu = gpus[scenario.gpu];
-  const blocks = kvBlocks(model, gpu, spec.config.gpu_memory_utilization, spec.config.block_size);
+  const blocks = kvBlocks(model, gpu, spec.config.gpu_memory_utilization, spec.config.block_size, scenario.tp);
   const cost = createCostModel(model, gpu, {
     moeConfigTuned: scenario.moeConfigTuned,
     stepTimeFactor: spec.stepTimeFactor,
+    tp: scenario.tp,
   });
   return createEngine(spec.config, blocks, cost, requests, onFinish);
 }
