@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   cost: async () => (await import("./commands/cost.ts")).cost,
   erase: async () => (await import("./commands/erase.ts")).erase,
   detect: async () => (await import("./commands/detect.ts")).detect,
+  gauntlet: async () => (await import("./commands/gauntlet.ts")).gauntlet,
   backtest: async () => (await import("./commands/backtest.ts")).backtest,
   replay: async () => (await import("./commands/replay.ts")).replay,
 };
@@ -29,6 +30,7 @@ const summaries: Readonly<Record<string, string>> = {
   cost: "print what stored telemetry takes",
   erase: "remove a trace, a user or a tenant",
   detect: "score detection on labelled series",
+  gauntlet: "play incidents with known causes through the service, and score what it makes of them",
   backtest: "tell what detection would have found in stored history",
   replay: "tell what detection finds in a file of metrics",
 };

@@ -11,6 +11,8 @@ export const shipped = {
   failureModes: join(root, "rules", "failure-modes"),
   connectors: join(root, "rules", "connectors"),
   models: join(root, "models"),
+  gauntlet: join(root, "test", "gauntlet"),
+  plainThresholds: join(root, "rules", "gauntlet", "plain-thresholds.rules.yaml"),
 };
 
 /** The version in package.json. */

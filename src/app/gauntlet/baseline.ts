@@ -1,6 +1,7 @@
 // What plain thresholds would have told of the same telemetry: the bar that detection and diagnosis have to clear.
-import { parseRuleFile } from "../../detect/rules/rule-file.ts";
+
 import { createRules } from "../../detect/rules/engine.ts";
+import { parseRuleFile } from "../../detect/rules/rule-file.ts";
 import type { SeriesSource } from "../../model/ports/series-source.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import type { Instant } from "../../model/time.ts";

@@ -1,0 +1,160 @@
+// homeostat gauntlet: scenarios with known faults through the real service, and how well it finds and names them.
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { availableParallelism, cpus, totalmem } from "node:os";
+import { basename, join } from "node:path";
+import { parseArgs } from "node:util";
+import { parseScenario } from "../../simulate/scenario-file.ts";
+import { type Command, type Io, usageError, userError } from "../command.ts";
+import { formatMistakes } from "../config.ts";
+import { figuresOf, type Run } from "../gauntlet/figures.ts";
+import type { PlayOrder } from "../gauntlet/play-process.ts";
+import { goals, modeLines, runLine } from "../gauntlet/report.ts";
+import { type Answer, runAll } from "../gauntlet/run-all.ts";
+import { shipped } from "../paths.ts";
+import { stopSignal } from "../stop-signal.ts";
+
+export const gauntlet: Command = {
+  name: "gauntlet",
+  summary: "play incidents with known causes through the service, and score what it makes of them",
+  help: `Usage: homeostat gauntlet [OPTIONS]
+
+Every scenario is a simulated fleet on virtual time whose telemetry goes in at the real doors of a service of its own (embedded
+store), and whose truth is known. Told: found or not, after how long, cause and place named right, false incidents; beside them what
+plain thresholds would have told of the same telemetry.
+
+  --scenarios PATH  a folder of scenario files, or one (default: those of the repository, test/gauntlet)
+  --seeds N         play each with N seeds: its own and the N-1 after it (default 1)
+  --only TEXT       only scenarios whose id contains TEXT
+  --processes N     so many at once (default: one a core)
+  --story           with each scenario what was told, in order
+  --json            one JSON document as the last line
+
+docs/scenario.schema.json describes a scenario file. Exit code 1 if a scenario could not be played.
+
+Example: homeostat gauntlet --only kv --story`,
+  async run(args, io) {
+    const options = parseOptions(args);
+    const orders = readOrders(options);
+    const stop = new AbortController();
+    void stopSignal().then(() => stop.abort());
+    const runs: Run[] = [];
+    const errors: string[] = [];
+    const tell = options.json ? io.err : io.out;
+    await runAll(
+      orders,
+      options.processes,
+      (answer) => take(answer, orders, runs, errors, { tell, ...options }),
+      stop.signal,
+    );
+    const figures = figuresOf(runs);
+    for (const line of modeLines(runs)) tell(line);
+    for (const error of errors) io.err(error);
+    writeReport(figures, runs, options.json, io);
+    return errors.length > 0 || stop.signal.aborted ? 1 : 0;
+  },
+};
+
+interface Options {
+  readonly path: string;
+  readonly seeds: number;
+  readonly only: string;
+  readonly processes: number;
+  readonly story: boolean;
+  readonly json: boolean;
+}
+
+function parseOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      scenarios: { type: "string", default: shipped.gauntlet },
+      seeds: { type: "string", default: "1" },
+      only: { type: "string", default: "" },
+      processes: { type: "string", default: String(availableParallelism()) },
+      story: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+    },
+  });
+  const seeds = Number(values.seeds);
+  const processes = Number(values.processes);
+  if (!(Number.isInteger(seeds) && seeds >= 1 && seeds <= 1000))
+    throw usageError(`--seeds ${values.seeds} is not a whole number from 1 to 1000`);
+  if (!(Number.isInteger(processes) && processes >= 1 && processes <= 64))
+    throw usageError(`--processes ${values.processes} is not a whole number from 1 to 64`);
+  if (!existsSync(values.scenarios))
+    throw userError(`there is no ${values.scenarios}; give a folder of scenario files, or one`);
+  return { path: values.scenarios, seeds, only: values.only, processes, story: values.story, json: values.json };
+}
+
+/** Throws a user's error that names every mistake of every file. */
+function readOrders({ path, seeds, only }: Options): readonly PlayOrder[] {
+  const files = statSync(path).isDirectory()
+    ? readdirSync(path, { recursive: true, encoding: "utf8" })
+        .filter((name) => /[.]ya?ml$/.test(name))
+        .toSorted((a, b) => (a < b ? -1 : 1))
+        .map((name) => join(path, name))
+    : [path];
+  const mistakes = [];
+  const orders: PlayOrder[] = [];
+  for (const file of files) {
+    const text = readFileSync(file, "utf8");
+    const parsed = parseScenario(file, text);
+    if (!parsed.ok) {
+      mistakes.push(...parsed.mistakes);
+      continue;
+    }
+    const { id, seed } = parsed.value.scenario;
+    if (!id.includes(only)) continue;
+    for (let i = 0; i < seeds; i++) {
+      orders.push({ number: orders.length, file, text, seed: i === 0 ? undefined : seed + i, settings: {} });
+    }
+  }
+  if (mistakes.length > 0)
+    throw userError(`the scenarios have mistakes, so nothing was played:\n${formatMistakes(mistakes)}`);
+  if (orders.length === 0) throw userError(`no scenario in ${path} has an id with "${only}" in it`);
+  return orders;
+}
+
+function take(
+  answer: Answer,
+  orders: readonly PlayOrder[],
+  runs: Run[],
+  errors: string[],
+  { tell, story }: { readonly tell: (line: string) => void; readonly story: boolean },
+): void {
+  const { file, text, seed } = orders[answer.number]!;
+  const parsed = parseScenario(file, text);
+  if (!parsed.ok) return;
+  const { scenario, truth, durationMs } = parsed.value;
+  const name = seed === undefined ? scenario.id : `${scenario.id} seed ${seed}`;
+  if ("error" in answer) {
+    errors.push(`${basename(file)}: ${name} could not be played: ${answer.error}`);
+    return;
+  }
+  const { score, baseline, cpuSeconds } = answer.played;
+  const run: Run = { scenario: name, mode: truth.mode, virtualMs: durationMs, score, baseline };
+  runs.push(run);
+  tell(runLine(run, runs.length, orders.length, cpuSeconds));
+  if (story) for (const line of answer.played.story) tell(`      ${line}`);
+}
+
+function writeReport(figures: Record<string, number>, runs: readonly Run[], json: boolean, io: Io): void {
+  const rounded = Object.fromEntries(
+    Object.entries(figures).map(([name, value]) => [
+      name,
+      Number.isFinite(value) ? Number(value.toPrecision(4)) : null,
+    ]),
+  );
+  if (!json) {
+    for (const [name, value] of Object.entries(rounded)) io.out(`${name.padEnd(44)} ${value ?? "nothing to tell"}`);
+    return;
+  }
+  const machine = {
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: cpus().length,
+    memoryGib: Math.round(totalmem() / 2 ** 30),
+    node: process.versions.node,
+  };
+  const scenarios = runs.map(({ scenario, mode, score, baseline }) => ({ scenario, mode, ...score, baseline }));
+  io.out(JSON.stringify({ bench: "gauntlet", figures: rounded, goals: goals(figures), peers: {}, scenarios, machine }));
+}
