@@ -186,7 +186,7 @@ export function createDiagnosis(
   function rankIn(scope: EntityId, symptoms: Symptoms, look: Look, at: Instant): readonly RankedCause[] {
     const touched = [...symptoms.anomalies, ...symptoms.alerts].flatMap(({ entity }) => entity ?? []);
     const candidates = [...new Set([...topology.members(scope), ...touched])].sort((a, b) => (a < b ? -1 : 1));
-    return rank(modes, candidates, look, symptoms.alerts, at);
+    return rank(modes, scope, candidates, look, symptoms.alerts, at);
   }
 
   function publish(

@@ -19,6 +19,8 @@ const afterMs = 2 * 60_000;
 /** Learning runs behind by ten minutes: exclusions stay listed well beyond that. */
 const listedMs = 30 * 60_000;
 
+const missingMax = 3;
+
 export function openIncident(
   scope: EntityId,
   symptoms: Symptoms,
@@ -91,15 +93,31 @@ export function diagnosisOf(
 ): Diagnosis {
   const top = causes[0]!;
   const mode = modes.find(({ id }) => id === top.failureMode);
+  const undecided = undecidedOf(causes);
   return {
     id: stableId("diagnosis", incident.id, at),
     incident: incident.id,
     at,
     causes,
-    summary: summaryOf(top, scope, incident.onset),
+    summary: summaryOf(top, scope, incident.onset) + doubtOf(undecided),
+    ...(undecided === undefined ? {} : { undecided }),
     falsifiedBy: mode === undefined ? "" : falsifiedBy(mode),
     ...(top.path === undefined ? {} : { path: top.path }),
   };
+}
+
+/** A second cause half as likely as the first or more, if what would tell them apart could not be looked up. */
+function undecidedOf(causes: readonly RankedCause[]): Diagnosis["undecided"] {
+  const [top, second] = causes;
+  if (top === undefined || second === undefined || second.probability < top.probability / 2) return undefined;
+  const missing = [...new Set([...(second.unknown ?? []), ...(top.unknown ?? [])])];
+  if (missing.length === 0) return undefined;
+  return { failureMode: second.failureMode, title: second.title, missing: missing.slice(0, missingMax) };
+}
+
+function doubtOf(undecided: Diagnosis["undecided"]): string {
+  if (undecided === undefined) return "";
+  return ` It cannot be told from ${undecided.title.toLowerCase()} without knowing whether ${undecided.missing.join(", or whether ")}.`;
 }
 
 export function exclusionsOf(

@@ -12,6 +12,11 @@ import { plainSentence, shortName } from "./words.ts";
 const alertRatio = 2;
 /** No list of modes is complete: at least this much is left for what is not on it. */
 const nonePriorMin = 0.05;
+/** How far the evidence of replicas may differ and still be of one thing; how many of them make a deployment. */
+const alikeLogOdds = 1.5;
+const everywhereShare = 0.6;
+/** What could not be looked up is worth telling where it would have changed the odds so much. */
+const tellUnknownFrom = 3;
 /** Absence of what nearly always shows is worth telling. */
 const tellAbsentBelow = 0.5;
 
@@ -22,6 +27,8 @@ interface Judged {
   readonly for: readonly { readonly weight: number; readonly evidence: Evidence }[];
   readonly against: readonly { readonly weight: number; readonly evidence: Evidence }[];
   readonly path: readonly PathStep[];
+  readonly unknown: readonly string[];
+  readonly everywhere?: EntityId;
 }
 
 /**
@@ -34,6 +41,7 @@ interface Judged {
  */
 export function rank(
   modes: readonly FailureMode[],
+  scope: EntityId,
   entities: readonly EntityId[],
   look: Look,
   alerts: readonly Alert[],
@@ -47,7 +55,8 @@ export function rank(
       (a, b) => (a === undefined || b.logOdds > a.logOdds ? b : a),
       undefined,
     );
-    return best === undefined || best.for.length === 0 ? [] : [best];
+    if (best === undefined || best.for.length === 0) return [];
+    return [isEverywhere(best, places) ? { ...best, everywhere: scope } : best];
   });
   const nonePrior = Math.max(nonePriorMin, 1 - modes.reduce((sum, { prior }) => sum + prior, 0));
   const weights = judged.map(({ mode, logOdds }) => mode.prior * Math.exp(logOdds));
@@ -57,14 +66,24 @@ export function rank(
     .sort((a, b) => b.probability - a.probability || (a.failureMode < b.failureMode ? -1 : 1));
 }
 
+/** Whether most replicas show about the same as the worst of them. */
+function isEverywhere(best: Judged, places: readonly Judged[]): boolean {
+  const replicas = places.filter(({ location }) => kindOf(location) === "replica");
+  const alike = replicas.filter((one) => one.for.length > 0 && one.logOdds >= best.logOdds - alikeLogOdds);
+  return replicas.includes(best) && alike.length >= Math.max(2, everywhereShare * replicas.length);
+}
+
 function judge(mode: FailureMode, entity: EntityId, look: Look, alerts: readonly Alert[], at: number): Judged {
   let logOdds = 0;
   const pro: { weight: number; evidence: Evidence }[] = [];
   const con: { weight: number; evidence: Evidence }[] = [];
   const findings = new Map<string, Finding>();
+  const unknown: string[] = [];
   for (const spec of mode.symptoms) {
     const finding = look(spec, entity);
     findings.set(spec.id, finding);
+    if (finding.state === "unknown" && spec.present / spec.absent >= tellUnknownFrom)
+      unknown.push(plainSentence(spec.says));
     if (finding.state === "present") {
       const weight = Math.log(spec.present);
       logOdds += weight;
@@ -83,6 +102,7 @@ function judge(mode: FailureMode, entity: EntityId, look: Look, alerts: readonly
       const says = `${finding.evidence.says}, which rather means ${spec.against}`;
       con.push({ weight, evidence: { ...finding.evidence, says } });
     } else if (finding.state === "absent") logOdds -= Math.log(spec.absent);
+    else if (spec.present >= tellUnknownFrom) unknown.push(plainSentence(spec.says));
   }
   const alert = alerts.find((one) => one.failureMode === mode.id && (one.entity ?? entity) === entity);
   if (alert !== undefined) {
@@ -102,7 +122,7 @@ function judge(mode: FailureMode, entity: EntityId, look: Look, alerts: readonly
       },
     });
   }
-  return { mode, location: entity, logOdds, for: pro, against: con, path: pathOf(mode, findings, pro) };
+  return { mode, location: entity, logOdds, for: pro, against: con, path: pathOf(mode, findings, pro), unknown };
 }
 
 /** The mode's own way, without the steps that are known not to be there; a change that set it off comes first. */
@@ -126,7 +146,10 @@ function missing(spec: SymptomSpec, entity: EntityId, at: number): Evidence {
   return { kind: spec.source.kind === "expr" ? "signal" : spec.source.kind, says, at, entity, subject: spec.id };
 }
 
-function toCause({ mode, location, for: pro, against, path }: Judged, probability: number): RankedCause {
+function toCause(
+  { mode, location, everywhere, for: pro, against, path, unknown }: Judged,
+  probability: number,
+): RankedCause {
   const byWeight = (list: Judged["for"]): Evidence[] =>
     list.toSorted((a, b) => b.weight - a.weight).map(({ evidence }) => evidence);
   const trigger = pro.find(({ evidence }) => evidence.kind === "change")?.evidence.ref;
@@ -137,6 +160,8 @@ function toCause({ mode, location, for: pro, against, path }: Judged, probabilit
     probability,
     location,
     ...(trigger === undefined ? {} : { trigger }),
+    ...(everywhere === undefined ? {} : { everywhere }),
+    ...(unknown.length === 0 ? {} : { unknown }),
     ...(path.length === 0 ? {} : { path }),
     for: byWeight(pro),
     against: byWeight(against),

@@ -42,7 +42,10 @@ export function formatInstant(at: Instant): string {
 
 /** What broke, where, why, since when: one sentence. */
 export function summaryOf(cause: RankedCause, scope: EntityId, onset: Instant): string {
-  const where = cause.location === scope ? shortName(scope) : `${shortName(cause.location)} (${shortName(scope)})`;
+  const where =
+    cause.location === scope || cause.everywhere !== undefined
+      ? shortName(cause.everywhere ?? scope)
+      : `${shortName(cause.location)} (${shortName(scope)})`;
   const change = cause.for.find(({ kind, ref }) => kind === "change" && ref === cause.trigger);
   const why = cause.for
     .filter(({ kind }) => kind === "signal" || kind === "anomaly")

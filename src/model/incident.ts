@@ -29,7 +29,12 @@ export interface RankedCause {
   readonly title: string;
   /** Of all modes considered, together with "none of them", summing to 1. */
   readonly probability: number;
+  /** Where it shows most. */
   readonly location: EntityId;
+  /** The deployment, where most of its replicas show the same. */
+  readonly everywhere?: EntityId;
+  /** What would have told more but could not be looked up, as sentences: telemetry that is not there. */
+  readonly unknown?: readonly string[];
   /** The change event that set it off, if one did. */
   readonly trigger?: string;
   /** How it came about. */
@@ -56,6 +61,8 @@ export interface Diagnosis {
   readonly summary: string;
   /** What would prove it wrong. */
   readonly falsifiedBy: string;
+  /** A cause that is nearly as likely as the first, and what is missing to tell them apart. */
+  readonly undecided?: { readonly failureMode: string; readonly title: string; readonly missing: readonly string[] };
   /** From the cause to what users feel, as far as it was seen; a step that nothing measures is presumed. */
   readonly path?: readonly PathStep[];
 }

@@ -3,42 +3,19 @@ import { z } from "zod";
 import type { Action, LedgerEntry } from "../model/action.ts";
 import { type Alert, type Anomaly, shapes } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
-import type { Evidence } from "../model/evidence.ts";
 import type { CheckSpec } from "../model/failure-mode.ts";
-import type { Diagnosis, Incident, PathStep, RankedCause } from "../model/incident.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { catalogue, type SignalId, signals } from "../model/signal.ts";
 import { alertingSchemas } from "./alerting-schemas.ts";
 import type { Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
+import { diagnosis, incident } from "./incident-schemas.ts";
 import { logSchemas } from "./log-schemas.ts";
 import { prometheusAnswer, prometheusError } from "./prometheus/schemas.ts";
+import { band, evidence, instant, labels, real, shapeOf } from "./shapes.ts";
 
-/** An object schema that has exactly the keys of `T`: the compiler notices when the model grows or shrinks. */
-function shapeOf<T>() {
-  return <S extends Record<keyof T, z.ZodType>>(shape: S & Record<Exclude<keyof S, keyof T>, never>) =>
-    z.object(shape as S);
-}
-
-const instant = z.int().describe("Unix time in milliseconds.");
-/** JSON has no NaN and no infinities. */
-const real = z.number().nullable();
-const labels = z.record(z.string(), z.string());
-const band = z.object({ low: real, high: real });
-const severity = z.enum(["critical", "warning", "info"]);
 const roles = z.array(z.enum(["viewer", "operator", "approver", "admin"]));
 const catalogueIds = catalogue.map((signal) => signal.id) as [string, ...string[]];
 const signalIds = signals.map((signal) => signal.id) as [SignalId, ...SignalId[]];
-
-const evidence = shapeOf<Evidence>()({
-  kind: z.enum(["signal", "anomaly", "alert", "log", "change", "peer", "check"]),
-  says: z.string(),
-  at: instant,
-  entity: z.string().optional(),
-  subject: z.string().optional(),
-  observed: real.optional(),
-  expected: band.optional(),
-  ref: z.string().optional(),
-});
 
 const signal = shapeOf<SignalRow>()({
   id: z.string().describe("`<entity>/<signal>`"),
@@ -98,49 +75,6 @@ const alert = shapeOf<Alert>()({
   resolvedAt: instant.optional(),
   value: real,
   error: z.string().optional(),
-});
-
-const incident = shapeOf<Incident>()({
-  id: z.string(),
-  state: z.enum(["open", "mitigating", "resolved"]),
-  title: z.string(),
-  severity,
-  onset: instant,
-  openedAt: instant,
-  updatedAt: instant,
-  resolvedAt: instant.optional(),
-  entities: z.array(z.string()).describe("Most affected first."),
-  symptoms: z.array(z.string()).describe("Ids of anomalies and alerts."),
-});
-
-const pathStep = shapeOf<PathStep>()({
-  id: z.string().describe("`change`, or a step of the failure mode."),
-  state: z.enum(["seen", "presumed"]),
-  evidence: evidence.optional(),
-});
-
-const path = z.array(pathStep).optional().describe("From the cause to what users feel.");
-
-const cause = shapeOf<RankedCause>()({
-  failureMode: z.string(),
-  code: z.string(),
-  title: z.string(),
-  probability: z.number().min(0).max(1),
-  location: z.string(),
-  trigger: z.string().optional().describe("Id of the change event that set it off."),
-  path,
-  for: z.array(evidence),
-  against: z.array(evidence),
-});
-
-const diagnosis = shapeOf<Diagnosis>()({
-  id: z.string(),
-  incident: z.string(),
-  at: instant,
-  causes: z.array(cause).describe("Likeliest first."),
-  summary: z.string(),
-  falsifiedBy: z.string(),
-  path,
 });
 
 const check = shapeOf<CheckSpec>()({

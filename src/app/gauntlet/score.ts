@@ -87,7 +87,7 @@ export function toldOf(incident: Incident, diagnoses: readonly Diagnosis[], unti
   return {
     at: incident.openedAt,
     codes: last?.causes.map(({ code }) => code) ?? [],
-    ...(top === undefined ? {} : { place: top.location }),
+    ...(top === undefined ? {} : { place: top.everywhere ?? top.location }),
     path: last?.path?.map(({ id }) => id) ?? [],
   };
 }
