@@ -9,7 +9,7 @@ const fell = [
   [hot, "ttft", "up"],
 ] as const;
 const gib = 2 ** 30;
-const back = { generated_tokens: 200, finished: 1.5, running: 4, ttft: 2 };
+const back = { generated_tokens: 200, finished: 1.5, running: (s: number) => 4 + (s % 60) / 20, ttft: 2 };
 const restarted = ["restart", hot, -20, "container restarted"] as const;
 
 describe("memory of the host", () => {

@@ -233,6 +233,7 @@ describe("transfers of KV cache", () => {
 describe("data-parallel ranks", () => {
   const ranks = (waits: readonly number[], runs: readonly number[]) =>
     Object.fromEntries([
+      ...runs.map((value, i) => [`vllm:kv_cache_usage_perc{engine="${i}"}`, value / 60]),
       ...waits.map((value, i) => [`vllm:num_requests_waiting{engine="${i}"}`, value]),
       ...runs.map((value, i) => [`vllm:num_requests_running{engine="${i}"}`, value]),
     ]);
