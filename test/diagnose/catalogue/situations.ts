@@ -4,12 +4,15 @@ import { createDiagnosis } from "../../../src/diagnose/diagnose.ts";
 import type { Alert, Anomaly } from "../../../src/model/anomaly.ts";
 import type { ChangeEvent } from "../../../src/model/change.ts";
 import type { Entity, EntityId, EntityKind } from "../../../src/model/entity.ts";
+import type { FailureMode } from "../../../src/model/failure-mode.ts";
 import type { RankedCause } from "../../../src/model/incident.ts";
 import type { LogRecord } from "../../../src/model/ports/log-source.ts";
 import { silentTelemetry } from "../../../src/model/ports/telemetry.ts";
 import { catalogue } from "../../../src/model/signal.ts";
+import { evaluateInstant } from "../../../src/promql/evaluate.ts";
+import { parseQuery } from "../../../src/promql/parse.ts";
 import { healthy, modes, start } from "../fleet.ts";
-import { deployment, memoryChanges, memoryLogs, memorySeries } from "../memory-sources.ts";
+import { deployment, type MemorySeries, memoryChanges, memoryLogs, memorySeries } from "../memory-sources.ts";
 
 /** A constant, or a value by the seconds since the trouble began; undefined: no point. */
 type Value = number | ((s: number) => number | undefined);
@@ -49,12 +52,16 @@ const metricOf = new Map(catalogue.map(({ id, metric }) => [id, metric]));
 /** One test a situation: the mode wins clearly, where it should, and its look-alikes stay far behind. */
 export function tell(situations: readonly (readonly [string, Situation])[]): void {
   test.each(situations)("%s", async (_what, situation) => {
-    const causes = await diagnosed(situation);
+    const source = seriesOf(situation);
+    const causes = await diagnosed(situation, source);
     const told = causes
       .slice(0, 4)
       .map(({ failureMode, location, probability }) => [failureMode, location, probability]);
     expect(causes[0], JSON.stringify(told)).toMatchObject({ failureMode: situation.is, location: situation.at });
     expect(causes[0]!.probability, JSON.stringify(told)).toBeGreaterThan(0.5);
+    const mode = modes.find(({ id }) => id === situation.is)!;
+    expect(await unmet(mode, situation.at, onset - 60_000, source)).toEqual([]);
+    expect(await unmet(mode, situation.at, endOf(situation), source)).not.toEqual([]);
     for (const other of situation.not ?? []) {
       expect(modes.map(({ id }) => id)).toContain(other);
       expect(causes.find(({ failureMode }) => failureMode === other)?.probability ?? 0, other).toBeLessThan(0.25);
@@ -62,19 +69,44 @@ export function tell(situations: readonly (readonly [string, Situation])[]): voi
   });
 }
 
-async function diagnosed(situation: Situation): Promise<readonly RankedCause[]> {
-  const minutes = situation.minutes ?? 4;
+/** Ids of the checks that do not hold: none while all is well, and some in trouble, or a repair would be verified that is none. */
+async function unmet(
+  { verify }: FailureMode,
+  entity: EntityId,
+  at: number,
+  source: MemorySeries,
+): Promise<readonly string[]> {
+  const before = String((onset - 60_000) / 1000);
+  const found: string[] = [];
+  for (const { id, expr } of verify) {
+    const query = parseQuery(expr.replaceAll("$entity", entity).replaceAll("$before", before));
+    if ("errors" in query) throw new Error(`${id}: ${query.errors[0]!.message}`);
+    const result = await evaluateInstant(query, at, source);
+    if (result.kind !== "vector" || result.samples.length === 0) found.push(id);
+  }
+  return found;
+}
+
+function endOf({ minutes = 4 }: Situation): number {
+  return onset + minutes * 60_000;
+}
+
+function seriesOf(situation: Situation): MemorySeries {
   const source = memorySeries();
+  for (const id of entitiesOf(situation)) fill(id, situation, source);
+  return source;
+}
+
+async function diagnosed(situation: Situation, source: MemorySeries): Promise<readonly RankedCause[]> {
   const ids = entitiesOf(situation);
-  for (const id of ids) fill(id, situation, minutes, source);
   const diagnose = createDiagnosis(modes, {
     source,
     changes: memoryChanges((situation.changes ?? []).map(changeOf)),
-    logs: memoryLogs((situation.logs ?? []).map(([name, body]) => logOf(name, body, minutes))),
+    logs: memoryLogs((situation.logs ?? []).map(([name, body]) => logOf(name, body, endOf(situation)))),
     telemetry: silentTelemetry,
   });
   let causes: readonly RankedCause[] = [];
-  const end = onset + minutes * 60_000;
+  const end = endOf(situation);
   for (let at = end - 2 * stepMs; at <= end; at += stepMs) {
     const { diagnoses } = await diagnose.step({
       at,
@@ -93,7 +125,7 @@ function entitiesOf({ always = {}, trouble = {} }: Situation): readonly EntityId
   return [...new Set([...replicas, ...others])];
 }
 
-function fill(id: EntityId, situation: Situation, minutes: number, source: ReturnType<typeof memorySeries>): void {
+function fill(id: EntityId, situation: Situation, source: MemorySeries): void {
   const isReplica = id.startsWith("replica:");
   const kind = id.slice(0, id.indexOf(":"));
   const name = id.slice(kind.length + 1);
@@ -107,7 +139,7 @@ function fill(id: EntityId, situation: Situation, minutes: number, source: Retur
       ...(parent === undefined ? {} : { parent }),
       ...(isReplica ? { version: situation.version?.(name) ?? "1" } : {}),
     };
-    for (let s = -calmS; s <= minutes * 60; s += stepMs / 1000) {
+    for (let s = -calmS; onset + s * 1000 <= endOf(situation); s += stepMs / 1000) {
       if (s >= 0 && situation.gone?.includes(name)) break;
       const of = s >= 0 ? (bad[key] ?? usual[key]) : usual[key];
       const value = typeof of === "function" ? of(s) : of;
@@ -171,8 +203,8 @@ function changeOf([kind, target, s, summary]: readonly [ChangeEvent["kind"], Ent
   return { id: `${kind}-${s}`, at: onset + s * 1000, kind, target, summary };
 }
 
-function logOf(name: string, body: string, minutes: number): LogRecord {
-  const at = onset + minutes * 60_000 - 60_000;
+function logOf(name: string, body: string, end: number): LogRecord {
+  const at = end - 60_000;
   const resource: Record<string, string> = name.startsWith("n")
     ? { "host.name": name }
     : { "service.instance.id": name };
