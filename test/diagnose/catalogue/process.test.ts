@@ -211,7 +211,7 @@ describe("probes", () => {
       {
         is: "host-memory-leak",
         at: hot,
-        always: { ...always, [hot]: { process_resident_memory_bytes: (s) => (40 + s / 60) * gib } },
+        always: { ...always, [hot]: { process_resident_memory_bytes: (s) => (40 + s / 200) * gib } },
         trouble: { [box]: { container_restarts: 0.015, container_oom_killed: 1 }, [hot]: { ...back, waiting: 8 } },
         anomalies: fell,
         changes: [restarted],
