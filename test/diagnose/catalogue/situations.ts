@@ -1,6 +1,10 @@
 // Situations on paper: twenty quiet minutes of three replicas and what they run on, then minutes of trouble, and its diagnosis.
 import { expect, test } from "vitest";
 import { createDiagnosis } from "../../../src/diagnose/diagnose.ts";
+import { createLooker } from "../../../src/diagnose/look.ts";
+import { createQueries } from "../../../src/diagnose/queries.ts";
+import { rank } from "../../../src/diagnose/rank.ts";
+import { createTopology } from "../../../src/diagnose/topology.ts";
 import type { Alert, Anomaly } from "../../../src/model/anomaly.ts";
 import type { ChangeEvent } from "../../../src/model/change.ts";
 import type { Entity, EntityId, EntityKind } from "../../../src/model/entity.ts";
@@ -62,6 +66,7 @@ export function tell(situations: readonly (readonly [string, Situation])[]): voi
     const mode = modes.find(({ id }) => id === situation.is)!;
     expect(await unmet(mode, situation.at, onset - 60_000, source)).toEqual([]);
     expect(await unmet(mode, situation.at, endOf(situation), source)).not.toEqual([]);
+    expect(await rankedOfEnginesAlone(situation)).toContain(situation.is);
     for (const other of situation.not ?? []) {
       expect(modes.map(({ id }) => id)).toContain(other);
       expect(causes.find(({ failureMode }) => failureMode === other)?.probability ?? 0, other).toBeLessThan(0.25);
@@ -85,6 +90,23 @@ async function unmet(
     if (result.kind !== "vector" || result.samples.length === 0) found.push(id);
   }
   return found;
+}
+
+/** Modes in question when only the engines themselves are measured: no logs, no changes, nothing of what they run on. */
+async function rankedOfEnginesAlone(situation: Situation): Promise<readonly string[]> {
+  const ofReplicas = (all: Readonly<Record<string, Values>> = {}) =>
+    Object.fromEntries(Object.entries(all).filter(([id]) => id.startsWith("replica")));
+  const alone = { ...situation, always: ofReplicas(situation.always), trouble: ofReplicas(situation.trouble) };
+  const source = seriesOf(alone);
+  const at = endOf(alone);
+  const topology = createTopology();
+  topology.update(entitiesOf(alone).map(entityOf));
+  const queries = createQueries(source, silentTelemetry);
+  const alive = await queries.alive(at, 60_000);
+  const anomalies = anomaliesOf(alone, at);
+  const looker = createLooker(modes, queries, memoryLogs(), silentTelemetry);
+  const scene = { at, onset, knownAt: at, scope: deployment, anomalies, changes: undefined, alive, topology };
+  return rank(modes, topology.members(deployment), await looker.look(scene), [], at).map((cause) => cause.failureMode);
 }
 
 function endOf({ minutes = 4 }: Situation): number {
