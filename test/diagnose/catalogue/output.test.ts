@@ -64,7 +64,7 @@ describe("speculation", () => {
     [
       "collapses when the draft does not fit any more",
       {
-        is: "speculation-collapse",
+        is: "speculative-acceptance-collapse",
         at: all,
         always,
         trouble: { replica: { spec_acceptance: 0.2, spec_length: 0.6, itl: 0.045 } },
@@ -86,7 +86,7 @@ describe("speculation", () => {
           [hot, "ttft", "up"],
         ],
         changes: [["deploy", hot, -30, "image 1 -> 2"]],
-        not: ["speculation-collapse"],
+        not: ["speculative-acceptance-collapse"],
       },
     ],
   ]);

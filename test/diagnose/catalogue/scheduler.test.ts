@@ -133,7 +133,7 @@ describe("long prompts", () => {
           [hot, "ttft", "up"],
         ],
         changes: [["deploy", hot, -10, "image 0.10 -> 0.11"]],
-        not: ["long-prefill-starvation", "speculation-collapse"],
+        not: ["long-prefill-starvation", "speculative-acceptance-collapse"],
       },
     ],
     [
