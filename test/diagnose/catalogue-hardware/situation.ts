@@ -45,7 +45,7 @@ export async function causesOf(situation: Situation): Promise<readonly RankedCau
     for (const one of fleet) {
       const trouble = at >= t0 ? situation.signals?.[one.id] : undefined;
       if (trouble === null) continue;
-      for (const [metric, value] of Object.entries({ ...healthy(one, at), ...trouble })) {
+      for (const [metric, value] of Object.entries(restless({ ...healthy(one, at), ...trouble }, at))) {
         const labels = { ...one.labels, __name__: metric, entity: one.id };
         source.add(one.parent === undefined ? labels : { ...labels, parent: one.parent }, at, value);
       }
@@ -161,6 +161,13 @@ const wellByKind: Readonly<Partial<Record<EntityKind, Values>>> = {
 function healthy({ kind }: Entity, at: number): Values {
   const well = wellByKind[kind] ?? {};
   return kind === "gpu" ? { ...well, "gpu:power_watts": 520 + 9 * Math.sin(at / 40_000) } : well;
+}
+
+/** How many requests run never stands still either, unless the engine does. */
+function restless(values: Values, at: number): Values {
+  const running = values["llm:requests_running"];
+  if (running === undefined || values["llm:generated_tokens:rate"] === 0) return values;
+  return { ...values, "llm:requests_running": running + Math.round(2 * Math.sin(at / 25_000)) };
 }
 
 export const replicas: readonly EntityId[] = slots.map((i) => `replica:chat-${i}`);
