@@ -8,7 +8,7 @@ import type { Labels } from "../../../src/model/labels.ts";
 import type { LogRecord } from "../../../src/model/ports/log-source.ts";
 import { silentTelemetry } from "../../../src/model/ports/telemetry.ts";
 import { anomaly, change, modes, start } from "../fleet.ts";
-import { deployment, memoryChanges, memoryLogs, memorySeries } from "../memory-sources.ts";
+import { deployment, type MemorySeries, memoryChanges, memoryLogs, memorySeries } from "../memory-sources.ts";
 
 export interface Situation {
   /** Canonical values during the trouble that are not the healthy ones, by entity; null = nothing is heard of it any more. */
@@ -37,11 +37,26 @@ const calmMs = 28 * 60_000;
 const defaultTroubleMs = 5 * 60_000;
 export const t0 = start + calmMs;
 
+export const endOf = ({ troubleMs = defaultTroubleMs }: Situation): number => t0 + troubleMs;
+
 /** What is thought of the situation at its end, best first. Throws unless it is one incident. */
-export async function causesOf(situation: Situation): Promise<readonly RankedCause[]> {
+export async function causesOf(situation: Situation, source: MemorySeries): Promise<readonly RankedCause[]> {
+  const end = endOf(situation);
+  const diagnose = createDiagnosis(modes, {
+    source,
+    changes: memoryChanges(situation.changes),
+    logs: memoryLogs(situation.logs),
+    telemetry: silentTelemetry,
+  });
+  const anomalies = (situation.anomalies ?? []).map((one) => ({ ...one, lastSeen: end }));
+  const { diagnoses } = await diagnose.step({ at: end, anomalies, alerts: situation.alerts ?? [], entities: fleet });
+  if (diagnoses.length !== 1) throw new Error(`${diagnoses.length} diagnoses instead of one`);
+  return diagnoses[0]!.causes;
+}
+
+export function seriesOf(situation: Situation): MemorySeries {
   const source = memorySeries();
-  const end = t0 + (situation.troubleMs ?? defaultTroubleMs);
-  for (let at = start; at <= end; at += stepMs) {
+  for (let at = start; at <= endOf(situation); at += stepMs) {
     for (const one of fleet) {
       const trouble = at >= t0 ? situation.signals?.[one.id] : undefined;
       if (trouble === null) continue;
@@ -55,16 +70,7 @@ export async function causesOf(situation: Situation): Promise<readonly RankedCau
       source.add(labels, at, kind === "counter" ? counted : at >= t0 ? during : before);
     }
   }
-  const diagnose = createDiagnosis(modes, {
-    source,
-    changes: memoryChanges(situation.changes),
-    logs: memoryLogs(situation.logs),
-    telemetry: silentTelemetry,
-  });
-  const anomalies = (situation.anomalies ?? []).map((one) => ({ ...one, lastSeen: end }));
-  const { diagnoses } = await diagnose.step({ at: end, anomalies, alerts: situation.alerts ?? [], entities: fleet });
-  if (diagnoses.length !== 1) throw new Error(`${diagnoses.length} diagnoses instead of one`);
-  return diagnoses[0]!.causes;
+  return source;
 }
 
 const slots = [0, 1, 2];
