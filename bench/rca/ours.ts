@@ -31,7 +31,7 @@ function cutAt(window: Window, alarm: number): { readonly before: Window; readon
   const { table, from, to } = window;
   if (Number.isNaN(alarm)) {
     const cut = Math.min(from + alarmRow, to);
-    return { before: { table, from, to: cut }, during: { table, from: cut, to } };
+    return { before: { table, from, to: cut - 1 }, during: { table, from: cut, to } };
   }
   const step = table.times[from + 1]! - table.times[from]!;
   const rows = Array.from({ length: to - from }, (_, i) => from + i);

@@ -39,7 +39,12 @@ export const columnKey = (entity: string, metric: string, statistic: string): st
 /** The scenarios in `dir`, or `dir` itself if it is one. Empty where there are none. */
 export function readScenarios(dir: string): readonly Scenario[] {
   if (!existsSync(dir)) return [];
-  const folders = [dir, ...readdirSync(dir).sort().map((name) => join(dir, name))];
+  const folders = [
+    dir,
+    ...readdirSync(dir)
+      .sort()
+      .map((name) => join(dir, name)),
+  ];
   return folders.filter((folder) => existsSync(join(folder, "graph.csv"))).map(readScenario);
 }
 

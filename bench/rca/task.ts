@@ -47,7 +47,11 @@ export function silences(method: Method, scenario: Scenario): ReadonlyMap<string
   const length = scenario.normal.times.length;
   const splits: number[] = [];
   for (let split = Math.floor(length / 2); split < length - 3; split += Math.floor(length * 0.1)) splits.push(split);
-  return silencesAt(method, scenario, splits.map((split) => [split, length]));
+  return silencesAt(
+    method,
+    scenario,
+    splits.map((split) => [split, length]),
+  );
 }
 
 /** The same for windows as short as the incidents, at every row of the second half. */

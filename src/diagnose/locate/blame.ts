@@ -5,7 +5,6 @@ import type { Departure } from "./departure.ts";
 export interface Blame {
   /** Excess that the called entities do not explain; same unit as the excess. */
   readonly own: number;
-  readonly ownDeviation: number;
   /** Of `own`, what can have come to the target. */
   readonly reaching: number;
   /** The calls from the target to here along which most can have come. */
@@ -33,21 +32,12 @@ export function blame(graph: CallGraph, departures: readonly (Departure | undefi
     const departure = departures[node];
     if (departure === undefined) continue;
     let explained = 0;
-    let variance = departure.excessDeviation ** 2;
     for (const callee of measuredCallees(graph, departures, node)) {
       if (cycle.get(callee) === cycle.get(node) && !stronger(excess, callee, node)) continue;
-      const part = Math.max(0, excess(callee));
-      if (part === 0) continue;
-      explained += part;
-      variance += Math.min(departures[callee]!.excessDeviation, part) ** 2;
+      explained += Math.max(0, excess(callee));
     }
     const own = departure.excess - explained;
-    blames.set(node, {
-      own,
-      ownDeviation: Math.sqrt(variance),
-      reaching: Math.min(own, capacity.get(node)!),
-      path: pathTo(node, from),
-    });
+    blames.set(node, { own, reaching: Math.min(own, capacity.get(node)!), path: pathTo(node, from) });
   }
   return blames;
 }
@@ -72,6 +62,7 @@ function measuredCallees(
   return found;
 }
 
+/** Of two on a cycle; the order of indexes breaks a tie. */
 function stronger(excess: (of: number) => number, a: number, b: number): boolean {
   return excess(a) > excess(b) || (excess(a) === excess(b) && a < b);
 }

@@ -74,7 +74,9 @@ export function measure(course: Course, kind: Measure): Measured {
   const trust = wander === 0 ? 0 : wander / (wander + beforeVariance);
   const expected = trust === 0 ? center : center + trust * (before.mean - center);
   const growth = kind === "latency" && center > 0 ? Math.max(1, expected / center) : 1;
-  const deviation = Math.sqrt((growth * noise(during)) ** 2 + trust * growth ** 2 * beforeVariance + atRate(expected, during, kind));
+  const deviation = Math.sqrt(
+    (growth * noise(during)) ** 2 + trust * growth ** 2 * beforeVariance + atRate(expected, during, kind),
+  );
   const distance = during.mean - expected;
   let z = distance / deviation;
   if (kind === "failures" && z > 0) z = Math.min(z, countScore(normal, before, during, trust));
@@ -97,6 +99,13 @@ interface Compact {
   /** Requests of all rows, and their mean value. */
   readonly total: number;
   readonly mean: number;
+}
+
+/** The course with no more than so many rows of the incident. */
+export function firstRows(course: Course, rows: number): Course {
+  const { requests, values } = course.during;
+  if (rows >= values.length) return course;
+  return { ...course, during: { requests: requests.subarray(0, rows), values: values.subarray(0, rows) } };
 }
 
 /** Only the rows that say something. */
@@ -147,7 +156,11 @@ function noiseOf(normal: Compact, of: Compact, center: number, usualRequests: nu
   // Fewer requests than usual make a noisier mean.
   const thin = Math.sqrt(Math.max(1, (usualRequests * of.rows) / of.total));
   const least = kind === "latency" ? Math.max(resolution * Math.abs(center), Number.MIN_VALUE) : 0;
-  return Math.max(scale * thin, least, Math.sqrt(atRate((normal.mean * normal.total + 0.5) / (normal.total + 1), of, kind)));
+  return Math.max(
+    scale * thin,
+    least,
+    Math.sqrt(atRate((normal.mean * normal.total + 0.5) / (normal.total + 1), of, kind)),
+  );
 }
 
 /** Variance of the share of failures among so many requests, each failing at `rate`; 0 for latency. */
