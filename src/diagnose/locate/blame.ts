@@ -7,8 +7,13 @@ export interface Blame {
   readonly own: number;
   /** Of `own`, what can have come to the target. */
   readonly reaching: number;
-  /** The calls from the target to here along which most can have come. */
-  readonly path: readonly number[];
+}
+
+export interface Blames {
+  /** Of every entity that was measured. */
+  readonly of: ReadonlyMap<number, Blame>;
+  /** The entities from the target to this one along which most can have come. */
+  path(node: number): readonly number[];
 }
 
 /** How many deviations an entity on the way may have fallen short of what it passed on. */
@@ -23,7 +28,7 @@ const slack = 2;
  * Blind to calls that nobody waits for, to calls side by side (of which the longest counts), to retries that hide failures,
  * and to a callee's excess that was caused by other callers: it is credited to each of them.
  */
-export function blame(graph: CallGraph, departures: readonly (Departure | undefined)[]): ReadonlyMap<number, Blame> {
+export function blame(graph: CallGraph, departures: readonly (Departure | undefined)[]): Blames {
   const cycle = cyclesOf(graph);
   const excess = (of: number): number => departures[of]?.excess ?? 0;
   const { capacity, from } = widestPaths(graph, departures);
@@ -37,9 +42,9 @@ export function blame(graph: CallGraph, departures: readonly (Departure | undefi
       explained += Math.max(0, excess(callee));
     }
     const own = departure.excess - explained;
-    blames.set(node, { own, reaching: Math.min(own, capacity.get(node)!), path: pathTo(node, from) });
+    blames.set(node, { own, reaching: Math.min(own, capacity.get(node)!) });
   }
-  return blames;
+  return { of: blames, path: (node) => pathTo(node, from) };
 }
 
 /** Called entities that were measured, those behind entities that were not among them. */
@@ -77,24 +82,54 @@ function widestPaths(
     if (departure === undefined) return Number.POSITIVE_INFINITY;
     return Math.max(0, departure.excess + slack * departure.excessDeviation);
   };
-  const capacity = new Map<number, number>([[graph.reached[0]!, width(graph.reached[0]!)]]);
+  const target = graph.reached[0]!;
+  const capacity = new Map([[target, width(target)]]);
   const from = new Map<number, number>();
   const done = new Set<number>();
-  for (;;) {
-    let widest: number | undefined;
-    for (const [node, room] of capacity) {
-      if (!done.has(node) && (widest === undefined || room > capacity.get(widest)!)) widest = node;
-    }
-    if (widest === undefined) return { capacity, from };
-    done.add(widest);
-    for (const callee of graph.callees(widest)) {
+  const next = createWidestFirst();
+  next.put(target, width(target));
+  for (let node = next.take(); node !== undefined; node = next.take()) {
+    if (done.has(node)) continue;
+    done.add(node);
+    for (const callee of graph.callees(node)) {
       if (done.has(callee)) continue;
-      const room = Math.min(capacity.get(widest)!, width(callee));
+      const room = Math.min(capacity.get(node)!, width(callee));
       if (room <= (capacity.get(callee) ?? -1)) continue;
       capacity.set(callee, room);
-      from.set(callee, widest);
+      from.set(callee, node);
+      next.put(callee, room);
     }
   }
+  return { capacity, from };
+}
+
+/** A binary heap of entities, the widest first; one may be in it more than once. */
+function createWidestFirst(): { put(node: number, room: number): void; take(): number | undefined } {
+  const heap: { readonly node: number; readonly room: number }[] = [];
+  return {
+    put(node, room) {
+      let at = heap.length;
+      while (at > 0 && heap[(at - 1) >> 1]!.room < room) {
+        heap[at] = heap[(at - 1) >> 1]!;
+        at = (at - 1) >> 1;
+      }
+      heap[at] = { node, room };
+    },
+    take() {
+      const first = heap[0];
+      const last = heap.pop();
+      if (last === undefined || heap.length === 0) return first?.node;
+      let at = 0;
+      for (let child = 1; child < heap.length; child = 2 * at + 1) {
+        if (child + 1 < heap.length && heap[child + 1]!.room > heap[child]!.room) child++;
+        if (heap[child]!.room <= last.room) break;
+        heap[at] = heap[child]!;
+        at = child;
+      }
+      heap[at] = last;
+      return first?.node;
+    },
+  };
 }
 
 function pathTo(node: number, from: ReadonlyMap<number, number>): readonly number[] {

@@ -1,5 +1,5 @@
 // Where among services that call each other a departure began: ranked entities, or that all is as usual.
-import { type Blame, blame } from "./blame.ts";
+import { blame } from "./blame.ts";
 import { type CallGraph, callGraph } from "./call-graph.ts";
 import { type Course, type Departure, firstRows, type Measure, measure } from "./departure.ts";
 
@@ -39,6 +39,8 @@ export interface Suspect {
   /** From the target to this entity. */
   readonly path: readonly string[];
 }
+
+type Unranked = Omit<Suspect, "score" | "path"> & { path(): readonly string[] };
 
 export interface Location {
   /** `normal`: nothing that can be named departed. `unknown`: the target cannot be judged, `says` tells why. */
@@ -93,10 +95,10 @@ export function locate(question: LocateQuestion, options: LocateOptions = {}): L
   const named = suspectsOf(entities, graph, departuresOf(question, graph, rows).departures).filter(
     ({ entity, z, share }) => z >= (entity === name ? zMin : zNamed) && share >= shareMin,
   );
-  const weight = ({ z, share }: Suspect): number => share * Math.min(z, zSure);
+  const weight = ({ z, share }: Unranked): number => share * Math.min(z, zSure);
   const total = named.reduce((sum, one) => sum + weight(one), 0);
   const suspects = named
-    .map((one) => ({ ...one, score: weight(one) / total }))
+    .map((one): Suspect => ({ ...one, path: one.path(), score: weight(one) / total }))
     .sort((a, b) => b.score - a.score || (a.entity < b.entity ? -1 : 1));
   const top = suspects[0];
   if (top === undefined) {
@@ -147,30 +149,22 @@ function suspectsOf(
   entities: readonly string[],
   graph: CallGraph,
   departures: readonly (Departure | undefined)[],
-): readonly Suspect[] {
+): readonly Unranked[] {
   const blames = blame(graph, departures);
   let reaching = 0;
-  for (const one of blames.values()) reaching += Math.max(0, one.reaching);
-  return [...blames].map(([node, one]) => toSuspect(entities, node, departures[node]!, one, reaching));
-}
-
-function toSuspect(
-  entities: readonly string[],
-  node: number,
-  departure: Departure,
-  { own, reaching, path }: Blame,
-  all: number,
-): Suspect {
-  return {
-    entity: entities[node]!,
-    score: 0,
-    departure,
-    own,
-    // An entity's noise has that of its callees in it: its own excess is no noisier than the whole.
-    z: Math.min(departure.z, own / departure.excessDeviation),
-    share: all > 0 ? Math.max(0, reaching) / all : 0,
-    path: path.map((index) => entities[index]!),
-  };
+  for (const one of blames.of.values()) reaching += Math.max(0, one.reaching);
+  return [...blames.of].map(([node, { own, reaching: part }]) => {
+    const departure = departures[node]!;
+    return {
+      entity: entities[node]!,
+      departure,
+      own,
+      // An entity's noise has that of its callees in it: its own excess is no noisier than the whole.
+      z: Math.min(departure.z, own / departure.excessDeviation),
+      share: reaching > 0 ? Math.max(0, part) / reaching : 0,
+      path: () => blames.path(node).map((index) => entities[index]!),
+    };
+  });
 }
 
 function unknown(says: string, unjudged: Location["unjudged"], ignoredCalls: number): Location {
