@@ -61,7 +61,9 @@ function make({
       if (known !== undefined) return known;
       const drift = row >= normalRows ? (since[name] ?? 0) : 0;
       let sum = own[name]! + drift + (incident ? (fault[name] ?? 0) : 0);
-      if (measure === "latency") sum *= Math.max(0.1, 1 + noise * normal(random));
+      // A mean of fewer requests is noisier.
+      const spread = noise * Math.sqrt(requests / counts.get("web")![row]!);
+      if (measure === "latency") sum *= Math.max(0.1, 1 + spread * normal(random));
       for (const [callee, times] of Object.entries(calls[name] ?? {})) sum += times * costOf(callee);
       cost.set(name, sum);
       return sum;
@@ -169,6 +171,14 @@ describe("normal operation says nothing", () => {
     expect(ask(make({ ...shop, fault: {}, since: { bank: 0.3, table: 0.02 } })).verdict).toBe("normal");
     const down = ask(make({ ...failing, fault: {}, since: { bank: 1 } }), "failures");
     expect(down.verdict).toBe("normal");
+  });
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])("when it is slower and as much noisier since before, seed %i", (seed) => {
+    expect(ask(make({ ...shop, fault: {}, since: { bank: 2.9, table: 0.076 }, seed })).verdict).toBe("normal");
+  });
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])("when hardly any traffic is left, seed %i", (seed) => {
+    expect(ask(make({ ...shop, fault: {}, traffic: 0.02, seed })).verdict).toBe("normal");
   });
 
   test("when everything gets faster", () => {
