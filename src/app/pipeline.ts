@@ -9,11 +9,11 @@ import type { Frame } from "../model/frame.ts";
 import type { Diagnosis, Incident } from "../model/incident.ts";
 import type { LogFinding } from "../model/log-finding.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
-import type { RecordKind, Records, RecordTypes } from "../model/ports/records.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { formatDuration, type Instant } from "../model/time.ts";
 import { createFindingBook } from "./log-findings.ts";
+import type { RecordKeeper } from "./record-keeper.ts";
 
 /** What the pipeline needs of each room. */
 export interface Rooms {
@@ -57,7 +57,7 @@ export interface Rooms {
     firing(at: Instant, entities: readonly Entity[]): readonly Alert[];
     changed(at: Instant, entities: readonly Entity[]): readonly Alert[];
   };
-  readonly records: Records;
+  readonly keeper: RecordKeeper;
   readonly feed: EventFeed;
   readonly telemetry: Telemetry;
 }
@@ -70,7 +70,8 @@ export interface Pipeline {
 }
 
 export function createPipeline(rooms: Rooms): Pipeline {
-  const { head, detection, rules, diagnose, act, tune, records, feed, telemetry } = rooms;
+  const { head, detection, rules, diagnose, act, tune, feed, telemetry } = rooms;
+  const { keep } = rooms.keeper;
   let judged: Instant | undefined;
   let baselineTold = false;
   const openIncidents = new Map<string, Incident>();
@@ -79,10 +80,6 @@ export function createPipeline(rooms: Rooms): Pipeline {
 
   const publish = (type: EventType, at: Instant, text: string, data: object): void =>
     feed.publish({ type, at, text, data: data as Readonly<Record<string, unknown>> });
-
-  async function keep<K extends RecordKind>(kind: K, found: readonly RecordTypes[K][]): Promise<void> {
-    if (found.length > 0) await records.put(kind, found);
-  }
 
   async function judge(frame: Frame, now: Instant): Promise<void> {
     const at = frame.at;

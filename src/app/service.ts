@@ -36,6 +36,7 @@ import { createPipeline } from "./pipeline.ts";
 import { prometheusDeps } from "./prometheus-deps.ts";
 import { createReadiness } from "./readiness.ts";
 import { receiveOptions } from "./receive-options.ts";
+import { createRecordKeeper } from "./record-keeper.ts";
 import { openSeries, seriesShare } from "./series.ts";
 import { openState } from "./state.ts";
 import { storeOptions } from "./store-options.ts";
@@ -119,6 +120,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const tune = createTune({ source: head, logs: store.logs, telemetry });
     const feed = createEventFeed(telemetry);
 
+    const keeper = createRecordKeeper(store.records, telemetry);
     const pipeline = createPipeline({
       head,
       detection,
@@ -133,7 +135,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       telemetry,
       foreign: intake,
       modes: knowledge.modes,
-      records: store.records,
+      keeper,
     });
     undo.push(
       "notifications",
@@ -166,6 +168,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
           detectors: detection.detectors(),
           judgedThrough: pipeline.judgedThrough(),
           logs: logs.trouble() ?? "read",
+          records: keeper.trouble() ?? "stored",
         }),
         metrics: () => telemetry.metricsText(),
         checks: readiness.checks,
