@@ -63,6 +63,28 @@ function watchOver(reader: LogReader, snapshot?: Uint8Array) {
 const minute = 60_000;
 
 describe("the watch", () => {
+  it("counts and tells that its place is beyond the store's end, and reads what comes from there on", async () => {
+    const reader = listReader();
+    for (let i = 0; i < 5; i++) reader.push({ at: 1000 * i, text: "an older life" });
+    const before = watchOver(reader);
+    await before.watch.step(10_000);
+    const older = listReader();
+    older.push({ at: 1000, text: "an older life" });
+    const restored: LogReader = {
+      async logsAfter(cursor, notBefore) {
+        if (Number(cursor) <= 1) return await older.logsAfter(cursor, notBefore);
+        return { ...(await older.logsAfter("1", notBefore)), beyond: true };
+      },
+    };
+    const { watch, telemetry } = watchOver(restored, before.watch.snapshot());
+    await watch.step(11_000);
+    expect(telemetry.counts.get("homeostat.detect.dropped/log-cursor-beyond")).toBe(1);
+    older.push({ at: 12_000, text: "a younger life" });
+    await watch.step(12_000);
+    expect(watch.templates().map(({ text }) => text)).toContain("a younger life");
+    expect(telemetry.counts.get("homeostat.detect.dropped/log-cursor-beyond")).toBe(1);
+  });
+
   it("tells of a kernel event once in five minutes, counts each, and a repeated code is a change", async () => {
     const reader = listReader();
     const { watch, put } = watchOver(reader);

@@ -74,6 +74,7 @@ export function createLogWatch(options: LogWatchOptions, { reader, sink, telemet
     try {
       for (let pages = 0; pages < pagesPerTick; pages++) {
         const page = await reader.logsAfter(cursor, notBefore(now));
+        if (page.beyond) tellBeyond(page.cursor);
         take(page, now, findings);
         cursor = page.cursor;
         begun = true;
@@ -96,6 +97,12 @@ export function createLogWatch(options: LogWatchOptions, { reader, sink, telemet
     }
     if (newest > Number.NEGATIVE_INFINITY) telemetry.gauge("homeostat.detect.log_lag_seconds", (now - newest) / 1000);
     return findings;
+  }
+
+  function tellBeyond(from: string): void {
+    telemetry.count("homeostat.detect.dropped", 1, { reason: "log-cursor-beyond" });
+    const says = "log records were read further than there are any: the store was replaced by an older copy, it seems";
+    telemetry.log.warn(`${says}; reading goes on at its end`, { cursor, from });
   }
 
   /** At first only the near past is of use; from then on whatever arrives, even if it tells of long ago. */
