@@ -27,6 +27,7 @@ import { startAlertingJob } from "./alerting-job.ts";
 import { userError } from "./command.ts";
 import { formatMistakes } from "./config.ts";
 import type { Config } from "./config-schema.ts";
+import { descendantsOf, withDescendants } from "./descendants.ts";
 import { foreignSources } from "./foreign-sources.ts";
 import { loadKnowledge } from "./knowledge.ts";
 import { latestSignals } from "./latest-signals.ts";
@@ -81,7 +82,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const [baselines, alerts, incidents, mined] = await Promise.all(
       ["baselines", "alerts", "incidents", "logs"].map((name) => state.load(name)),
     );
-    const exclusions = { current: () => diagnose.exclusions() };
+    const exclusions = { current: () => withDescendants(diagnose.exclusions(), head.entities()) };
     const detection = await createDetection(
       {
         falseEpisodesPerWeek: config.detect.falseEpisodesPerWeek * (1 - seriesShare),
@@ -141,6 +142,9 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       "notifications",
       startNotifications({ receivers: config.deliver.receivers, feed, notifier: deliver, telemetry }),
     );
+    const changed = ({ target, at }: ChangeEvent): void => {
+      for (const id of [target, ...descendantsOf(target, head.entities())]) detection.changed(id, at);
+    };
     const upkeep = startUpkeep({ store, clock, feed, telemetry }, config.observe.lateness);
     undo.push("upkeep", () => upkeep.stop());
     const readiness = createReadiness({ store, upkeep, pipeline, now: Date.now });
@@ -148,7 +152,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { host: config.show.host, port: config.show.port, tokens: config.show.tokens, version },
       {
         records: store.records,
-        changes: announced(store, feed, (event) => detection.changed(event.target, event.at)),
+        changes: announced(store, feed, changed),
         alerting: { intake, silences, save: alerting.save, resolveTimeoutMs: config.deliver.resolveTimeout },
         feed,
         prometheus: prometheusDeps({
