@@ -143,7 +143,10 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       startNotifications({ receivers: config.deliver.receivers, feed, notifier: deliver, telemetry }),
     );
     const changed = ({ target, at }: ChangeEvent): void => {
-      for (const id of [target, ...descendantsOf(target, head.entities())]) detection.changed(id, at);
+      for (const id of [target, ...descendantsOf(target, head.entities())]) {
+        detection.changed(id, at);
+        series.detection.changed(id, at);
+      }
     };
     const upkeep = startUpkeep({ store, clock, feed, telemetry }, config.observe.lateness);
     undo.push("upkeep", () => upkeep.stop());
@@ -161,6 +164,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
           rules,
           clock,
         }),
+        accept: pipeline.accept,
         signals: () => latestSignals(head, clock.now()),
         coverage: () => head.coverage(),
         logTemplates: () => logs.templates(),

@@ -54,7 +54,11 @@ function frameAt(at: number): Frame {
   };
 }
 
-function set(records: Records, counted: (name: string, n: number, reason: string) => void = () => {}) {
+function set(
+  records: Records,
+  counted: (name: string, n: number, reason: string) => void = () => {},
+  open: readonly Anomaly[] = [],
+) {
   const diagnosed: string[] = [];
   const telemetry = {
     ...silentTelemetry,
@@ -68,8 +72,12 @@ function set(records: Records, counted: (name: string, n: number, reason: string
       frames: (now) => [frameAt(now)],
       entities: () => [],
     },
-    detection: { step: async () => [], baseline: () => ({ entities: 0, learnedMs: 0, ready: false }) },
-    series: { step: async (at) => [anomalyAt(at)] },
+    detection: {
+      step: async () => [],
+      accept: async () => [],
+      baseline: () => ({ entities: 0, learnedMs: 0, ready: false }),
+    },
+    series: { step: async (at) => [anomalyAt(at)], accept: async (which) => open.filter(which) },
     logs: { step: async () => [] },
     rules: { evaluate: async () => [], all: () => [] },
     diagnose: {
@@ -102,6 +110,17 @@ test("anomalies that cannot be stored are diagnosed all the same, and stored onc
   await pipeline.tick(30_000);
   expect(ids("anomalies")).toEqual(["a10000", "a20000", "a30000"]);
   expect(keeper.trouble()).toBeUndefined();
+});
+
+test("what somebody accepts is stored with their name, told, and diagnosis hears of it with the next frame", async () => {
+  const { records, ids } = storeOfRecords();
+  const { pipeline, diagnosed } = set(records, () => {}, [anomalyAt(7)]);
+  expect(await pipeline.accept("a8", "ada")).toBeUndefined();
+  expect(await pipeline.accept("a7", "ada")).toMatchObject({ id: "a7", acceptedBy: "ada" });
+  expect(ids("anomalies")).toEqual(["a7"]);
+  await pipeline.tick(10_000);
+  await pipeline.tick(20_000);
+  expect(diagnosed).toEqual(["a7", "a10000", "a20000"]);
 });
 
 test("of what waits the oldest is let go of beyond a thousand, and counted", async () => {
