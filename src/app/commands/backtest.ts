@@ -4,6 +4,7 @@ import { parseDuration } from "../../model/time.ts";
 import { type Command, configHelp, configOptions, usageError } from "../command.ts";
 import { version } from "../paths.ts";
 import { rejudge } from "../rejudge.ts";
+import { allIncidents } from "../stored-incidents.ts";
 import { configured, openConfiguredStore } from "../store-options.ts";
 import { createTelemetry } from "../telemetry.ts";
 import { tellAnomalies } from "../tell-anomalies.ts";
@@ -50,7 +51,7 @@ Example: homeostat backtest --from 6h --json`,
     const sources = { file: values.config, sets };
     await using telemetry = createTelemetry({ level: "error", version });
     await using store = await openConfiguredStore(sources, telemetry);
-    const incidents = await store.records.list("incidents", { limit: 1000 });
+    const incidents = await allIncidents(store.records);
     const judged = await rejudge(
       configured(sources),
       { range, learnFrom: from - learn, incidents },
