@@ -2,6 +2,7 @@
 // kept, shown and told; and what happens where the store does not answer.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLogWatch } from "../../src/detect/logs/log-watch.ts";
+import { packParts, unpackParts } from "../../src/detect/snapshot.ts";
 import type { LogFinding } from "../../src/model/log-finding.ts";
 import type { LogOrigin, LogPage, LogReader } from "../../src/model/ports/log-reader.ts";
 import type { MadeSample } from "../../src/model/ports/series-sink.ts";
@@ -152,12 +153,33 @@ describe("the watch", () => {
     for (let from = 0; from < lines.length; from += 37) {
       parts.push(...lines.slice(from, from + 37));
       found.push(...(await current.watch.step(lines[Math.min(lines.length - 1, from + 36)]!.at)));
-      put.push(...current.put);
+      // The memory that samples go to is empty after a restart: it is given again what it held.
+      expect(current.put.slice(0, put.length)).toEqual(put);
+      put.push(...current.put.slice(put.length));
       current = watchOver(parts, current.watch.snapshot());
     }
     expect(found).toEqual(expected);
     expect(put).toEqual(once.put);
     expect(Buffer.compare(current.watch.snapshot(), once.watch.snapshot())).toBe(0);
+  });
+
+  it("gives again only what is no older than memory reaches, and nothing of what it cannot read", async () => {
+    const reader = listReader();
+    for (let i = 0; i < 200; i++) reader.push({ at: i * 30_000, text: "request done in time" });
+    const before = watchOver(reader);
+    await before.watch.step(200 * 30_000);
+    const saved = before.watch.snapshot();
+    const after = watchOver(reader, saved);
+    await after.watch.step(210 * 30_000);
+    expect(after.put.length).toBeGreaterThan(40);
+    expect(Math.min(...after.put.map(({ at }) => at))).toBeGreaterThanOrEqual(150 * 30_000);
+    expect(new Set(after.put.map(({ at }) => at)).size).toBe(after.put.length);
+    const { facts, bytes } = unpackParts(saved)!;
+    const damaged = packParts({ facts, bytes: new Map([...bytes, [" recent samples", Uint8Array.of(1, 2, 3)]]) });
+    const blank = watchOver(reader, damaged);
+    await blank.watch.step(200 * 30_000);
+    expect(blank.put).toEqual([]);
+    expect(blank.watch.templates()).toEqual(before.watch.templates());
   });
 
   it("tells a service whose past arrives after the present of another", async () => {
