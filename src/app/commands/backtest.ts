@@ -4,8 +4,8 @@ import { parseDuration } from "../../model/time.ts";
 import { type Command, configHelp, configOptions, usageError } from "../command.ts";
 import { version } from "../paths.ts";
 import { rejudge } from "../rejudge.ts";
-import { allIncidents } from "../stored-incidents.ts";
 import { configured, openConfiguredStore } from "../store-options.ts";
+import { allIncidents } from "../stored-incidents.ts";
 import { createTelemetry } from "../telemetry.ts";
 import { tellAnomalies } from "../tell-anomalies.ts";
 
