@@ -6,15 +6,18 @@ import { fileURLToPath } from "node:url";
 import { changePointFigures, evaluate, type Figures, tryEnsemble } from "../src/detect/eval/evaluate.ts";
 import { type Folder, readFolder } from "../src/detect/eval/folder.ts";
 import { emptyTrace, type Trace, type Trial } from "../src/detect/eval/trace.ts";
+import { blockSlots } from "../src/detect/series/block.ts";
+import { recentLevel } from "../src/detect/series/recent-level.ts";
+import { robustLevel } from "../src/detect/statistical/robust-level.ts";
 import { createSeriesLevel } from "../src/detect/statistical/series-level.ts";
 import { normal, seededRandom } from "../src/math/random.ts";
-import type { PointBatch } from "../src/model/detector.ts";
+import type { Detector, PointBatch } from "../src/model/detector.ts";
+import { signals } from "../src/model/signal.ts";
 import { cutInTwo } from "./lib/binary-segmentation.ts";
 import { comparePeers } from "./lib/detect-peers.ts";
-import { cpuSecondsSince, printReport } from "./lib/report.ts";
+import { cpuSecondsSince, median, printReport } from "./lib/report.ts";
 
 const data = fileURLToPath(new URL("../../shared/data", import.meta.url));
-const speedSlots = 20_000;
 const speedTicks = 100;
 const speedBehindPoints = 60;
 const productDelaySeconds = 600;
@@ -39,7 +42,12 @@ else {
   take("tsad/asd", renameJoint);
   takeChangePoints();
 }
-figures["points_per_s_per_core"] = Math.round(measureSpeed());
+const speeds = {
+  points_per_s_per_core: measureSpeed(createSeriesLevel({ behindPoints: speedBehindPoints }), 20_000),
+  recent_level_points_per_s: measureSpeed(recentLevel.create(), blockSlots),
+  robust_level_points_per_s: measureSpeed(robustLevel.create(), 512 * signals.length),
+};
+Object.assign(figures, speeds);
 await takePeers();
 printReport({
   bench: "detect",
@@ -145,35 +153,44 @@ function trace(columns: readonly Float64Array[], rate: (n: number) => number, la
   return all;
 }
 
-/** Points per CPU second of the cheap tier, scored and learned, over many series; learning 10 minutes behind at 10 s. */
-function measureSpeed(): number {
+/** Points per CPU second, scored and learned, over many series at once, as every step does; the median step counts. */
+function measureSpeed(detector: Detector<"point">, slots: number): number {
   const random = seededRandom(1);
   const noise = Float64Array.from({ length: 100_003 }, () => 50 + normal(random));
-  const detector = createSeriesLevel({ behindPoints: speedBehindPoints });
   const batch: PointBatch = {
-    rows: speedSlots,
-    slots: Int32Array.from({ length: speedSlots }, (_, slot) => slot),
-    values: new Float64Array(speedSlots),
-    quality: new Uint8Array(speedSlots),
+    rows: slots,
+    slots: Int32Array.from({ length: slots }, (_, slot) => slot),
+    values: new Float64Array(slots),
+    quality: new Uint8Array(slots),
   };
-  const out = new Float64Array(speedSlots);
+  const out = new Float64Array(slots);
   const warmUpTicks = speedBehindPoints + 40;
-  let seconds = 0;
+  const seconds: number[] = [];
   for (let tick = 0; tick < warmUpTicks + speedTicks; tick++) {
-    for (let row = 0; row < speedSlots; row++) batch.values[row] = noise[(tick * speedSlots + row) % noise.length]!;
+    for (let row = 0; row < slots; row++) batch.values[row] = noise[(tick * slots + row) % noise.length]!;
     const from = process.cpuUsage();
     detector.score(batch, tick * 10_000, out);
-    detector.learn(batch);
-    if (tick >= warmUpTicks) seconds += cpuSecondsSince(from);
+    detector.learn(batch, tick * 10_000);
+    if (tick >= warmUpTicks) seconds.push(cpuSecondsSince(from));
   }
-  return (speedSlots * speedTicks) / seconds;
+  return Math.round(slots / median(seconds));
 }
 
+/**
+ * How much faster ours is than what does the same in river, both on one core in one run. `ratio_vs_river`: one running level and
+ * spread each, the detector every series is judged by and GaussianScorer. `_robust_level`: the one of judged signals, which also
+ * knows load, and GaussianScorer. `_same_members`: the cheap tier and river's statistics it is made of (a rolling median of 15 and
+ * a rolling range of 720). `_cheap_tier`: that tier, of several statistics, and GaussianScorer's one.
+ */
 async function takePeers(): Promise<void> {
   const web = open("tsad/wsd");
   const series = web?.kind === "labelled" ? web.series : [];
   const found = await comparePeers(series, (text) => process.stderr.write(`${text}\n`));
   if (found === undefined) return;
-  Object.assign(peers, found.peers);
-  figures["ratio_vs_river"] = Math.round(figures["points_per_s_per_core"]! / found.riverPointsPerS);
+  Object.assign(peers, found);
+  const ratio = (ours: number, peer: string): number => Math.round((10 * ours) / found[peer]!["points_per_s"]!) / 10;
+  figures["ratio_vs_river"] = ratio(speeds.recent_level_points_per_s, "river_gaussian");
+  figures["ratio_vs_river_robust_level"] = ratio(speeds.robust_level_points_per_s, "river_gaussian");
+  figures["ratio_vs_river_same_members"] = ratio(speeds.points_per_s_per_core, "river_rolling_quantiles");
+  figures["ratio_vs_river_cheap_tier"] = ratio(speeds.points_per_s_per_core, "river_gaussian");
 }

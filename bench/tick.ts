@@ -12,16 +12,16 @@ import { judgeBytesPerSeries } from "./tick/memory.ts";
 
 const stepMs = 10_000;
 const windowMs = 1_800_000;
-/** Rounds before the window of the Head is full; at 10 s that is half an hour. */
-const rounds = Number(argument("--rounds") ?? 220);
+/** Each is 10 s of telemetry. With 200 and more the window of the Head fills on the way: that takes some ten minutes. */
+const rounds = Number(argument("--rounds") ?? 72);
 const threads = Number(argument("--threads") ?? 1);
 /** The first rounds make all series known and all memory. */
 const warmRounds = 12;
-const measured = 12;
+const measured = 20;
 if (!(rounds >= warmRounds + 2 * measured)) throw new Error(`--rounds takes ${warmRounds + 2 * measured} and more`);
 
-const bytesPerSeries = await judgeBytesPerSeries(seriesCount, stepMs);
-process.stderr.write(`judging takes ${Math.round(bytesPerSeries)} bytes a series\n`);
+const judgeBytes = await judgeBytesPerSeries(seriesCount, stepMs);
+process.stderr.write(`judging takes ${Math.round(judgeBytes)} bytes a series\n`);
 const directory = mkdtempSync(join(tmpdir(), "homeostat-tick-"));
 const store = await openStore({ directory, now: Date.now }, silentTelemetry);
 try {
@@ -66,6 +66,7 @@ async function run(): Promise<void> {
     { steps: head.steps, exclusions: { current: () => [] }, telemetry: silentTelemetry },
   );
   const senders = createSenders();
+  const began = heldBytes();
   const ticks: Tick[] = [];
   let anomalies = 0;
   for (let round = 1; round <= rounds; round++) {
@@ -82,11 +83,12 @@ async function run(): Promise<void> {
     const judge = cpuSecondsSince(judging);
     const { query, engine } = spent;
     ticks.push({ query, engine, intake, judge, whole: query + engine + intake + judge });
-    if (round % 20 === 0)
+    if (round % 6 === 0)
       process.stderr.write(`round ${round}: ${JSON.stringify(rounded(ticks.at(-1)!))}, ${anomalies} anomalies\n`);
   }
   const { series } = detection.state();
   if (series < seriesCount) throw new Error(`only ${series} series are judged`);
+  const held = heldBytes() - began;
   const snapshot = await detection.snapshot();
   const early = ticks.slice(warmRounds, warmRounds + measured);
   const late = ticks.slice(-measured);
@@ -97,7 +99,11 @@ async function run(): Promise<void> {
       series,
       rounds,
       tick_s: of("whole", late),
-      bytes_per_series: bytesPerSeries,
+      // What detection holds of a series: detectors, episodes, and ten minutes of steps still to be learned.
+      bytes_per_series: judgeBytes,
+      // What the Head holds beside it after so many rounds: labels, index and the points of its window so far.
+      head_bytes_per_series: Math.max(0, held / series - judgeBytes),
+      whole_bytes_per_series: held / series,
       growth_ratio: of("whole", late) / of("whole", early),
       query_s: of("query", late),
       engine_s: of("engine", late),
@@ -125,6 +131,12 @@ interface Tick {
 
 function rounded(tick: Tick): Record<string, number> {
   return Object.fromEntries(Object.entries(tick).map(([name, value]) => [name, Number(value.toFixed(3))]));
+}
+
+/** Resident, threads included; what reading takes beside what is kept is in it. */
+function heldBytes(): number {
+  global.gc?.();
+  return process.memoryUsage().rss;
 }
 
 /** User and system time of the engine's process so far. */

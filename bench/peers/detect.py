@@ -87,9 +87,12 @@ for line in sys.stdin:
     values = [0.0 if v is None else v for v in asked["values"]]
     answer = {}
     for name in asked["peers"]:
-        peer = PEERS[name]()
-        start = time.process_time()
-        scores = [peer.step(value) for value in values]
-        seconds = time.process_time() - start
+        seconds = math.inf
+        # The best of three counts: what else the machine does is not the peer's fault.
+        for _ in range(3 if asked["task"] == "speed" else 1):
+            peer = PEERS[name]()
+            start = time.process_time()
+            scores = [peer.step(value) for value in values]
+            seconds = min(seconds, time.process_time() - start)
         answer[name] = {"seconds": seconds, "scores": [] if asked["task"] == "speed" else scores}
     print(json.dumps(answer), flush=True)

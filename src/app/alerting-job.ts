@@ -23,7 +23,7 @@ interface Parts {
 }
 
 /** Runs until the result is called. `stuckMs`: after so long without a good look the watchdog is told nothing more. */
-export function startAlertingJob(parts: Parts, stuckMs: DurationMs): () => void {
+export function startAlertingJob(parts: Parts, stuckMs: DurationMs): () => Promise<void> {
   const { alerting, clock, feed, rules, diagnose, pipeline, readiness } = parts;
   const stopFollowing = feed.follow((event) => {
     if (event.type !== "webhook-sent") return;
@@ -44,8 +44,8 @@ export function startAlertingJob(parts: Parts, stuckMs: DurationMs): () => void 
     const healthy = Date.now() - readiness.healthyAt() < stuckMs;
     await alerting.step(now, healthy, fresh ? lookedAt() : undefined);
   });
-  return () => {
-    job.stop();
+  return async () => {
+    await job.stop();
     stopFollowing();
   };
 }

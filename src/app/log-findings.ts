@@ -3,25 +3,23 @@ import type { Entity } from "../model/entity.ts";
 import type { Incident } from "../model/incident.ts";
 import type { LogFinding } from "../model/log-finding.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
-import type { Records } from "../model/ports/records.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { RecordKeeper } from "./record-keeper.ts";
 
 export interface FindingBook {
   /** Never rejects: what cannot be stored is tried again with the next. */
   take(found: readonly LogFinding[], open: Iterable<Incident>, entities: readonly Entity[]): Promise<void>;
 }
 
-const unkeptMax = 1000;
 /** A new line that only informs is kept, and not told: every release has some. */
 const weighty: ReadonlySet<string> = new Set(["warn", "error", "fatal"]);
 
 export function createFindingBook(deps: {
-  readonly records: Records;
+  readonly keeper: RecordKeeper;
   readonly feed: EventFeed;
   readonly telemetry: Telemetry;
 }): FindingBook {
-  const { records, feed, telemetry } = deps;
-  let unkept: LogFinding[] = [];
+  const { keeper, feed, telemetry } = deps;
 
   return {
     async take(found, open, entities) {
@@ -31,18 +29,7 @@ export function createFindingBook(deps: {
         if (finding.kind === "new" && !weighty.has(finding.severity)) continue;
         feed.publish({ type: "finding", at: finding.at, text: finding.says, data: { ...finding } });
       }
-      unkept.push(...linked);
-      if (unkept.length === 0) return;
-      if (unkept.length > unkeptMax) {
-        telemetry.count("homeostat.detect.dropped", unkept.length - unkeptMax, { reason: "log-unkept" });
-        unkept = unkept.slice(-unkeptMax);
-      }
-      try {
-        await records.put("findings", unkept);
-        unkept = [];
-      } catch (error) {
-        telemetry.log.warn("findings in logs cannot be stored yet", { error: String(error), findings: unkept.length });
-      }
+      await keeper.keep("findings", linked);
     },
   };
 }

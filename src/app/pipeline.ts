@@ -9,11 +9,11 @@ import type { Frame } from "../model/frame.ts";
 import type { Diagnosis, Incident } from "../model/incident.ts";
 import type { LogFinding } from "../model/log-finding.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
-import type { RecordKind, Records, RecordTypes } from "../model/ports/records.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { formatDuration, type Instant } from "../model/time.ts";
 import { createFindingBook } from "./log-findings.ts";
+import type { RecordKeeper } from "./record-keeper.ts";
 
 /** What the pipeline needs of each room. */
 export interface Rooms {
@@ -24,10 +24,14 @@ export interface Rooms {
   };
   readonly detection: {
     step(frame: Frame): Promise<readonly Anomaly[]>;
+    accept(which: (anomaly: Anomaly) => boolean): Promise<readonly Anomaly[]>;
     baseline(): { readonly entities: number; readonly learnedMs: number; readonly ready: boolean };
   };
   /** Judges every series at the step of the frame that was just made. */
-  readonly series: { step(at: Instant): Promise<readonly Anomaly[]> };
+  readonly series: {
+    step(at: Instant): Promise<readonly Anomaly[]>;
+    accept(which: (anomaly: Anomaly) => boolean): Promise<readonly Anomaly[]>;
+  };
   /** Puts what logs tell into the Head and gives what was found in them; never rejects. */
   readonly logs: { step(now: Instant): Promise<readonly LogFinding[]> };
   readonly rules: { evaluate(at: Instant): Promise<readonly Alert[]>; all(): readonly Alert[] };
@@ -57,7 +61,7 @@ export interface Rooms {
     firing(at: Instant, entities: readonly Entity[]): readonly Alert[];
     changed(at: Instant, entities: readonly Entity[]): readonly Alert[];
   };
-  readonly records: Records;
+  readonly keeper: RecordKeeper;
   readonly feed: EventFeed;
   readonly telemetry: Telemetry;
 }
@@ -65,28 +69,34 @@ export interface Rooms {
 export interface Pipeline {
   /** Looks at everything that arrived since the last tick. */
   tick(now: Instant): Promise<void>;
+  /**
+   * Somebody says that an open anomaly is normal: both lanes of detection are told. Gives it as it is then, over or, where
+   * it is about an entity as a whole, until that is learned; undefined if none that is open has the id.
+   */
+  accept(id: string, by: string): Promise<Anomaly | undefined>;
   /** Event time of the last frame judged; undefined before the first. */
   judgedThrough(): Instant | undefined;
 }
 
 export function createPipeline(rooms: Rooms): Pipeline {
-  const { head, detection, rules, diagnose, act, tune, records, feed, telemetry } = rooms;
+  const { head, detection, rules, diagnose, act, tune, feed, telemetry } = rooms;
+  const { keep } = rooms.keeper;
   let judged: Instant | undefined;
   let baselineTold = false;
   const openIncidents = new Map<string, Incident>();
   const told = new Set<string>();
+  /** Ended by somebody's word since the last frame: diagnosis is still to hear of it. */
+  let accepted: Anomaly[] = [];
   const findings = createFindingBook(rooms);
 
   const publish = (type: EventType, at: Instant, text: string, data: object): void =>
     feed.publish({ type, at, text, data: data as Readonly<Record<string, unknown>> });
 
-  async function keep<K extends RecordKind>(kind: K, found: readonly RecordTypes[K][]): Promise<void> {
-    if (found.length > 0) await records.put(kind, found);
-  }
-
   async function judge(frame: Frame, now: Instant): Promise<void> {
     const at = frame.at;
-    const anomalies = await telemetry.span("detect.step", () => judgeAll(frame));
+    const judgedNow = await telemetry.span("detect.step", () => judgeAll(frame));
+    const anomalies = [...accepted, ...judgedNow];
+    accepted = [];
     const entities = head.entities();
     const own = await telemetry.span("detect.rules", () => rules.evaluate(at));
     const alerts = [...own, ...rooms.foreign.changed(now, entities)];
@@ -108,6 +118,19 @@ export function createPipeline(rooms: Rooms): Pipeline {
   async function judgeAll(frame: Frame): Promise<readonly Anomaly[]> {
     const known = frame.entities.length === 0 ? [] : await detection.step(frame);
     return [...known, ...(await rooms.series.step(frame.at))];
+  }
+
+  async function accept(id: string, by: string): Promise<Anomaly | undefined> {
+    const which = (anomaly: Anomaly): boolean => anomaly.id === id;
+    const found = (await detection.accept(which))[0] ?? (await rooms.series.accept(which))[0];
+    if (found === undefined) return undefined;
+    const anomaly: Anomaly = { ...found, acceptedBy: by };
+    accepted.push(anomaly);
+    telemetry.count("homeostat.app.anomalies_accepted");
+    await keep("anomalies", [anomaly]);
+    const at = anomaly.endedAt ?? anomaly.lastSeen;
+    publish("anomaly", at, `${by} says that it is normal: ${anomaly.signal} of ${anomaly.entity}`, anomaly);
+    return anomaly;
   }
 
   /** Half an hour is worth the name; where there is less, it is what there is once the past is caught up with. */
@@ -181,6 +204,7 @@ export function createPipeline(rooms: Rooms): Pipeline {
   }
 
   return {
+    accept,
     judgedThrough: () => judged,
     async tick(now) {
       const start = performance.now();

@@ -8,6 +8,7 @@ import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
 import type { Instant, TimeRange } from "../model/time.ts";
 import { createHead } from "../observe/head.ts";
 import type { Config } from "./config-schema.ts";
+import { withDescendants } from "./descendants.ts";
 import { loadKnowledge } from "./knowledge.ts";
 import { shipped } from "./paths.ts";
 import { seriesShare } from "./series.ts";
@@ -51,7 +52,13 @@ export async function rejudge(
     { reader, telemetry },
   );
   let at = Number.NEGATIVE_INFINITY;
-  const exclusions = { current: () => incidents.flatMap((incident) => exclusionsOf(incident, at)) };
+  const exclusions = {
+    current: () =>
+      withDescendants(
+        incidents.flatMap((one) => exclusionsOf(one, at)),
+        head.entities(),
+      ),
+  };
   const budget = config.detect.falseEpisodesPerWeek;
   await using detection = await createDetection(
     { falseEpisodesPerWeek: budget * (1 - seriesShare), stepMs: step },

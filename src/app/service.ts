@@ -27,6 +27,7 @@ import { startAlertingJob } from "./alerting-job.ts";
 import { userError } from "./command.ts";
 import { formatMistakes } from "./config.ts";
 import type { Config } from "./config-schema.ts";
+import { descendantsOf, withDescendants } from "./descendants.ts";
 import { foreignSources } from "./foreign-sources.ts";
 import { loadKnowledge } from "./knowledge.ts";
 import { latestSignals } from "./latest-signals.ts";
@@ -36,6 +37,7 @@ import { createPipeline } from "./pipeline.ts";
 import { prometheusDeps } from "./prometheus-deps.ts";
 import { createReadiness } from "./readiness.ts";
 import { receiveOptions } from "./receive-options.ts";
+import { createRecordKeeper } from "./record-keeper.ts";
 import { openSeries, seriesShare } from "./series.ts";
 import { openState } from "./state.ts";
 import { storeOptions } from "./store-options.ts";
@@ -80,7 +82,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const [baselines, alerts, incidents, mined] = await Promise.all(
       ["baselines", "alerts", "incidents", "logs"].map((name) => state.load(name)),
     );
-    const exclusions = { current: () => diagnose.exclusions() };
+    const exclusions = { current: () => withDescendants(diagnose.exclusions(), head.entities()) };
     const detection = await createDetection(
       {
         falseEpisodesPerWeek: config.detect.falseEpisodesPerWeek * (1 - seriesShare),
@@ -119,6 +121,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const tune = createTune({ source: head, logs: store.logs, telemetry });
     const feed = createEventFeed(telemetry);
 
+    const keeper = createRecordKeeper(store.records, telemetry);
     const pipeline = createPipeline({
       head,
       detection,
@@ -133,12 +136,18 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       telemetry,
       foreign: intake,
       modes: knowledge.modes,
-      records: store.records,
+      keeper,
     });
     undo.push(
       "notifications",
       startNotifications({ receivers: config.deliver.receivers, feed, notifier: deliver, telemetry }),
     );
+    const changed = ({ target, at }: ChangeEvent): void => {
+      for (const id of [target, ...descendantsOf(target, head.entities())]) {
+        detection.changed(id, at);
+        series.detection.changed(id, at);
+      }
+    };
     const upkeep = startUpkeep({ store, clock, feed, telemetry }, config.observe.lateness);
     undo.push("upkeep", () => upkeep.stop());
     const readiness = createReadiness({ store, upkeep, pipeline, now: Date.now });
@@ -146,7 +155,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { host: config.show.host, port: config.show.port, tokens: config.show.tokens, version },
       {
         records: store.records,
-        changes: announced(store, feed, (event) => detection.changed(event.target, event.at)),
+        changes: announced(store, feed, changed),
         alerting: { intake, silences, save: alerting.save, resolveTimeoutMs: config.deliver.resolveTimeout },
         feed,
         prometheus: prometheusDeps({
@@ -155,6 +164,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
           rules,
           clock,
         }),
+        accept: pipeline.accept,
         signals: () => latestSignals(head, clock.now()),
         coverage: () => head.coverage(),
         logTemplates: () => logs.templates(),
@@ -166,6 +176,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
           detectors: detection.detectors(),
           judgedThrough: pipeline.judgedThrough(),
           logs: logs.trouble() ?? "read",
+          records: keeper.trouble() ?? "stored",
         }),
         metrics: () => telemetry.metricsText(),
         checks: readiness.checks,

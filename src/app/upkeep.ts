@@ -10,7 +10,8 @@ type Alarm = Awaited<ReturnType<Store["watch"]>>[number];
 export interface Upkeep {
   /** Alarms about the store's own data that are not over. */
   alarms(): readonly Alarm[];
-  stop(): void;
+  /** Resolves once a job under way has ended. */
+  stop(): Promise<void>;
 }
 
 /** `latenessMs`: how long rollups wait for late points; those that come later recompute their bucket. */
@@ -47,8 +48,8 @@ export function startUpkeep(
   ];
   return {
     alarms: () => current,
-    stop() {
-      for (const job of jobs) job.stop();
+    async stop() {
+      await Promise.all(jobs.map((job) => job.stop()));
     },
   };
 }

@@ -1,8 +1,9 @@
 // When a departure is the new normal: somebody says so, a change explains it, or it harms nobody and has lasted.
 import type { Exclusion } from "../model/anomaly.ts";
-import type { Entity, EntityId } from "../model/entity.ts";
+import type { Entity } from "../model/entity.ts";
 import { signalOf } from "../model/signal.ts";
 import type { DurationMs, Instant } from "../model/time.ts";
+import { type ChangeBook, confirmedAfterMs } from "./change-book.ts";
 import type { OpenEpisode } from "./decider.ts";
 import { covers } from "./learning.ts";
 
@@ -14,8 +15,6 @@ export interface AcceptanceOptions {
 }
 
 export interface Acceptance {
-  /** Something was changed about an entity: a shift that began then is what was wanted, unless it becomes an incident. */
-  changed(entity: EntityId, at: Instant): void;
   /** Those of the open episodes that are the new normal by now. */
   due(
     open: Iterable<OpenEpisode>,
@@ -25,20 +24,8 @@ export interface Acceptance {
   ): readonly OpenEpisode[];
 }
 
-/** Between a change and a shift it explains. A little before, for clocks differ. */
-const explainsBeforeMs = 60_000;
-const explainsAfterMs = 600_000;
-/** What follows a change has so long to calm down, or to become an incident. */
-const confirmedAfterMs = 900_000;
-const changesMax = 1000;
-
-export function createAcceptance(options: AcceptanceOptions): Acceptance {
-  const changes: { readonly entity: EntityId; readonly at: Instant }[] = [];
+export function createAcceptance(options: AcceptanceOptions, changes: ChangeBook): Acceptance {
   return {
-    changed(entity, at) {
-      changes.push({ entity, at });
-      if (changes.length > changesMax) changes.shift();
-    },
     due(open, entities, exclusions, at) {
       const found: OpenEpisode[] = [];
       for (const episode of open) {
@@ -57,12 +44,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
   function waitOf({ anomaly }: OpenEpisode, entity: Entity): DurationMs {
     const harmful = anomaly.signal === "joint" || signalOf(anomaly.signal).harm !== "either";
     const byTime = harmful ? options.acceptHarmfulAfterMs : options.acceptAfterMs;
-    const explained = changes.some(
-      (change) =>
-        (change.entity === entity.id || change.entity === entity.parent) &&
-        anomaly.onset >= change.at - explainsBeforeMs &&
-        anomaly.onset <= change.at + explainsAfterMs,
-    );
+    const explained = changes.explains(anomaly.onset, [entity.id, entity.parent]);
     return explained ? Math.min(byTime, confirmedAfterMs) : byTime;
   }
 }

@@ -1,4 +1,5 @@
 // Spends the budget of false episodes: turns calibrated scores into anomalies that open, change and end.
+import { z } from "zod";
 import type { Anomaly } from "../model/anomaly.ts";
 import type { DetectorView } from "../model/detector.ts";
 import type { Entity, EntityId } from "../model/entity.ts";
@@ -21,6 +22,7 @@ import {
 } from "./episodes.ts";
 import { createVerdict, type Lane, type Vote } from "./lane.ts";
 import { evidenceOf, finalShape, looksOf } from "./looks.ts";
+import { anomalyShape, slotShape } from "./plain-anomaly.ts";
 import { createShadows, type Shadow } from "./shadows.ts";
 import { createRecentValues, pushValue, type RecentValues } from "./shape.ts";
 
@@ -49,7 +51,8 @@ export interface Decider {
   forget(before: Instant): void;
   /** Episodes as plain JSON, to go on after a restart. */
   snapshot(): unknown;
-  restore(open: unknown): void;
+  /** False for what is no snapshot: nothing is taken of it. */
+  restore(saved: unknown): boolean;
 }
 
 export interface OpenEpisode {
@@ -81,6 +84,9 @@ interface Series {
 }
 
 const lookBackMs = 43_200_000;
+const savedShape = z.array(
+  z.object({ lane: z.string(), slot: slotShape, anomaly: anomalyShape, lifted: z.boolean().optional() }),
+);
 
 export function createDecider(options: DeciderOptions, calibrator: Calibrator): Decider {
   const byLane = new Map<string, (Series | undefined)[]>();
@@ -129,7 +135,11 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
     },
     snapshot: () =>
       [...byLane].flatMap(([lane, all]) =>
-        all.flatMap((series, slot) => (series?.track.open ? [{ lane, slot, anomaly: series.anomaly }] : [])),
+        all.flatMap((series, slot) =>
+          series?.track.open && series.anomaly !== undefined
+            ? [{ lane, slot, anomaly: series.anomaly, lifted: shadows.isLifted(series.anomaly.id) }]
+            : [],
+        ),
       ),
     restore,
   };
@@ -225,10 +235,10 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
     out.push(told);
   }
 
-  function restore(open: unknown): void {
-    if (!Array.isArray(open)) return;
-    for (const entry of open) {
-      if (!isOpenEpisode(entry)) continue;
+  function restore(saved: unknown): boolean {
+    const read = savedShape.safeParse(saved);
+    if (!read.success) return false;
+    for (const entry of read.data) {
       const series = newSeries(createHolds(0));
       seriesBy(entry.lane)[entry.slot] = series;
       series.anomaly = entry.anomaly;
@@ -241,8 +251,10 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
         lastHigh: entry.anomaly.lastSeen,
         lastScored: entry.anomaly.lastSeen,
       });
-      shadows.put(entry.anomaly.entity, entry.anomaly);
+      if (entry.lifted) shadows.lift(entry.anomaly.entity, entry.anomaly.id);
+      else shadows.put(entry.anomaly.entity, entry.anomaly);
     }
+    return true;
   }
 }
 
@@ -274,13 +286,4 @@ function viewOf({ lane, vote, index, value }: Row): DetectorView {
 function onsetOf(track: Track, endedAt: Instant | undefined, { since }: DetectorView, at: Instant): Instant {
   if (since === undefined || !(since < track.onset)) return track.onset;
   return Math.max(since, endedAt ?? 0, at - lookBackMs);
-}
-
-function isOpenEpisode(value: unknown): value is OpenEpisode {
-  if (typeof value !== "object" || value === null) return false;
-  if (!("lane" in value && typeof value.lane === "string")) return false;
-  if (!("slot" in value && Number.isSafeInteger(value.slot) && Number(value.slot) >= 0)) return false;
-  if (!("anomaly" in value && typeof value.anomaly === "object" && value.anomaly !== null)) return false;
-  const { anomaly } = value;
-  return "onset" in anomaly && typeof anomaly.onset === "number" && "lastSeen" in anomaly && "entity" in anomaly;
 }

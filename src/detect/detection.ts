@@ -9,6 +9,7 @@ import { type SignalId, signals } from "../model/signal.ts";
 import type { DurationMs, Instant } from "../model/time.ts";
 import { createAcceptance } from "./acceptance.ts";
 import { createCalibrator } from "./calibrator.ts";
+import { createChangeBook } from "./change-book.ts";
 import { createDecider, type OpenEpisode } from "./decider.ts";
 import { lookMs } from "./episodes.ts";
 import { createFeatures, type FrameBatches, hintOf, loadOf } from "./features.ts";
@@ -19,7 +20,7 @@ import { createLearning, type Lesson } from "./learning.ts";
 import { createProfiles, type Profile } from "./profile.ts";
 import { watches as allWatches, type Watch } from "./registry.ts";
 import { createRoster } from "./roster.ts";
-import { packParts, readParts } from "./snapshot.ts";
+import { packParts, readParts, takeFacts } from "./snapshot.ts";
 import { tellPart } from "./telling.ts";
 import { createTurns } from "./turns.ts";
 
@@ -64,8 +65,8 @@ export interface Detection extends AsyncDisposable {
    * only learned, if that was still to come. Gives the episodes that opened, changed materially or ended at it.
    */
   step(frame: Frame): Promise<readonly Anomaly[]>;
-  /** Somebody says that what the entity (or one signal of it) does now is normal. Gives the episodes that ends. */
-  accept(entity: EntityId, signal?: SignalId): readonly Anomaly[];
+  /** Somebody says that these open episodes are normal. Gives them: over, or going on until an entity as a whole is learned. */
+  accept(which: (anomaly: Anomaly) => boolean): Promise<readonly Anomaly[]>;
   /**
    * Something was changed about the entity: a shift that begins within ten minutes is learned as normal a quarter of an
    * hour later, unless an exclusion covers it by then.
@@ -95,9 +96,9 @@ export async function createDetection(options: DetectionOptions, deps: Detection
   const { acceptAfterMs = 1_800_000, acceptHarmfulAfterMs = 86_400_000 } = options;
   const falseEpisodesPerWeek = options.falseEpisodesPerWeek ?? 1;
   const decider = createDecider({ falseEpisodesPerWeek, stepMs, shadeMs: acceptHarmfulAfterMs }, calibrator);
-  const acceptance = createAcceptance({ acceptAfterMs, acceptHarmfulAfterMs });
+  const changes = createChangeBook();
+  const acceptance = createAcceptance({ acceptAfterMs, acceptHarmfulAfterMs }, changes);
   const roster = createRoster(options.maxEntities ?? 4096, parts?.facts["roster"]);
-  decider.restore(parts?.facts["episodes"]);
   const features = createFeatures();
   const profiles = createProfiles(stepMs, hintOf, parts?.bytes.get("profiles"));
   const watched = (deps.watches ?? allWatches).map(
@@ -112,6 +113,8 @@ export async function createDetection(options: DetectionOptions, deps: Detection
   const weight = Math.min(1, stepMs / lookMs);
   const calibrate = (pool: string, held: number, share: number): void => calibrator.learn(pool, held, weight * share);
   const learning = createLearning(decider.shadow, calibrate, weight);
+  const restores = { episodes: decider.restore, changes: changes.restore, accepted: learning.restore };
+  takeFacts(parts, restores, telemetry);
   const learned = await startLearned(
     deps.modelsDirectory ?? fileURLToPath(new URL("../../models/", import.meta.url)),
     parts?.bytes.get("learned"),
@@ -126,13 +129,12 @@ export async function createDetection(options: DetectionOptions, deps: Detection
 
   return {
     step: (frame) => inTurn(() => step(frame)),
-    accept(entity, signal) {
-      const open = [...decider.open()].filter(
-        ({ anomaly }) => anomaly.entity === entity && (signal === undefined || anomaly.signal === signal),
-      );
-      return open.flatMap((episode) => acceptOne(episode, judgedTo));
-    },
-    changed: acceptance.changed,
+    accept: (which) =>
+      inTurn(async () => {
+        const wanted = [...decider.open()].filter(({ anomaly }) => which(anomaly));
+        return wanted.map((episode) => acceptOne(episode, judgedTo)[0] ?? episode.anomaly);
+      }),
+    changed: changes.changed,
     baseline,
     detectors: () => watched.map(({ detector }) => detector.state()),
     profile(entity, signal) {
@@ -267,7 +269,7 @@ export async function createDetection(options: DetectionOptions, deps: Detection
       return [];
     }
     for (const { detector } of ofSignals) detector.accept(episode.slot);
-    learning.discard(episode.anomaly.entity);
+    learning.discard(episode.anomaly.entity, at);
     return [decider.accept(episode, at)];
   }
 
@@ -283,10 +285,9 @@ export async function createDetection(options: DetectionOptions, deps: Detection
     bytes.set("calibrator", calibrator.snapshot());
     const own = await learned.snapshot();
     if (own !== undefined) bytes.set("learned", own);
-    return packParts({
-      facts: { roster: roster.snapshot(), episodes: decider.snapshot(), ...(judgedTo > 0 ? { judgedTo } : {}) },
-      bytes,
-    });
+    const [episodes, accepted] = [decider.snapshot(), learning.snapshot()];
+    const facts = { roster: roster.snapshot(), episodes, changes: changes.snapshot(), accepted };
+    return packParts({ facts: { ...facts, ...(judgedTo > 0 ? { judgedTo } : {}) }, bytes });
   }
 }
 

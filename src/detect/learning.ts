@@ -1,4 +1,5 @@
 // Learning, ten minutes behind judging: by then it is known which points were part of an outage.
+import { z } from "zod";
 import type { Exclusion } from "../model/anomaly.ts";
 import type { Entity, EntityId } from "../model/entity.ts";
 import { quality } from "../model/series.ts";
@@ -27,29 +28,33 @@ export interface Pending {
 
 export interface Learning {
   add(pending: Pending): void;
-  /** Leaves out what is still to be learned of an entity: it was judged by a level that no longer counts. */
-  discard(entity: EntityId): void;
+  /** Leaves out what is still to be learned of an entity up to `at`: it was judged by a level that no longer counts. */
+  discard(entity: EntityId, at: Instant): void;
   /** Learns every step up to `until`; calls back for each entity that was learned. */
   drain(until: Instant, exclusions: readonly Exclusion[], learned: (entity: Entity) => void): void;
+  /** What is left out, as plain JSON: after a restart the last steps are told again. */
+  snapshot(): unknown;
+  /** False for what is no snapshot: nothing is taken of it. */
+  restore(saved: unknown): boolean;
 }
 
 /** Scores from here on are high: about the 99.5th percentile of any series. */
 const highScore = 3;
 const runMax = 10_000;
+const discardedShape = z.array(z.tuple([z.string(), z.number()]));
 
 export function createLearning(
   shadowAt: (entity: string, at: Instant) => Shadow,
   calibrate: (pool: string, held: number, share: number) => void,
   looksPerStep: number,
 ): Learning {
-  const queue: (Pending & { readonly discarded: Set<EntityId> })[] = [];
+  const queue: Pending[] = [];
+  const discardedTo = new Map<EntityId, Instant>();
   /** How many high scores each row of an entity has held in a row, by lesson. As many as entities ever seen. */
   const runs = new Map<string, Uint16Array[]>();
   return {
-    add: (pending) => queue.push({ ...pending, discarded: new Set() }),
-    discard(entity) {
-      for (const { discarded } of queue) discarded.add(entity);
-    },
+    add: (pending) => queue.push(pending),
+    discard: (entity, at) => discardedTo.set(entity, at),
     drain(until, exclusions, learned) {
       let done = 0;
       for (const pending of queue) {
@@ -58,17 +63,21 @@ export function createLearning(
         done++;
       }
       queue.splice(0, done);
+      for (const [entity, at] of discardedTo) if (at < until) discardedTo.delete(entity);
+    },
+    snapshot: () => [...discardedTo],
+    restore(saved) {
+      const read = discardedShape.safeParse(saved);
+      if (read.success) for (const [entity, at] of read.data) discardedTo.set(entity, at);
+      return read.success;
     },
   };
 
-  function learnOne(
-    pending: Pending & { readonly discarded: ReadonlySet<EntityId> },
-    exclusions: readonly Exclusion[],
-    learned: (entity: Entity) => void,
-  ): void {
+  function learnOne(pending: Pending, exclusions: readonly Exclusion[], learned: (entity: Entity) => void): void {
     for (const [row, entity] of pending.entities.entries()) {
       const excluded =
-        pending.discarded.has(entity.id) || exclusions.some((exclusion) => covers(exclusion, entity, pending.at));
+        pending.at <= (discardedTo.get(entity.id) ?? Number.NEGATIVE_INFINITY) ||
+        exclusions.some((exclusion) => covers(exclusion, entity, pending.at));
       const shadow = shadowAt(entity.id, pending.at);
       const teaches = !excluded && shadow === "clear";
       for (const [index, lesson] of pending.lessons.entries()) {

@@ -10,6 +10,7 @@ export interface Shadows {
   put(entity: EntityId, anomaly: Anomaly): void;
   /** The episode keeps nothing from being learned any more, even if it goes on. */
   lift(entity: EntityId, anomalyId: string): void;
+  isLifted(anomalyId: string): boolean;
   at(entity: EntityId, at: Instant): Shadow;
   /** Lets go of episodes that ended before. */
   forget(before: Instant): void;
@@ -53,6 +54,7 @@ export function createShadows(acceptAfterMs: DurationMs): Shadows {
       const oldest = lifted.values().next();
       if (lifted.size > liftedMax && !oldest.done) lifted.delete(oldest.value);
     },
+    isLifted: (anomalyId) => lifted.has(anomalyId),
     at(entity, at) {
       let shadow: Shadow = "clear";
       for (const anomaly of byEntity.get(entity)?.values() ?? []) {

@@ -31,6 +31,19 @@ export function readParts(bytes: Uint8Array, telemetry: Telemetry): Parts | unde
   return undefined;
 }
 
+/** What takes up an earlier run's part of the facts; false if it is none. */
+export type Restore = (saved: unknown) => boolean;
+
+/** Hands each part of the facts to whom it belongs to; what is refused is counted and told, and begins fresh. */
+export function takeFacts(parts: Parts | undefined, by: Readonly<Record<string, Restore>>, telemetry: Telemetry): void {
+  for (const [part, restore] of Object.entries(by)) {
+    const saved = parts?.facts[part];
+    if (saved === undefined || restore(saved)) continue;
+    telemetry.count("homeostat.detect.dropped", 1, { reason: `snapshot-${part}` });
+    telemetry.log.warn(`the ${part} in the snapshot of detection cannot be read: they begin fresh`);
+  }
+}
+
 /** The inverse of {@link packParts}; undefined for bytes of another version or that are not whole. */
 export function unpackParts(all: Uint8Array): Parts | undefined {
   if (all.length < 4) return undefined;

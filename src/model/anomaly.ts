@@ -33,6 +33,8 @@ export interface Anomaly {
   readonly lastSeen: Instant;
   /** Set once the episode is over. */
   readonly endedAt?: Instant;
+  /** Who said that it is normal, if somebody did. */
+  readonly acceptedBy?: string;
   /** Probability of a score at least this high while nothing is wrong. */
   readonly tail: number;
   readonly direction: "up" | "down" | "both";

@@ -4,7 +4,8 @@ import type { Instant } from "./time.ts";
 /** Something that runs again and again until stopped. */
 export interface Job {
   readonly name: string;
-  stop(): void;
+  /** It is not run again. Resolves once a run under way has ended, so what it uses may be closed; not to be awaited by the run itself. */
+  stop(): Promise<void>;
 }
 
 /**

@@ -46,6 +46,8 @@ export function createSeriesMeasures(options: SlotOptions & Windows, telemetry: 
   const slotsOf = new Map<StoredSeries | EntityState, { readonly key: string; readonly slot: number }[]>();
   const measured: Measured = { value: Number.NaN, quality: quality.MISSING };
   const windows = { stepMs: options.stepMs, rateWindowMs: options.rateWindowMs };
+  /** Those without a slot, longest waiting first: by their owner, as they leave with it. */
+  const waiting = new Map<StoredSeries | EntityState, { readonly facts: SeriesFacts; readonly member: Member }[]>();
   let counts = new Float64Array(64);
 
   return {
@@ -54,6 +56,7 @@ export function createSeriesMeasures(options: SlotOptions & Windows, telemetry: 
     reserve: slots.reserve,
     sweep(at) {
       slots.sweep(at);
+      admitWaiting();
       const { evicted, refused } = slots.tally();
       if (evicted > 0) telemetry.count("homeostat.observe.slots_reused", evicted);
       if (refused > 0) telemetry.count("homeostat.observe.dropped", refused, { reason: "slot-limit" });
@@ -77,6 +80,15 @@ export function createSeriesMeasures(options: SlotOptions & Windows, telemetry: 
       members[slot] = undefined;
     }
     slotsOf.delete(owner);
+    waiting.delete(owner);
+  }
+
+  function admitWaiting(): void {
+    for (const [owner, refused] of [...waiting]) {
+      if (!slots.hasRoom()) return;
+      waiting.delete(owner);
+      for (const { facts, member } of refused) place(owner, facts, member);
+    }
   }
 
   function enterRaw(raw: RawMember, reading: SeriesReading): void {
@@ -102,6 +114,7 @@ export function createSeriesMeasures(options: SlotOptions & Windows, telemetry: 
     const { id, metric, harm, unit, kind } = catalogue[signal] as Signal<string>;
     const key = `${state.entity.id} ${id}`;
     if (slotsOf.get(state)?.some((known) => known.key === key)) return;
+    if (waiting.get(state)?.some(({ facts }) => facts.key === key)) return;
     const { parent } = state.entity;
     const facts: SeriesFacts = {
       key,
@@ -123,7 +136,10 @@ export function createSeriesMeasures(options: SlotOptions & Windows, telemetry: 
 
   function place(owner: StoredSeries | EntityState, facts: SeriesFacts, member: Member): void {
     const slot = slots.enter(facts);
-    if (slot < 0) return;
+    if (slot < 0) {
+      waiting.set(owner, [...(waiting.get(owner) ?? []), { facts, member }]);
+      return;
+    }
     members[slot] = member;
     const known = slotsOf.get(owner);
     if (known === undefined) slotsOf.set(owner, [{ key: facts.key, slot }]);

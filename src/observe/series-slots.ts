@@ -12,6 +12,8 @@ export interface SeriesSlots {
   size(): number;
   /** Slot of the series; -1 when all are in use. One that comes back finds its own again. */
   enter(facts: SeriesFacts): number;
+  /** Whether `enter` has a slot for one more. */
+  hasRoom(): boolean;
   leave(key: string, at: Instant): void;
   /** Frees the slots of series that left before. */
   sweep(at: Instant): void;
@@ -50,6 +52,7 @@ export function createSeriesSlots({ maxSlots, keepAbsentMs }: SlotOptions): Seri
       events.push({ slot, facts });
       return slot;
     },
+    hasRoom: () => free.length > 0 || size < maxSlots || absent.size > 0,
     leave(key, at) {
       if (slotOf.has(key)) absent.set(key, at);
     },

@@ -1,6 +1,7 @@
 // What a route is: one declaration that the server mounts, the access rules read and openapi.json is written from.
 import type { Request, Response } from "express";
 import type { z } from "zod";
+import type { Anomaly } from "../model/anomaly.ts";
 import type { Labels } from "../model/labels.ts";
 import type { AlertIntake, Silences } from "../model/ports/alerting.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
@@ -15,6 +16,7 @@ import type { QueryOptions } from "../promql/evaluate.ts";
 import type { Needs } from "./access.ts";
 import type { Check, CoverageRow, LogTemplateRow, SignalView } from "./contract.ts";
 import type { EventStream } from "./event-stream.ts";
+import { refuse } from "./problem.ts";
 import type { SchemaName } from "./schemas.ts";
 
 /** What the room is handed. */
@@ -31,6 +33,8 @@ export interface ShowDeps {
     readonly resolveTimeoutMs: number;
   };
   readonly feed: EventFeed;
+  /** Takes an open anomaly for normal from now on, on somebody's word; undefined if none that is open has the id. */
+  readonly accept: (id: string, by: string) => Promise<Anomaly | undefined>;
   /** The newest value of every canonical signal of every entity. */
   readonly signals: () => readonly SignalView[];
   /** What arrives, which signals that becomes and what is not understood, by engine. */
@@ -103,4 +107,14 @@ export interface Route {
 
 export function sendJson(response: Response, status: number, body: unknown): void {
   response.status(status).set("cache-control", "no-store").type("application/json").send(JSON.stringify(body));
+}
+
+const idMax = 200;
+
+/** What stands for `:id` in the path; refused if it cannot be one. */
+export function idOf(text: unknown): string {
+  if (typeof text === "string" && text.length <= idMax && /^\P{Cc}+$/u.test(text)) return text;
+  throw refuse(400, `The id is longer than ${idMax} characters or has control characters. Take it from a list.`, {
+    errors: [{ parameter: "id", detail: "is not an id" }],
+  });
 }

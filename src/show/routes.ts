@@ -1,6 +1,7 @@
 // The list of routes: everything the server answers, in one place.
 import { readFileSync } from "node:fs";
 import { alertingRoutes } from "./alerting-routes.ts";
+import { anomalyRoutes } from "./anomaly-routes.ts";
 import { takeChanges } from "./changes.ts";
 import type { Check } from "./contract.ts";
 import { logRoutes } from "./log-routes.ts";
@@ -9,10 +10,9 @@ import { fromStore, refuse } from "./problem.ts";
 import { prometheusRoutes } from "./prometheus/routes.ts";
 import { listParameters, noParameters, parseListQuery, parseParameters, streamParameters } from "./query.ts";
 import { collections, findRecord, findSignal, listRecords, listSignals, type StoredCollection } from "./records.ts";
-import { type Answer, type Call, type Route, sendJson } from "./route.ts";
+import { type Answer, type Call, idOf, type Route, sendJson } from "./route.ts";
 
 const json = "application/json";
-const idMax = 200;
 const checksMs = 5000;
 
 /** All routes, those of collections made from {@link collections}. */
@@ -137,6 +137,7 @@ export const routes: readonly Route[] = [
     },
   },
   ...logRoutes,
+  ...anomalyRoutes,
   ...prometheusRoutes,
   // Before the collections, whose `:id` would take what stands behind their path.
   ...alertingRoutes,
@@ -241,13 +242,6 @@ async function allChecks(
   } finally {
     clearTimeout(timer);
   }
-}
-
-function idOf(text: unknown): string {
-  if (typeof text === "string" && text.length <= idMax && /^\P{Cc}+$/u.test(text)) return text;
-  throw refuse(400, `The id is longer than ${idMax} characters or has control characters. Take it from a list.`, {
-    errors: [{ parameter: "id", detail: "is not an id" }],
-  });
 }
 
 function missing(kind: string): never {

@@ -53,6 +53,7 @@ const anomaly = shapeOf<Anomaly>()({
   onset: instant,
   lastSeen: instant,
   endedAt: instant.optional(),
+  acceptedBy: z.string().optional(),
   tail: z.number().describe("Probability of a score at least this high while nothing is wrong."),
   direction: z.enum(["up", "down", "both"]),
   shape: z.enum(shapes),

@@ -136,7 +136,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       history: createTenantHistory(tenants),
       spans: createTenantSpans({ tenants, storedThrough: spool.storedThrough }, telemetry),
       logs: createLogSource(tenants),
-      logReader: createTenantLogs({ tenants, storedThrough: spool.storedThrough }, telemetry),
+      logReader: createTenantLogs({ tenants, storedThrough: spool.storedThrough, lastId: spool.lastId }, telemetry),
       changes: createChangeLog(database, records),
       records,
       flushed: spool.flushed,

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { nextMatch, parseCron } from "../../src/app/clock/cron.ts";
 import { createLiveClock } from "../../src/app/clock/live.ts";
 import { createSteppedClock } from "../../src/app/clock/stepped.ts";
+import type { Job } from "../../src/model/clock.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 
 const at = (text: string): number => Date.parse(text);
@@ -61,7 +62,7 @@ describe("a stepped clock", () => {
   test("does not run a stopped job, and does not go back", async () => {
     const clock = createSteppedClock(0);
     const job = clock.every("* * * * * *", "second", () => expect.unreachable());
-    job.stop();
+    await job.stop();
     await clock.step(5000);
     await expect(clock.step(1000)).rejects.toThrow(RangeError);
   });
@@ -83,5 +84,26 @@ describe("the live clock", () => {
     expect(runs).toBe(2);
     await new Promise(setImmediate);
     expect(counted.filter((name) => name === "homeostat.app.job_failed").length).toBe(2);
+  });
+
+  test("a job that is stopped in the middle of a run is stopped when the run has ended", async () => {
+    const clock = createLiveClock(silentTelemetry);
+    const happened: string[] = [];
+    let finish = (): void => {};
+    const job = await new Promise<Job>((begun) => {
+      const slow: Job = clock.every("* * * * * *", "slow", async () => {
+        begun(slow);
+        await new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+        happened.push("run ended");
+      });
+    });
+    const stopped = Promise.resolve(job.stop()).then(() => happened.push("stopped"));
+    await new Promise(setImmediate);
+    expect(happened).toEqual([]);
+    finish();
+    await stopped;
+    expect(happened).toEqual(["run ended", "stopped"]);
   });
 });

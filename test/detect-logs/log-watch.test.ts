@@ -1,68 +1,39 @@
 // Log lines sent over the wire become series that PromQL finds, signals of an engine that only logs, findings that are
 // kept, shown and told; and what happens where the store does not answer.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createLogWatch } from "../../src/detect/logs/log-watch.ts";
+import { packParts, unpackParts } from "../../src/detect/snapshot.ts";
 import type { LogFinding } from "../../src/model/log-finding.ts";
-import type { LogOrigin, LogPage, LogReader } from "../../src/model/ports/log-reader.ts";
+import type { LogReader } from "../../src/model/ports/log-reader.ts";
 import type { MadeSample } from "../../src/model/ports/series-sink.ts";
 import type { LogTemplateRow } from "../../src/show/contract.ts";
-import { countingTelemetry } from "../observe/raw.ts";
 import { serviceIn, temporaryFolder, until } from "../support/service.ts";
-
-interface Line {
-  readonly at: number;
-  readonly text: string;
-  readonly severity?: number;
-  readonly service?: string;
-  readonly host?: string;
-  readonly tenant?: string;
-}
-
-/** Gives what was pushed, two lines a page. Fails while `broken`. */
-function listReader() {
-  const lines: Line[] = [];
-  const reader: LogReader & { broken: boolean; push(...more: readonly Line[]): void } = {
-    broken: false,
-    push: (...more) => void lines.push(...more),
-    async logsAfter(cursor): Promise<LogPage> {
-      if (reader.broken) throw new Error("the engine is away");
-      const from = Number(cursor);
-      const page = lines.slice(from, from + 2);
-      const origins = page.map(
-        ({ service = "vllm", host, tenant }): LogOrigin => ({
-          service,
-          resource: { "service.name": service, ...(host === undefined ? {} : { "host.name": host }) },
-          ...(tenant === undefined ? {} : { tenant }),
-        }),
-      );
-      return {
-        records: page.length,
-        at: Float64Array.from(page, ({ at }) => at),
-        severity: Uint8Array.from(page, ({ severity = 0 }) => severity),
-        origin: Int32Array.from(page.keys()),
-        bodies: page.map(({ text }) => text),
-        origins,
-        cursor: String(from + page.length),
-        more: from + page.length < lines.length,
-      };
-    },
-  };
-  return reader;
-}
-
-function watchOver(reader: LogReader, snapshot?: Uint8Array) {
-  const put: MadeSample[] = [];
-  const telemetry = countingTelemetry();
-  const watch = createLogWatch(
-    { pagesPerTick: 1000, ...(snapshot === undefined ? {} : { snapshot }) },
-    { reader, telemetry, sink: { put: (samples) => void put.push(...samples) } },
-  );
-  return { watch, put, telemetry };
-}
+import { type Line, listReader, watchOver } from "./list-reader.ts";
 
 const minute = 60_000;
 
 describe("the watch", () => {
+  it("counts and tells that its place is beyond the store's end, and reads what comes from there on", async () => {
+    const reader = listReader();
+    for (let i = 0; i < 5; i++) reader.push({ at: 1000 * i, text: "an older life" });
+    const before = watchOver(reader);
+    await before.watch.step(10_000);
+    const older = listReader();
+    older.push({ at: 1000, text: "an older life" });
+    const restored: LogReader = {
+      async logsAfter(cursor, notBefore) {
+        if (Number(cursor) <= 1) return await older.logsAfter(cursor, notBefore);
+        return { ...(await older.logsAfter("1", notBefore)), beyond: true };
+      },
+    };
+    const { watch, telemetry } = watchOver(restored, before.watch.snapshot());
+    await watch.step(11_000);
+    expect(telemetry.counts.get("homeostat.detect.dropped/log-cursor-beyond")).toBe(1);
+    older.push({ at: 12_000, text: "a younger life" });
+    await watch.step(12_000);
+    expect(watch.templates().map(({ text }) => text)).toContain("a younger life");
+    expect(telemetry.counts.get("homeostat.detect.dropped/log-cursor-beyond")).toBe(1);
+  });
+
   it("tells of a kernel event once in five minutes, counts each, and a repeated code is a change", async () => {
     const reader = listReader();
     const { watch, put } = watchOver(reader);
@@ -130,12 +101,33 @@ describe("the watch", () => {
     for (let from = 0; from < lines.length; from += 37) {
       parts.push(...lines.slice(from, from + 37));
       found.push(...(await current.watch.step(lines[Math.min(lines.length - 1, from + 36)]!.at)));
-      put.push(...current.put);
+      // The memory that samples go to is empty after a restart: it is given again what it held.
+      expect(current.put.slice(0, put.length)).toEqual(put);
+      put.push(...current.put.slice(put.length));
       current = watchOver(parts, current.watch.snapshot());
     }
     expect(found).toEqual(expected);
     expect(put).toEqual(once.put);
     expect(Buffer.compare(current.watch.snapshot(), once.watch.snapshot())).toBe(0);
+  });
+
+  it("gives again only what is no older than memory reaches, and nothing of what it cannot read", async () => {
+    const reader = listReader();
+    for (let i = 0; i < 200; i++) reader.push({ at: i * 30_000, text: "request done in time" });
+    const before = watchOver(reader);
+    await before.watch.step(200 * 30_000);
+    const saved = before.watch.snapshot();
+    const after = watchOver(reader, saved);
+    await after.watch.step(210 * 30_000);
+    expect(after.put.length).toBeGreaterThan(40);
+    expect(Math.min(...after.put.map(({ at }) => at))).toBeGreaterThanOrEqual(150 * 30_000);
+    expect(new Set(after.put.map(({ at }) => at)).size).toBe(after.put.length);
+    const { facts, bytes } = unpackParts(saved)!;
+    const damaged = packParts({ facts, bytes: new Map([...bytes, [" recent samples", Uint8Array.of(1, 2, 3)]]) });
+    const blank = watchOver(reader, damaged);
+    await blank.watch.step(200 * 30_000);
+    expect(blank.put).toEqual([]);
+    expect(blank.watch.templates()).toEqual(before.watch.templates());
   });
 
   it("tells a service whose past arrives after the present of another", async () => {

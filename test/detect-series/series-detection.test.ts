@@ -2,42 +2,10 @@
 import type { Worker } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
 import { startThread, type Thread } from "../../src/detect/series/lines.ts";
-import {
-  createSeriesDetection,
-  type SeriesDetection,
-  type SeriesDetectionDependencies,
-  type SeriesDetectionOptions,
-} from "../../src/detect/series/series-detection.ts";
 import type { Anomaly, Exclusion } from "../../src/model/anomaly.ts";
-import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { countingTelemetry } from "../store/support.ts";
-import { type Course, factsOf, type MadeSteps, madeSteps, start, stepMs } from "./series.ts";
-
-const minute = 60_000 / stepMs;
-const count = 60;
-const broken = 17;
-const faultAt = 60 * minute;
-
-const healthy: Course = (series, _step, noise) => (series % 10 === 0 ? 42 : 10 + series + noise());
-const shifted: Course = (series, step, noise) =>
-  healthy(series, step, noise) + (series === broken && step >= faultAt ? 60 : 0);
-
-function create(
-  steps: MadeSteps,
-  more: Partial<SeriesDetectionOptions> = {},
-  deps: Partial<SeriesDetectionDependencies> = {},
-): Promise<SeriesDetection> {
-  return createSeriesDetection(
-    { stepMs, falseEpisodesPerWeek: 1, threads: 0, ...more },
-    { steps, exclusions: { current: () => [] }, telemetry: silentTelemetry, ...deps },
-  );
-}
-
-async function run(detection: SeriesDetection, steps: MadeSteps, from: number, to: number): Promise<Anomaly[]> {
-  const told: Anomaly[] = [];
-  for (let step = from; step < to; step++) told.push(...(await detection.step(steps.at(step))));
-  return told;
-}
+import { type Course, factsOf, madeSteps, start, stepMs } from "./series.ts";
+import { count, create, faultAt, healthy, minute, run, shifted } from "./set-up.ts";
 
 describe("all series", () => {
   test.each([1, 2, 3])("four healthy hours tell of nothing (seed %i)", async (seed) => {

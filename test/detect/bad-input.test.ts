@@ -36,7 +36,7 @@ describe("bad input", () => {
     const told = about(await play(detection, fleet, at + 10 * minute), "ttft");
     expect(new Set(told.map(({ anomaly }) => anomaly.id)).size).toBe(1);
     expect(told[0]?.anomaly.shape).toBe("level-shift");
-    expect(detection.accept(hit, "ttft")).toHaveLength(1);
+    expect(await detection.accept(({ entity, signal }) => entity === hit && signal === "ttft")).toHaveLength(1);
     expect(about(await play(detection, fleet, 20 * minute), "ttft")).toEqual([]);
   });
 

@@ -86,7 +86,10 @@ describe("what others miss", () => {
   });
 
   test.each([
-    ["an operator who accepts it", (detection: Detection) => detection.accept(hit, "itl")],
+    [
+      "an operator who accepts it",
+      (detection: Detection) => detection.accept(({ entity, signal }) => entity === hit && signal === "itl"),
+    ],
     [
       "a change that explains it",
       (detection: Detection) => detection.changed("deployment:chat", start + shiftAt * stepMs),
@@ -98,7 +101,7 @@ describe("what others miss", () => {
       await using detection = await create();
       const before = await play(detection, fleet, shiftAt + 5 * minute);
       expect(about(before, "itl")).not.toEqual([]);
-      const ended = [...(confirm(detection) ?? [])];
+      const ended = [...((await confirm(detection)) ?? [])];
       const after = await play(detection, fleet, 25 * minute);
       const last = [...about(after, "itl").map(({ anomaly }) => anomaly), ...ended].at(-1);
       expect(last?.endedAt).toBeDefined();
@@ -109,6 +112,31 @@ describe("what others miss", () => {
       expect(about(second, "itl")[0]?.step).toBeLessThanOrEqual(3 * minute);
     },
   );
+
+  test.each([
+    ["somebody accepted", (detection: Detection) => detection.accept(({ signal }) => signal === "itl")],
+    ["a change explains", (detection: Detection) => detection.changed("deployment:chat", start + shiftAt * stepMs)],
+  ])("what %s is not forgotten by a restart in the middle of it", async (_who, confirm) => {
+    const fleet = createFleet({ seed: 5, stepMs, fault: shift });
+    const recent: Frame[] = [];
+    const whole = () => {
+      const frame = fleet();
+      recent.push(frame);
+      return frame;
+    };
+    await using before = await create();
+    const opened = await play(before, whole, shiftAt + 5 * minute);
+    expect(about(opened, "itl")).not.toEqual([]);
+    const ended = (await confirm(before)) ?? [];
+    await using after = await create({ snapshot: await before.snapshot() });
+    // As the Head does, it is told the last half hour again.
+    for (const frame of recent.slice(-30 * minute)) await after.step(frame);
+    const told = await play(after, fleet, 25 * minute);
+    const last = [...ended, ...about(told, "itl").map(({ anomaly }) => anomaly)].at(-1);
+    expect(last?.endedAt).toBeDefined();
+    expect(about(await play(after, fleet, 14 * minute), "itl")).toEqual([]);
+    expect(about(await play(after, fleet, 5 * minute), "itl")[0]?.step).toBeLessThanOrEqual(3 * minute);
+  });
 
   test("a shift of load, which harms nobody, is normal after half an hour", async () => {
     const fault = only(1, (values, step) => {

@@ -98,6 +98,16 @@ describe("the thread", () => {
     expect([...b!.scores]).toEqual([...a!.scores]);
   });
 
+  test("that is down gives what it said last, so that saving does not overwrite it with nothing", async () => {
+    await using before = await startLearned("models", undefined, silentTelemetry);
+    const said = await before.snapshot();
+    expect(said?.length).toBeGreaterThan(0);
+    await before[Symbol.asyncDispose]();
+    expect(await before.snapshot()).toEqual(said);
+    await using never = await startLearned(join(directory, "nothing-here"), said, silentTelemetry);
+    expect(await never.snapshot()).toEqual(said);
+  });
+
   test("without a model detection goes on, and says so once", async () => {
     const telemetry = listening();
     const detection = await createDetection(

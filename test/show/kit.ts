@@ -84,6 +84,10 @@ export async function openWorld(
       rules: () => [],
       metadata: async () => [],
     },
+    async accept(id, acceptedBy) {
+      const found = kept.anomalies?.find((one) => one.id === id);
+      return found === undefined ? undefined : { ...found, endedAt: now, acceptedBy };
+    },
     signals: () => over.signals ?? [],
     coverage: () => [],
     logTemplates: () => [],

@@ -46,7 +46,12 @@ it("gives every record once, in the order of storing, and leaves out what is not
   await insert("one", 6, ["b0", "", "b2"]);
   await insert("one", 7, ["c0"]);
   await insert("one", 8, ["not yet"]);
-  const reader = createLogReader({ database: databases.get("one")!, storedThrough: () => 7n, pageRecords: 2 });
+  const reader = createLogReader({
+    database: databases.get("one")!,
+    storedThrough: () => 7n,
+    lastId: () => 8n,
+    pageRecords: 2,
+  });
   const found: string[] = [];
   let cursor = "";
   let more = true;
@@ -71,7 +76,7 @@ it("gives every record once, in the order of storing, and leaves out what is not
 
 it("of a long text gives the beginning and the end", async () => {
   await insert("one", 20, [`${"x".repeat(50_000)} the end`]);
-  const reader = createLogReader({ database: databases.get("one")!, storedThrough: () => 20n });
+  const reader = createLogReader({ database: databases.get("one")!, storedThrough: () => 20n, lastId: () => 20n });
   const [body] = (await reader.logsAfter("19", t0)).bodies;
   expect(body!.length).toBeLessThan(13_000);
   expect(body!.endsWith("the end")).toBe(true);
@@ -83,17 +88,42 @@ it("gives the records of all tenants, marked, and goes on where one cannot be re
     { tenant: "default", database: databases.get("one")! },
     { tenant: "acme", database: databases.get("two")! },
   ];
-  const reader = createTenantLogs({ tenants: { all: () => tenants }, storedThrough: () => 7n }, silentTelemetry);
+  const reader = createTenantLogs(
+    { tenants: { all: () => tenants }, storedThrough: () => 7n, lastId: () => 8n },
+    silentTelemetry,
+  );
   const page = await reader.logsAfter("6", t0);
   const owners = page.bodies.map((body, i) => `${body} ${page.origins[page.origin[i]!]!.tenant}`);
   expect(owners).toEqual(["c0 default", "of acme acme"]);
   expect(page.cursor).toBe("7,acme:7");
   const broken = { ...databases.get("one")!, select: () => Promise.reject(new Error("away")) };
   const half = createTenantLogs(
-    { tenants: { all: () => [{ tenant: "default", database: broken }, tenants[1]!] }, storedThrough: () => 7n },
+    {
+      tenants: { all: () => [{ tenant: "default", database: broken }, tenants[1]!] },
+      storedThrough: () => 7n,
+      lastId: () => 8n,
+    },
     silentTelemetry,
   );
   const rest = await half.logsAfter("6", t0);
   expect(rest.bodies).toEqual(["of acme"]);
   expect(rest.cursor).toBe("6,acme:7");
+});
+
+it("a cursor beyond every batch there ever was is told, and reading goes on at the end of what is there", async () => {
+  const database = databases.get("one")!;
+  const reader = createLogReader({ database, storedThrough: () => 6n, lastId: () => 8n });
+  // Waiting to be stored: nothing is wrong with it.
+  expect(await reader.logsAfter("8", t0)).toMatchObject({ records: 0, cursor: "8" });
+  expect((await reader.logsAfter("8", t0)).beyond).toBeUndefined();
+  expect(await reader.logsAfter("900", t0)).toMatchObject({ records: 0, cursor: "6", beyond: true });
+  const tenants = [
+    { tenant: "default", database },
+    { tenant: "acme", database: databases.get("two")! },
+  ];
+  const all = createTenantLogs(
+    { tenants: { all: () => tenants }, storedThrough: () => 6n, lastId: () => 8n },
+    silentTelemetry,
+  );
+  expect(await all.logsAfter("6,acme:900.3", t0)).toMatchObject({ records: 0, cursor: "6,acme:6", beyond: true });
 });

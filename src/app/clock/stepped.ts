@@ -8,6 +8,8 @@ interface Entry {
   readonly cron: Cron;
   readonly run: (now: Instant) => Promise<void> | void;
   due: Instant;
+  /** Settles when the run under way has ended. */
+  current: Promise<void> | undefined;
 }
 
 export function createSteppedClock(start: Instant): SteppedClock {
@@ -18,16 +20,30 @@ export function createSteppedClock(start: Instant): SteppedClock {
     now: () => current,
     every(cron, name, run): Job {
       const parsed = parseCron(cron);
-      const entry: Entry = { name, cron: parsed, run, due: nextMatch(parsed, current) ?? Number.POSITIVE_INFINITY };
+      const entry: Entry = {
+        name,
+        cron: parsed,
+        run,
+        due: nextMatch(parsed, current) ?? Number.POSITIVE_INFINITY,
+        current: undefined,
+      };
       jobs.add(entry);
-      return { name, stop: () => void jobs.delete(entry) };
+      return {
+        name,
+        async stop() {
+          jobs.delete(entry);
+          await entry.current;
+        },
+      };
     },
     async step(now) {
       if (now < current) throw new RangeError(`the clock cannot go back from ${current} to ${now}`);
       for (let next = earliest(jobs); next !== undefined && next.due <= now; next = earliest(jobs)) {
         current = next.due;
         next.due = nextMatch(next.cron, current) ?? Number.POSITIVE_INFINITY;
-        await next.run(current);
+        const run = Promise.resolve(next.run(current));
+        next.current = run.catch(() => {});
+        await run;
       }
       current = now;
     },

@@ -5,6 +5,7 @@ import { type Command, configHelp, configOptions, usageError } from "../command.
 import { version } from "../paths.ts";
 import { rejudge } from "../rejudge.ts";
 import { configured, openConfiguredStore } from "../store-options.ts";
+import { allIncidents } from "../stored-incidents.ts";
 import { createTelemetry } from "../telemetry.ts";
 import { tellAnomalies } from "../tell-anomalies.ts";
 
@@ -50,7 +51,7 @@ Example: homeostat backtest --from 6h --json`,
     const sources = { file: values.config, sets };
     await using telemetry = createTelemetry({ level: "error", version });
     await using store = await openConfiguredStore(sources, telemetry);
-    const incidents = await store.records.list("incidents", { limit: 1000 });
+    const incidents = await allIncidents(store.records);
     const judged = await rejudge(
       configured(sources),
       { range, learnFrom: from - learn, incidents },

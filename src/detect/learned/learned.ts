@@ -41,6 +41,7 @@ export async function startLearned(
   let worker: Worker | undefined;
   let state = "none: starting";
   let asked = 0;
+  let last = snapshot;
   let onReady: (backend: string | undefined) => void = () => {};
 
   if (modelsDirectory === "") state = "none: switched off";
@@ -57,7 +58,9 @@ export async function startLearned(
     learn: (batch) => worker?.postMessage({ type: "learn", batch } satisfies Request),
     async snapshot() {
       const reply = await ask((id) => ({ type: "snapshot", id }));
-      return reply?.type === "snapshot" ? reply.bytes : undefined;
+      // A thread that is down knows nothing: what it said last is what the next one goes on from.
+      if (reply?.type === "snapshot") last = reply.bytes;
+      return last;
     },
     async [Symbol.asyncDispose]() {
       const ending = worker;

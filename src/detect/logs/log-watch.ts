@@ -11,6 +11,7 @@ import { readLine } from "./line-readers.ts";
 import { engineSamples, kernelSamples } from "./line-series.ts";
 import { createLogMiner, type LogMiner, type TemplateView } from "./log-miner.ts";
 import { type LogMinerOptions, logMinerDefaults } from "./miner-options.ts";
+import { createRecentSamples } from "./recent-samples.ts";
 
 export interface LogWatchOptions extends Partial<LogMinerOptions> {
   /** How far before `now` the first reading begins. Default 30 minutes. */
@@ -50,6 +51,8 @@ export interface LogWatch {
 /** Clocks may run ahead this far; what is further would end everybody else's steps. */
 const aheadMs = 60_000;
 const tenantsMax = 100;
+/** Beside the tenants' parts of a snapshot: no tenant has such a name. */
+const recentPart = " recent samples";
 const repeatsMax = 10_000;
 
 export function createLogWatch(options: LogWatchOptions, { reader, sink, telemetry }: LogWatchDeps): LogWatch {
@@ -62,6 +65,8 @@ export function createLogWatch(options: LogWatchOptions, { reader, sink, telemet
   let lastArrival: Instant | undefined;
   let begun = false;
   let failure: string | undefined;
+  const recent = createRecentSamples(historyMs);
+  let toldRecent = true;
   if (options.snapshot !== undefined && !restore(options.snapshot)) {
     telemetry.count("homeostat.detect.dropped", 1, { reason: "log-snapshot-unreadable" });
     telemetry.log.warn("the snapshot of log templates cannot be read: they are found anew");
@@ -72,8 +77,11 @@ export function createLogWatch(options: LogWatchOptions, { reader, sink, telemet
   async function step(now: Instant): Promise<readonly LogFinding[]> {
     const findings: LogFinding[] = [];
     try {
+      if (!toldRecent) sink.put(recent.since(now - historyMs), now);
+      toldRecent = true;
       for (let pages = 0; pages < pagesPerTick; pages++) {
         const page = await reader.logsAfter(cursor, notBefore(now));
+        if (page.beyond) tellBeyond(page.cursor);
         take(page, now, findings);
         cursor = page.cursor;
         begun = true;
@@ -96,6 +104,12 @@ export function createLogWatch(options: LogWatchOptions, { reader, sink, telemet
     }
     if (newest > Number.NEGATIVE_INFINITY) telemetry.gauge("homeostat.detect.log_lag_seconds", (now - newest) / 1000);
     return findings;
+  }
+
+  function tellBeyond(from: string): void {
+    telemetry.count("homeostat.detect.dropped", 1, { reason: "log-cursor-beyond" });
+    const says = "log records were read further than there are any: the store was replaced by an older copy, it seems";
+    telemetry.log.warn(`${says}; reading goes on at its end`, { cursor, from });
   }
 
   /** At first only the near past is of use; from then on whatever arrives, even if it tells of long ago. */
@@ -135,16 +149,22 @@ export function createLogWatch(options: LogWatchOptions, { reader, sink, telemet
     if (broken > 0) telemetry.count("homeostat.detect.failures", broken, { part: "log-line" });
     if (page.records > 0) lastArrival = now;
     telemetry.count("homeostat.detect.log_records", page.records);
-    if (samples.length > 0) sink.put(samples, now);
+    if (samples.length > 0) give(samples, now);
     drain(now, findings);
   }
 
   function drain(now: Instant, findings: LogFinding[]): void {
     for (const miner of miners.values()) {
       const drained = miner.drain();
-      if (drained.samples.length > 0) sink.put(drained.samples, now);
+      if (drained.samples.length > 0) give(drained.samples, now);
       findings.push(...drained.findings);
     }
+  }
+
+  function give(samples: readonly MadeSample[], now: Instant): void {
+    const dropped = recent.add(samples);
+    if (dropped > 0) telemetry.count("homeostat.detect.dropped", dropped, { reason: "log-recent-samples" });
+    sink.put(samples, now);
   }
 
   function minerOf({ tenant }: LogOrigin): LogMiner | undefined {
@@ -176,6 +196,7 @@ export function createLogWatch(options: LogWatchOptions, { reader, sink, telemet
 
   function snapshot(): Uint8Array {
     const bytes = new Map([...miners].map(([tenant, miner]) => [tenant, miner.snapshot()]));
+    bytes.set(recentPart, recent.snapshot());
     const when = newest === Number.NEGATIVE_INFINITY ? {} : { newest };
     return packParts({ facts: { logWatch: 1, cursor, told: [...told], ...when }, bytes });
   }
@@ -184,15 +205,20 @@ export function createLogWatch(options: LogWatchOptions, { reader, sink, telemet
     const parts = unpackParts(all);
     const { logWatch, cursor: place, told: repeats, newest: at } = parts?.facts ?? {};
     if (parts === undefined || logWatch !== 1 || typeof place !== "string" || !Array.isArray(repeats)) return false;
-    const restored = [...parts.bytes].map(([tenant, bytes]) => {
-      const miner = createLogMiner(minerOptions, telemetry, tenant === defaultTenant ? undefined : tenant);
-      return [tenant, miner, miner.restore(bytes)] as const;
-    });
+    const made = parts.bytes.get(recentPart);
+    const restored = [...parts.bytes]
+      .filter(([name]) => name !== recentPart)
+      .map(([tenant, bytes]) => {
+        const miner = createLogMiner(minerOptions, telemetry, tenant === defaultTenant ? undefined : tenant);
+        return [tenant, miner, miner.restore(bytes)] as const;
+      });
     if (restored.some(([, , taken]) => !taken)) return false;
     for (const [tenant, miner] of restored) miners.set(tenant, miner);
     for (const entry of repeats as unknown[])
       if (Array.isArray(entry) && typeof entry[0] === "string" && typeof entry[1] === "number")
         told.set(entry[0], entry[1]);
+    // Series of an earlier release's snapshot begin anew.
+    toldRecent = made === undefined || !recent.restore(made);
     cursor = place;
     if (typeof at === "number") newest = at;
     return true;

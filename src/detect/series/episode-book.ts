@@ -1,9 +1,13 @@
 // Episodes of series: when one leaves what is normal for it, which belong together, and what of it is told. Spends the budget.
+import { z } from "zod";
 import type { Anomaly } from "../../model/anomaly.ts";
+import type { EntityId } from "../../model/entity.ts";
 import { stableId } from "../../model/ids.ts";
 import type { DurationMs, Instant } from "../../model/time.ts";
+import { type ChangeBook, confirmedAfterMs } from "../change-book.ts";
 import { createTrack, episodeOptions, type Track, tailMin, turn, worseFactor } from "../episodes.ts";
 import { finalShape } from "../looks.ts";
+import { anomalyShape, numberOrNaN, slotShape } from "../plain-anomaly.ts";
 import { marginMs, type Shadow, shadowOf } from "../shadows.ts";
 import { createRecentValues, pushValue, shapeOf } from "../shape.ts";
 import { type Band, persistSteps } from "./block.ts";
@@ -14,6 +18,8 @@ export interface EpisodeBookOptions {
   readonly stepMs: DurationMs;
   /** An episode that no exclusion confirms is the new normal after this. */
   readonly acceptAfterMs: DurationMs;
+  /** What explains an episode makes it the new normal sooner. */
+  readonly changes: ChangeBook;
 }
 
 /** What a series says at a step. */
@@ -33,21 +39,34 @@ export interface EpisodeBook {
   openSlots(): Iterable<number>;
   /** Moves a series' episode on; `band` is asked of one that is not open yet. What changes is added to `out`. */
   turn(look: Look, band: Band, at: Instant, out: Anomaly[]): void;
+  /** The slot's series has not come back: its episode ends as those of silent series do. */
+  unseen(slot: number, at: Instant, out: Anomaly[]): void;
+  /** Ends those of the open episodes that are normal, as somebody says; nothing of them is kept from being learned. */
+  accept(which: (anomaly: Anomaly) => boolean, at: Instant): readonly AcceptedEpisode[];
   /** Slots with an episode around `at`, and how it stands. */
   shadows(at: Instant): ReadonlyMap<number, Shadow>;
-  /** The slot belongs to another series from now on. */
-  drop(slot: number): void;
+  /** The slot belongs to another series from now on: what was open of the last one is over, and told. */
+  drop(slot: number, at: Instant, out: Anomaly[]): void;
   /** Lets go of episodes that ended before. */
   forget(before: Instant): void;
   /** Episodes not told since the last call, because their group had been told enough of. */
   takeFolded(): number;
-  /** Plain JSON. */
+  /** Plain JSON, where NaN is null. */
   snapshot(): unknown;
-  restore(saved: unknown): void;
+  /** False for what is no snapshot: nothing is taken of it. */
+  restore(saved: unknown): boolean;
+}
+
+export interface AcceptedEpisode {
+  readonly slot: number;
+  /** As it ended. */
+  readonly anomaly: Anomaly;
 }
 
 interface Episode {
   readonly slot: number;
+  /** What its entity belongs to. */
+  readonly parent: EntityId | undefined;
   readonly track: Track;
   anomaly: Anomaly;
   told: boolean;
@@ -67,7 +86,7 @@ const toldPerGroup = 8;
 const groupMs = 600_000;
 const episodesMax = 20_000;
 
-export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions): EpisodeBook {
+export function createEpisodeBook({ stepMs, acceptAfterMs, changes }: EpisodeBookOptions): EpisodeBook {
   const current = new Map<number, Episode>();
   let ended: Episode[] = [];
   const groups = new Map<string, Group>();
@@ -81,16 +100,32 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
       if (known === undefined) begin(look, band, at, out);
       else follow(known, look, at, out);
     },
+    unseen(slot, at, out) {
+      const episode = current.get(slot);
+      if (episode === undefined) return;
+      if (turn(episode.track, unknownTails, noLimits, at, episodeOptions) === "ended") finish(episode, at, out);
+    },
+    accept(which, at) {
+      const accepted = [...current.values()].filter(({ anomaly }) => which(anomaly));
+      return accepted.map(({ slot, anomaly }) => {
+        current.delete(slot);
+        ended = ended.filter((episode) => episode.slot !== slot);
+        return { slot, anomaly: { ...anomaly, endedAt: at } };
+      });
+    },
     shadows(at) {
       const found = new Map<number, Shadow>();
-      for (const { slot, anomaly } of [...ended, ...current.values()]) {
-        const shadow = shadowOf(anomaly, at, acceptAfterMs);
+      for (const { slot, parent, anomaly } of [...ended, ...current.values()]) {
+        const explained = changes.explains(anomaly.onset, [anomaly.entity, parent]);
+        const waitMs = explained ? Math.min(acceptAfterMs, confirmedAfterMs) : acceptAfterMs;
+        const shadow = shadowOf(anomaly, at, waitMs);
         if (shadow === "inside" || (shadow === "brief" && found.get(slot) !== "inside")) found.set(slot, shadow);
       }
       return found;
     },
-    drop(slot) {
-      current.delete(slot);
+    drop(slot, at, out) {
+      const episode = current.get(slot);
+      if (episode !== undefined) finish(episode, at, out);
       ended = ended.filter((episode) => episode.slot !== slot);
     },
     forget(before) {
@@ -103,8 +138,8 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
       return count;
     },
     snapshot: () => ({
-      current: [...current.values()].map(plain),
-      ended: ended.map(plain),
+      current: [...current.values()],
+      ended,
       groups: [...groups],
     }),
     restore,
@@ -154,7 +189,7 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
       group.told++;
       out.push(anomaly);
     } else folded++;
-    current.set(slot, { slot, track, anomaly, told, toldTail: anomaly.tail });
+    current.set(slot, { slot, parent: facts.parent, track, anomaly, told, toldTail: anomaly.tail });
   }
 
   /** A track that begins with this step, or that of an episode of the slot that ended so shortly before that it is the same. */
@@ -176,11 +211,7 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
     if (!Number.isNaN(score)) track.lastScored = at;
     const turned = turn(track, tails, limits, at, episodeOptions);
     if (turned === "ended") {
-      const shape = finalShape(episode.anomaly, track.lastHigh - track.onset);
-      episode.anomaly = { ...episode.anomaly, shape, lastSeen: track.lastHigh, endedAt: at };
-      current.delete(episode.slot);
-      ended.push(episode);
-      if (episode.told) out.push(episode.anomaly);
+      finish(episode, at, out);
       return;
     }
     groupOf(profile.group, track.lastHigh);
@@ -191,6 +222,15 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
     const evidence = [tellSeries(profile.facts, episode.anomaly.series ?? {}, value, episode.anomaly.expected, at)];
     episode.anomaly = { ...episode.anomaly, entity, tail, observed: value, evidence };
     episode.toldTail = tail;
+    if (episode.told) out.push(episode.anomaly);
+  }
+
+  function finish(episode: Episode, at: Instant, out: Anomaly[]): void {
+    const { track } = episode;
+    const shape = finalShape(episode.anomaly, track.lastHigh - track.onset);
+    episode.anomaly = { ...episode.anomaly, shape, lastSeen: track.lastHigh, endedAt: at };
+    current.delete(episode.slot);
+    ended.push(episode);
     if (episode.told) out.push(episode.anomaly);
   }
 
@@ -205,46 +245,39 @@ export function createEpisodeBook({ stepMs, acceptAfterMs }: EpisodeBookOptions)
     return group;
   }
 
-  function restore(saved: unknown): void {
-    if (!isSaved(saved)) return;
-    for (const one of saved.current) current.set(one.slot, revived(one));
-    ended = saved.ended.map(revived);
-    for (const [name, group] of saved.groups) groups.set(name, { ...group });
+  function restore(saved: unknown): boolean {
+    const read = savedShape.safeParse(saved);
+    if (!read.success) return false;
+    for (const one of read.data.current) current.set(one.slot, one);
+    ended = read.data.ended;
+    for (const [name, group] of read.data.groups) groups.set(name, group);
+    return true;
   }
 }
 
-interface PlainEpisode {
-  readonly slot: number;
-  readonly track: Readonly<Record<string, number | boolean | null>>;
-  readonly anomaly: Anomaly;
-  readonly told: boolean;
-  readonly toldTail: number;
-}
+const unknownTails = { held: 1, now: 1 };
+const noLimits = { openTail: 0, calmTail: 0 };
 
-/** JSON has no NaN: a band without an end, and times that are not known, are null. */
-function plain({ slot, track, anomaly, told, toldTail }: Episode): PlainEpisode {
-  return { slot, track: { ...track }, anomaly, told, toldTail };
-}
+const episodeShape = z
+  .object({
+    slot: slotShape,
+    parent: z.string().optional(),
+    track: z.object({
+      raisedSince: numberOrNaN,
+      onset: numberOrNaN,
+      lastHigh: numberOrNaN,
+      lastScored: numberOrNaN,
+      endedAt: numberOrNaN,
+      open: z.boolean(),
+    }),
+    anomaly: anomalyShape,
+    told: z.boolean(),
+    toldTail: z.number(),
+  })
+  .transform((read): Episode => ({ ...read, parent: read.parent }));
 
-function revived({ slot, track, anomaly, told, toldTail }: PlainEpisode): Episode {
-  const number = (value: unknown): number => (typeof value === "number" ? value : Number.NaN);
-  const fresh = createTrack();
-  fresh.onset = number(track["onset"]);
-  fresh.lastHigh = number(track["lastHigh"]);
-  fresh.lastScored = number(track["lastScored"]);
-  fresh.endedAt = number(track["endedAt"]);
-  fresh.raisedSince = number(track["raisedSince"]);
-  fresh.open = track["open"] === true;
-  const expected = { low: number(anomaly.expected.low), high: number(anomaly.expected.high) };
-  const observed = number(anomaly.observed);
-  return { slot, track: fresh, anomaly: { ...anomaly, expected, observed }, told, toldTail };
-}
-
-function isSaved(
-  value: unknown,
-): value is { current: PlainEpisode[]; ended: PlainEpisode[]; groups: [string, Group][] } {
-  if (typeof value !== "object" || value === null) return false;
-  return ["current", "ended", "groups"].every(
-    (name) => name in value && Array.isArray((value as Record<string, unknown>)[name]),
-  );
-}
+const savedShape = z.object({
+  current: z.array(episodeShape),
+  ended: z.array(episodeShape),
+  groups: z.array(z.tuple([z.string(), z.object({ id: z.string(), lastAt: z.number(), told: z.number() })])),
+});

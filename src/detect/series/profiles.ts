@@ -15,6 +15,8 @@ export interface Profiles {
   order(a: number, b: number): number;
   give(slot: number, facts: SeriesFacts): void;
   free(slot: number, at: Instant): void;
+  /** What the slot's series did before is not to be learned any more. */
+  renew(slot: number, from: Instant): void;
   /** Slots that must not be learned of a step, in order, and of those the ones that must not be calibrated by either. */
   hidden(
     at: Instant,
@@ -70,6 +72,7 @@ export function createProfiles(): Profiles {
       unmet.delete(slot);
       bornAt.set(slot, at);
     },
+    renew: (slot, from) => bornAt.set(slot, from),
     hidden(at, slots, exclusions, shadows) {
       const none = new Set<number>();
       const mute = new Set<number>();

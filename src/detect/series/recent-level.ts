@@ -1,5 +1,4 @@
 // Detector: how far a value lies from where its series has been lately, in the series' own terms; small enough for every series there is.
-import { quantileOf } from "../../math/quantile.ts";
 import type { Detector, DetectorKind, PointBatch } from "../../model/detector.ts";
 import { UNUSABLE } from "../../model/series.ts";
 import { packParts, unpackParts } from "../snapshot.ts";
@@ -23,21 +22,26 @@ const linearTo = 10;
 const highShare = 0.005;
 const highStep = 0.3;
 const usualHigh = 3;
-const logHighMin = Math.log(usualHigh);
-const logHighStart = Math.log(4);
-const logHighMax = Math.log(1e6);
+const highStart = 4;
+const highMax = 1e6;
+/** Steps of its logarithm by `highStep`, as factors: up past it, down before it. */
+const highUp = Math.exp(highStep * (1 - highShare));
+const highDown = Math.exp(-highStep * highShare);
 const bandSigmas = 3;
-const columnNames = ["values", "center", "low", "high", "logHigh", "ticks"] as const;
+const columnNames = ["sorted", "places", "center", "low", "high", "ownHigh", "ticks"] as const;
 const capacityFirst = 64;
 const slotsMax = 1_000_000;
 
 interface State {
-  /** `kept` values a slot. */
-  values: Float32Array;
+  /** `kept` values a slot, rising; and of each its place in the order they came in. */
+  sorted: Float32Array;
+  places: Uint8Array;
   center: Float32Array;
+  /** Spread to either side, not below what is taken for a change. */
   low: Float32Array;
   high: Float32Array;
-  logHigh: Float32Array;
+  /** The series' own high. */
+  ownHigh: Float32Array;
   /** Points learned, times `stride`, and the series' phase: at which of so many points it is worked on. */
   ticks: Int32Array;
 }
@@ -45,7 +49,7 @@ interface State {
 /**
  * Windowed median with the 5th and 95th percentile as spread to either side (see `levels.ts`), over a thinned window, and the
  * distance in units of the series' own 99.5th percentile of distances, followed by stochastic approximation (Robbins and Monro
- * 1951): what often jumps must jump further. 280 bytes a series. Blind to the time of day, to drift, and to what stays inside the band.
+ * 1951): what often jumps must jump further. 344 bytes a series. The window is kept sorted, so that quantiles are read off. Blind to the time of day, to drift, and to what stays inside the band.
  */
 export const recentLevel: DetectorKind<"point"> = {
   kind: "recent-level",
@@ -56,7 +60,6 @@ export const recentLevel: DetectorKind<"point"> = {
 
 function createRecentLevel(snapshot?: Uint8Array): Detector<"point"> {
   const state = restored(snapshot) ?? emptyState(capacityFirst);
-  const scratch = new Float64Array(kept);
 
   return {
     score(batch, _now, out) {
@@ -70,7 +73,8 @@ function createRecentLevel(snapshot?: Uint8Array): Detector<"point"> {
       if (slot >= state.ticks.length || countOf(slot) < pointsMin)
         return { expected: { low: Number.NaN, high: Number.NaN }, evidence: [] };
       const center = state.center[slot] as number;
-      const reach = (side: Float32Array): number => bandSigmas * spread(slot, side) * ownHigh(slot);
+      const sigmas = (bandSigmas / usualHigh) * (state.ownHigh[slot] as number) * (1 + doubtPoints / countOf(slot));
+      const reach = (side: Float32Array): number => sigmas * (side[slot] as number);
       return { expected: { low: center - reach(state.low), high: center + reach(state.high) }, evidence: [] };
     },
     forget(slot) {
@@ -88,23 +92,15 @@ function createRecentLevel(snapshot?: Uint8Array): Detector<"point"> {
   function scoreRow(batch: PointBatch, row: number): number {
     const slot = batch.slots[row] as number;
     if (slot >= state.ticks.length || countOf(slot) < pointsMin || !usable(batch, row)) return Number.NaN;
-    return compressed(rawScore(slot, Math.fround(batch.values[row] as number)) / ownHigh(slot));
+    const raw = rawScore(slot, Math.fround(batch.values[row] as number));
+    return compressed((usualHigh * raw) / (state.ownHigh[slot] as number));
   }
 
   function rawScore(slot: number, value: number): number {
     const distance = value - (state.center[slot] as number);
-    if (distance === 0) return 0;
-    return Math.abs(distance) / spread(slot, distance < 0 ? state.low : state.high);
-  }
-
-  function spread(slot: number, side: Float32Array): number {
-    const floor = Math.max(floorLeast, floorShare * Math.abs(state.center[slot] as number));
-    return Math.max(side[slot] as number, floor) * (1 + doubtPoints / countOf(slot));
-  }
-
-  /** 1 for a series whose scores are as usual. */
-  function ownHigh(slot: number): number {
-    return Math.exp(state.logHigh[slot] as number) / usualHigh;
+    const count = countOf(slot);
+    const side = (distance < 0 ? state.low[slot] : state.high[slot]) as number;
+    return (Math.abs(distance) * count) / (side * (count + doubtPoints));
   }
 
   function learnRow(batch: PointBatch, row: number): void {
@@ -119,30 +115,62 @@ function createRecentLevel(snapshot?: Uint8Array): Detector<"point"> {
     const phase = (state.ticks[slot] as number) % stride;
     if (count >= kept && (count + phase) % stride !== 0) return;
     const place = count < kept ? count : Math.floor((count + phase) / stride) % kept;
-    state.values[slot * kept + place] = value;
+    put(slot * kept, place, value, count);
     if (count < kept && count % stride !== 0) return;
     const filled = Math.min(kept, count + 1);
-    scratch.set(state.values.subarray(slot * kept, slot * kept + filled));
-    const center = quantileOf(scratch, filled, 0.5);
+    const center = quantileAt(slot * kept, filled, 0.5);
     state.center[slot] = center;
-    state.low[slot] = (center - quantileOf(scratch, filled, 0.05)) / sigmasTo95;
-    state.high[slot] = (quantileOf(scratch, filled, 0.95) - center) / sigmasTo95;
+    const floor = Math.max(floorLeast, floorShare * Math.abs(center));
+    state.low[slot] = Math.max(floor, (center - quantileAt(slot * kept, filled, 0.05)) / sigmasTo95);
+    state.high[slot] = Math.max(floor, (quantileAt(slot * kept, filled, 0.95) - center) / sigmasTo95);
+  }
+
+  /** The value goes where the order wants it; while the window is full, that of its place goes. */
+  function put(from: number, place: number, value: number, count: number): void {
+    const { sorted, places } = state;
+    let hole = from + count;
+    let last = hole;
+    if (count >= kept) {
+      last = from + kept - 1;
+      hole = from;
+      while (places[hole] !== place && hole < last) hole++;
+    }
+    while (hole > from && (sorted[hole - 1] as number) > value) {
+      sorted[hole] = sorted[hole - 1] as number;
+      places[hole] = places[hole - 1] as number;
+      hole--;
+    }
+    while (hole < last && (sorted[hole + 1] as number) < value) {
+      sorted[hole] = sorted[hole + 1] as number;
+      places[hole] = places[hole + 1] as number;
+      hole++;
+    }
+    sorted[hole] = value;
+    places[hole] = place;
+  }
+
+  /** Linear between neighbours, as `quantileOf`. */
+  function quantileAt(from: number, length: number, q: number): number {
+    const rank = q * (length - 1);
+    const below = Math.floor(rank);
+    const low = state.sorted[from + below] as number;
+    return rank === below ? low : low + (rank - below) * ((state.sorted[from + below + 1] as number) - low);
   }
 
   /** Series that began together would all be worked on at the same step: their first values tell them apart, whatever their slots. */
   function begin(slot: number, value: number): void {
-    state.logHigh[slot] = logHighStart;
+    state.ownHigh[slot] = highStart;
     state.ticks[slot] = Math.abs(Math.floor(value * 1e3)) % stride || 0;
   }
 
   function countOf(slot: number): number {
-    return Math.floor((state.ticks[slot] as number) / stride);
+    return ((state.ticks[slot] as number) / stride) | 0;
   }
 
   function followHigh(slot: number, score: number): void {
-    const log = state.logHigh[slot] as number;
-    const next = log + highStep * ((score > Math.exp(log) ? 1 : 0) - highShare);
-    state.logHigh[slot] = Math.min(logHighMax, Math.max(logHighMin, next));
+    const high = state.ownHigh[slot] as number;
+    const next = high * (score > high ? highUp : highDown);
+    state.ownHigh[slot] = Math.min(highMax, Math.max(usualHigh, next));
   }
 }
 
@@ -156,11 +184,12 @@ function usable(batch: PointBatch, row: number): boolean {
 
 function emptyState(capacity: number): State {
   return {
-    values: new Float32Array(capacity * kept),
+    sorted: new Float32Array(capacity * kept),
+    places: new Uint8Array(capacity * kept),
     center: new Float32Array(capacity),
     low: new Float32Array(capacity),
     high: new Float32Array(capacity),
-    logHigh: new Float32Array(capacity),
+    ownHigh: new Float32Array(capacity),
     ticks: new Int32Array(capacity),
   };
 }
@@ -187,16 +216,16 @@ function restored(bytes: Uint8Array | undefined): State | undefined {
   const state = emptyState(Math.max(capacityFirst, used));
   for (const name of columnNames) {
     const part = parts.bytes.get(name);
-    if (part?.length !== used * widthOf(name) * 4) return undefined;
+    if (part?.length !== used * widthOf(name) * state[name].BYTES_PER_ELEMENT) return undefined;
     bytesOf(state[name]).set(part);
   }
   return state;
 }
 
 function widthOf(name: keyof State): number {
-  return name === "values" ? kept : 1;
+  return name === "sorted" || name === "places" ? kept : 1;
 }
 
-function bytesOf(column: Float32Array | Int32Array): Uint8Array {
+function bytesOf(column: Float32Array | Int32Array | Uint8Array): Uint8Array {
   return new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
 }

@@ -1,11 +1,13 @@
 // Detection over every series in memory: a step in, anomalies out. Judges at once, learns ten minutes behind, never an outage.
 import type { Anomaly } from "../../model/anomaly.ts";
+import type { EntityId } from "../../model/entity.ts";
 import type { Exclusions } from "../../model/ports/exclusions.ts";
 import type { SeriesSteps } from "../../model/ports/series-steps.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import type { DurationMs, Instant } from "../../model/time.ts";
 import { createCalibrator } from "../calibrator.ts";
-import { type Parts, packParts, unpackParts } from "../snapshot.ts";
+import { createChangeBook } from "../change-book.ts";
+import { type Parts, packParts, takeFacts, unpackParts } from "../snapshot.ts";
 import { createTurns } from "../turns.ts";
 import type { Band } from "./block.ts";
 import { createEpisodeBook, type Look } from "./episode-book.ts";
@@ -45,6 +47,10 @@ export interface SeriesDetectionDependencies {
 export interface SeriesDetection extends AsyncDisposable {
   /** Judges every series at the step. One judged before, by the run this was restored from, is not judged again. */
   step(at: Instant): Promise<readonly Anomaly[]>;
+  /** Somebody says that these open episodes are normal: they end, and their series are learned anew from the onset on. */
+  accept(which: (anomaly: Anomaly) => boolean): Promise<readonly Anomaly[]>;
+  /** Something was changed about the entity: a shift that begins soon after is learned as normal sooner. */
+  changed(entity: EntityId, at: Instant): void;
   /** Series it has a place for, and those of them that could not be judged at the last step. */
   state(): { readonly series: number; readonly unknown: number };
   /** Undefined while part of the state is out of reach. */
@@ -69,7 +75,8 @@ export async function createSeriesDetection(
   }
   const calibrator = createCalibrator(parts?.bytes.get("calibrator"));
   const limits = createSeriesLimits({ stepMs, falseEpisodesPerWeek: options.falseEpisodesPerWeek }, calibrator);
-  const episodes = createEpisodeBook({ stepMs, acceptAfterMs });
+  const changes = createChangeBook();
+  const episodes = createEpisodeBook({ stepMs, acceptAfterMs, changes });
   const profiles = createProfiles();
   const shards = createShards({
     threads: options.threads,
@@ -89,21 +96,23 @@ export async function createSeriesDetection(
 
   return {
     step: (at) => inTurn(() => step(at)),
+    accept: (which) => inTurn(async () => accept(which)),
+    changed: changes.changed,
     state: () => ({ series: profiles.count(), unknown }),
     snapshot: () => inTurn(snapshot),
     [Symbol.asyncDispose]: () => shards[Symbol.asyncDispose](),
   };
 
   async function step(at: Instant): Promise<readonly Anomaly[]> {
-    takeChanges(at);
-    if (at <= judgedTo) return [];
+    const gone = takeChanges(at);
+    if (at <= judgedTo) return gone;
     judgedTo = at;
     const slots = steps.slots();
     const current = ring.begin(at, slots);
     makeRoom(current.bins.length);
     steps.measure(at, current.entry);
     unknown = await shards.score(current.entry, slots, at);
-    const out = await decide(current);
+    const out = [...gone, ...(await decide(current))];
     stepsJudged++;
     if (stepsJudged % learnEvery !== 0) ring.dropNewest();
     learn(at - learnDelayMs);
@@ -111,17 +120,27 @@ export async function createSeriesDetection(
     return out.sort((a, b) => (a.entity === b.entity ? (a.id < b.id ? -1 : 1) : a.entity < b.entity ? -1 : 1));
   }
 
-  function takeChanges(at: Instant): void {
+  /** Gives the episodes of series that are gone for good. */
+  function takeChanges(at: Instant): readonly Anomaly[] {
     const forgotten: number[] = [];
+    const gone: Anomaly[] = [];
     steps.changes(
       (slot, facts) => profiles.give(slot, facts),
       (slot) => {
         profiles.free(slot, at);
-        episodes.drop(slot);
+        episodes.drop(slot, at, gone);
         forgotten.push(slot);
       },
     );
     if (forgotten.length > 0) shards.forget(forgotten);
+    return gone;
+  }
+
+  function accept(which: (anomaly: Anomaly) => boolean): readonly Anomaly[] {
+    const accepted = episodes.accept(which, judgedTo);
+    for (const { slot, anomaly } of accepted) profiles.renew(slot, anomaly.onset);
+    if (accepted.length > 0) shards.forget(accepted.map(({ slot }) => slot));
+    return accepted.map(({ anomaly }) => anomaly);
   }
 
   function makeRoom(length: number): void {
@@ -159,7 +178,10 @@ export async function createSeriesDetection(
 
   function follow(slot: number, current: RingStep, of: PoolLimits, out: Anomaly[], band?: Band): void {
     const profile = profiles.at(slot);
-    if (profile === undefined) return;
+    if (profile === undefined) {
+      episodes.unseen(slot, current.at, out);
+      return;
+    }
     const pool = pools[profile.pool] as string;
     const look: Look = {
       slot,
@@ -220,6 +242,7 @@ export async function createSeriesDetection(
       keys: profiles.keys(steps.slots()),
       born: profiles.born(),
       episodes: episodes.snapshot(),
+      changes: changes.snapshot(),
       waiting,
     };
     return packParts({ facts, bytes });
@@ -229,7 +252,7 @@ export async function createSeriesDetection(
     const keys = keysOf(saved);
     steps.reserve(keys);
     profiles.restore(keys, saved.facts["born"]);
-    episodes.restore(saved.facts["episodes"]);
+    takeFacts(saved, { episodes: episodes.restore, changes: changes.restore }, telemetry);
     shards.restore(blocksOf(saved.bytes));
     restoreSteps(ring, saved.facts["waiting"], saved.bytes);
   }

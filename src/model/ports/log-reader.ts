@@ -26,6 +26,8 @@ export interface LogPage {
   readonly cursor: string;
   /** There was more than a page: call again. */
   readonly more: boolean;
+  /** The cursor lay beyond all that there ever was, as after the restore of an older copy: reading goes on at the end of what is there. */
+  readonly beyond?: boolean;
 }
 
 export interface LogReader {

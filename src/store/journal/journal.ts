@@ -36,6 +36,8 @@ export interface Spool {
   append(batches: readonly Rows[], keys?: readonly string[], tenant?: string): Promise<readonly bigint[]>;
   /** All rows of all batches with ids up to this one, of all tenants or of one, are stored (or set aside and counted). */
   storedThrough(tenant?: string): bigint;
+  /** The highest id given to any batch that is safe in the log, stored or not. */
+  lastId(): bigint;
   /** Resolves when everything appended before the call is stored. */
   flushed(): Promise<void>;
   /** Resolves with true when `id` is stored, without gathering more first; with false after `limitMs`. */
@@ -188,6 +190,7 @@ export async function openJournal(options: JournalOptions, telemetry: Telemetry)
       },
       append,
       storedThrough,
+      lastId: log.lastId,
       stored,
       async flushed() {
         await log.settled();

@@ -8,6 +8,8 @@ export interface LogReaderOptions {
   readonly database: Database;
   /** Everything up to this batch is stored; what lies beyond may still have gaps. */
   readonly storedThrough: () => bigint;
+  /** The highest batch there ever was, stored or still waiting to be: a cursor beyond it is of another store. */
+  readonly lastId: () => bigint;
   /** Records a page. Default 10,000. */
   readonly pageRecords?: number;
 }
@@ -36,7 +38,12 @@ const between = "\u001f";
 const wholeBatch = "4294967295";
 
 /** A cursor is `batch` once all of it was read, `batch.place` in the middle of one. */
-export function createLogReader({ database, storedThrough, pageRecords = 10_000 }: LogReaderOptions): LogReader {
+export function createLogReader({
+  database,
+  storedThrough,
+  lastId,
+  pageRecords = 10_000,
+}: LogReaderOptions): LogReader {
   const table = database.table("otel_logs");
   const limit = Math.floor(pageRecords);
   const scope = `_batch >= {after:UInt64} AND _batch <= {through:UInt64} AND (_batch > {after:UInt64} OR _i > {place:UInt32})
@@ -59,6 +66,7 @@ export function createLogReader({ database, storedThrough, pageRecords = 10_000 
         throw new Error(`not a cursor of this reader: ${JSON.stringify(cursor)}`);
       const [after = "0", place = wholeBatch] = cursor === "" ? [] : cursor.split(".");
       const through = storedThrough();
+      if (lastId() < BigInt(after)) return { ...noLogs(String(through)), beyond: true };
       if (through < BigInt(after) || (through === BigInt(after) && place === wholeBatch)) return noLogs(cursor);
       const bounds = { after, place, through: String(through), notBefore: clamp(notBefore) };
       const [[reached = "0"] = []] = await database.select<[string]>(reach, bounds);

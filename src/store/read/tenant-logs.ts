@@ -8,13 +8,22 @@ import { createLogReader } from "./log-reader.ts";
 import { formatCursor, parseCursor } from "./tenant-cursor.ts";
 import type { TenantReaderOptions } from "./tenant-reader.ts";
 
+export interface TenantLogsOptions extends TenantReaderOptions {
+  /** The highest batch there ever was, of all tenants. */
+  readonly lastId: () => bigint;
+}
+
 /** Deals with a tenant whose database cannot be read as the reader of metric points does. */
-export function createTenantLogs(options: TenantReaderOptions, telemetry: Telemetry): LogReader {
+export function createTenantLogs(options: TenantLogsOptions, telemetry: Telemetry): LogReader {
   const readers = new WeakMap<Database, LogReader>();
   const readerOf = ({ tenant, database }: TenantDatabase): LogReader => {
     const known = readers.get(database);
     if (known !== undefined) return known;
-    const made = createLogReader({ database, storedThrough: () => options.storedThrough(tenant) });
+    const made = createLogReader({
+      database,
+      storedThrough: () => options.storedThrough(tenant),
+      lastId: options.lastId,
+    });
     readers.set(database, made);
     return made;
   };
@@ -59,5 +68,7 @@ function joined(pages: readonly (readonly [tenant: string, page: LogPage])[], cu
     offset += page.records;
   }
   const bodies = pages.flatMap(([, page]) => page.bodies);
-  return { records, at, severity, origin, bodies, origins, cursor, more: pages.some(([, page]) => page.more) };
+  const more = pages.some(([, page]) => page.more);
+  const beyond = pages.some(([, page]) => page.beyond);
+  return { records, at, severity, origin, bodies, origins, cursor, more, ...(beyond ? { beyond } : {}) };
 }
