@@ -85,7 +85,8 @@ export async function play({ scenario, durationMs, truth: gold }: ScenarioFile, 
 function onlyTicks(clock: SteppedClock): SteppedClock {
   return {
     ...clock,
-    every: (cron, name, run) => (name === "tick" ? clock.every(cron, name, run) : { name, stop: () => {} }),
+    every: (cron, name, run) =>
+      name === "tick" ? clock.every(cron, name, run) : { name, stop: () => Promise.resolve() },
   };
 }
 

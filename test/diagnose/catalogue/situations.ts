@@ -106,7 +106,8 @@ async function rankedOfEnginesAlone(situation: Situation): Promise<readonly stri
   const anomalies = anomaliesOf(alone, at);
   const looker = createLooker(modes, queries, memoryLogs(), silentTelemetry);
   const scene = { at, onset, knownAt: at, scope: deployment, anomalies, changes: undefined, alive, topology };
-  return rank(modes, topology.members(deployment), await looker.look(scene), [], at).map((cause) => cause.failureMode);
+  const causes = rank(modes, deployment, topology.members(deployment), await looker.look(scene), [], at);
+  return causes.map((cause) => cause.failureMode);
 }
 
 function endOf({ minutes = 4 }: Situation): number {
