@@ -19,7 +19,6 @@ import { cpuSecondsSince, median, printReport } from "./lib/report.ts";
 
 const data = fileURLToPath(new URL("../../shared/data", import.meta.url));
 const speedTicks = 100;
-const speedBehindPoints = 60;
 const productDelaySeconds = 600;
 
 /** Baselines raise an alert at four of their deviations. */
@@ -43,7 +42,7 @@ else {
   takeChangePoints();
 }
 const speeds = {
-  points_per_s_per_core: measureSpeed(createSeriesLevel({ behindPoints: speedBehindPoints }), 20_000),
+  points_per_s_per_core: measureSpeed(createSeriesLevel(), 20_000),
   recent_level_points_per_s: measureSpeed(recentLevel.create(), blockSlots),
   robust_level_points_per_s: measureSpeed(robustLevel.create(), 512 * signals.length),
 };
@@ -153,7 +152,7 @@ function trace(columns: readonly Float64Array[], rate: (n: number) => number, la
   return all;
 }
 
-/** Points per CPU second, scored and learned, over many series at once, as every step does; the median step counts. */
+/** Points per CPU second, scored, followed and learned, over many series at once, as every step does; the median step counts. */
 function measureSpeed(detector: Detector<"point">, slots: number): number {
   const random = seededRandom(1);
   const noise = Float64Array.from({ length: 100_003 }, () => 50 + normal(random));
@@ -164,12 +163,13 @@ function measureSpeed(detector: Detector<"point">, slots: number): number {
     quality: new Uint8Array(slots),
   };
   const out = new Float64Array(slots);
-  const warmUpTicks = speedBehindPoints + 40;
+  const warmUpTicks = 100;
   const seconds: number[] = [];
   for (let tick = 0; tick < warmUpTicks + speedTicks; tick++) {
     for (let row = 0; row < slots; row++) batch.values[row] = noise[(tick * slots + row) % noise.length]!;
     const from = process.cpuUsage();
     detector.score(batch, tick * 10_000, out);
+    detector.follow?.(batch, tick * 10_000);
     detector.learn(batch, tick * 10_000);
     if (tick >= warmUpTicks) seconds.push(cpuSecondsSince(from));
   }

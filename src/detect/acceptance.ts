@@ -1,7 +1,7 @@
 // When a departure is the new normal: somebody says so, a change explains it, or it harms nobody and has lasted.
-import type { Exclusion } from "../model/anomaly.ts";
+import type { Anomaly, Exclusion } from "../model/anomaly.ts";
 import type { Entity } from "../model/entity.ts";
-import { signalOf } from "../model/signal.ts";
+import { signals } from "../model/signal.ts";
 import type { DurationMs, Instant } from "../model/time.ts";
 import { type ChangeBook, confirmedAfterMs } from "./change-book.ts";
 import type { OpenEpisode } from "./decider.ts";
@@ -42,9 +42,19 @@ export function createAcceptance(options: AcceptanceOptions, changes: ChangeBook
   };
 
   function waitOf({ anomaly }: OpenEpisode, entity: Entity): DurationMs {
-    const harmful = anomaly.signal === "joint" || signalOf(anomaly.signal).harm !== "either";
+    const harmful = isHarmful(anomaly);
     const byTime = harmful ? options.acceptHarmfulAfterMs : options.acceptAfterMs;
     const explained = changes.explains(anomaly.onset, [entity.id, entity.parent]);
     return explained ? Math.min(byTime, confirmedAfterMs) : byTime;
   }
+}
+
+/** One of all signals harms as far as one of those that make it up does; without any named, nobody knows. */
+function isHarmful({ signal, evidence }: Anomaly): boolean {
+  const harms = (id: string): boolean => signals.some((one) => one.id === id && one.harm !== "either");
+  if (signal !== "joint") return harms(signal);
+  return (
+    !evidence.some(({ subject }) => signals.some(({ id }) => id === subject)) ||
+    evidence.some(({ subject }) => harms(subject ?? ""))
+  );
 }

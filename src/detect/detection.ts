@@ -13,9 +13,9 @@ import { createChangeBook } from "./change-book.ts";
 import { createDecider, type OpenEpisode } from "./decider.ts";
 import { lookMs } from "./episodes.ts";
 import { createFeatures, type FrameBatches, hintOf, loadOf } from "./features.ts";
-import { type DetectorState, type Guarded, guarded } from "./guarded.ts";
+import type { DetectorState } from "./guarded.ts";
 import { type Lane, poolsOf, type Vote } from "./lane.ts";
-import { type LearnedScorer, startLearned } from "./learned/learned.ts";
+import { type LearnedScorer, type Scored, startLearned } from "./learned/learned.ts";
 import { createLearning, type Lesson } from "./learning.ts";
 import { createProfiles, type Profile } from "./profile.ts";
 import { watches as allWatches, type Watch } from "./registry.ts";
@@ -23,6 +23,7 @@ import { createRoster } from "./roster.ts";
 import { packParts, readParts, takeFacts } from "./snapshot.ts";
 import { tellPart } from "./telling.ts";
 import { createTurns } from "./turns.ts";
+import { type Watched, watchOver } from "./watched.ts";
 
 export interface DetectionOptions {
   /** Distance of the frames it will be given. */
@@ -84,6 +85,9 @@ export interface Detection extends AsyncDisposable {
 const signalIds = signals.map((signal) => signal.id);
 const joint = ["joint"] as const;
 const signalsLane = "signals";
+const jointLane = "joint";
+/** What has a row for every signal of an entity. */
+const signalFeatures: ReadonlySet<Watch["feature"]> = new Set(["levels", "relative", "peers"]);
 const weekMs = 604_800_000;
 /** Points a detector wants before it speaks. */
 const readyPoints = 40;
@@ -101,14 +105,15 @@ export async function createDetection(options: DetectionOptions, deps: Detection
   const roster = createRoster(options.maxEntities ?? 4096, parts?.facts["roster"]);
   const features = createFeatures();
   const profiles = createProfiles(stepMs, hintOf, parts?.bytes.get("profiles"));
-  const watched = (deps.watches ?? allWatches).map(
-    (watch): Watched => ({ watch, detector: guarded(watch.kind, parts?.bytes.get(watch.kind.kind), telemetry) }),
+  const persistSteps = Math.min(3, Math.max(2, Math.round(15_000 / stepMs)));
+  const watched = (deps.watches ?? allWatches).map((watch) =>
+    watchOver(watch, parts?.bytes.get(watch.kind.kind), { stepMs, persistSteps, weight: profiles.weight }, telemetry),
   );
-  const ofSignals = watched.filter(({ watch }) => watch.feature === "levels" || watch.feature === "relative");
-  const ofEntities = watched.filter((one) => !ofSignals.includes(one));
+  const ofSignals = watched.filter(({ watch }) => signalFeatures.has(watch.feature));
+  const ofJoint = watched.filter(({ watch }) => watch.feature === "core");
+  const ofEntities = watched.filter((one) => !ofSignals.includes(one) && !ofJoint.includes(one));
   // One decision a series: each signal of an entity, and what is told of it as a whole.
   const looksPerEntity = signals.length + ofEntities.length + 1;
-  const persistSteps = Math.min(3, Math.max(2, Math.round(15_000 / stepMs)));
   // Neighbouring scores say nearly the same: a minute of them counts as one.
   const weight = Math.min(1, stepMs / lookMs);
   const calibrate = (pool: string, held: number, share: number): void => calibrator.learn(pool, held, weight * share);
@@ -165,8 +170,7 @@ export async function createDetection(options: DetectionOptions, deps: Detection
       ...judgeSignals(batches, frame, out),
       ...ofEntities.flatMap((one) => judgeEntities(one, batches, frame, out)),
     ];
-    const joint = await judgeJointly(learned, batches, frame, out);
-    if (joint !== undefined) lessons.push(joint);
+    lessons.push(...(await judgeJointly(learned, batches, frame, out)));
     learning.add({ at: frame.at, entities: frame.entities, lessons });
     learning.drain(frame.at - learnDelayMs, exclusions.current(), (entity) => roster.learned(entity.id));
     for (const due of acceptance.due(decider.open(), frame.entities, exclusions.current(), frame.at)) {
@@ -180,91 +184,47 @@ export async function createDetection(options: DetectionOptions, deps: Detection
 
   function judgeSignals(batches: FrameBatches, frame: Frame, out: Anomaly[]): readonly Lesson[] {
     if (judging) profiles.follow(batches.levels, (row) => loadOf(batches.levels, row));
-    const votes = ofSignals.map((one) => voteOf(one, batches, frame.at, signalIds));
+    const votes = ofSignals.map((one) => one.vote(batches, frame.at, signalIds, judging));
     const { slots, values } = batches.levels;
-    return lessonsOf({ name: signalsLane, signals: signalIds, slots, values, votes }, ofSignals, batches, frame, out);
+    judge({ name: signalsLane, signals: signalIds, slots, values, votes }, frame, out);
+    return lessonsOf(ofSignals, votes, batches, frame.at);
   }
 
   function judgeEntities(one: Watched, batches: FrameBatches, frame: Frame, out: Anomaly[]): readonly Lesson[] {
-    const vote = voteOf(one, batches, frame.at, joint);
-    const { slots, values } = batches[one.watch.feature];
-    return lessonsOf(
-      { name: one.watch.kind.kind, signals: joint, slots, values, votes: [vote] },
-      [one],
-      batches,
-      frame,
-      out,
-    );
+    const votes = [one.vote(batches, frame.at, joint, judging)];
+    const { slots, values } = one.watch.feature === "silence" ? batches.silence : batches.stillness;
+    judge({ name: one.watch.kind.kind, signals: joint, slots, values, votes }, frame, out);
+    return lessonsOf([one], votes, batches, frame.at);
   }
 
-  function voteOf({ watch, detector }: Watched, batches: FrameBatches, at: Instant, ids: readonly string[]): Vote {
-    const batch = batches[watch.feature];
-    const scores = new Float64Array(batch.rows);
-    detector.score(batch, at, scores);
-    if (judging) detector.follow(batch, at);
-    return {
-      detector: watch.kind.kind,
-      scores,
-      held: new Float64Array(batch.rows).fill(Number.NaN),
-      pools: poolsOf(watch.kind.kind, ids),
-      persistSteps: watch.persists === "already" ? 1 : persistSteps,
-      weight: (row) => profiles.weight(batch.slots[row] as number, watch.kind.kind),
-      sameUnit: watch.feature !== "relative",
-      explain: (row) => detector.explain(batch, row),
-    };
-  }
-
-  /** Has the decider judge a lane, and keeps what is to be learned of each vote. */
-  function lessonsOf(
-    said: Omit<Lane, "entities">,
-    by: readonly Watched[],
-    batches: FrameBatches,
-    { entities, at }: Frame,
-    out: Anomaly[],
-  ): readonly Lesson[] {
-    if (judging) decider.judge({ ...said, entities }, at, out);
-    return said.votes.map(({ held, pools }, i): Lesson => {
-      const { watch, detector } = by[i] as Watched;
-      const batch = batches[watch.feature];
-      const learn = () => detector.learn(batch, at);
-      return { rowsPerEntity: said.signals.length, held, pools, quality: batch.quality, qualityPerRow: 1, learn };
-    });
-  }
-
+  /** All signals of an entity at once: by what was learned here and, where a model runs, by what was learned elsewhere. */
   async function judgeJointly(
     scorer: LearnedScorer,
-    { core }: FrameBatches,
-    { entities, at }: Frame,
+    batches: FrameBatches,
+    frame: Frame,
     out: Anomaly[],
-  ): Promise<Lesson | undefined> {
-    const scored = await scorer.score(core);
-    if (scored === undefined) return undefined;
-    const explain = (row: number) => {
-      const evidence = scored.partsOf(row).map((part) => tellPart(entities[row] as Entity, part, at));
-      return { expected: { low: 0, high: Number.NaN }, evidence };
-    };
-    const { scores } = scored;
-    const held = new Float64Array(scores.length).fill(Number.NaN);
-    const pools = poolsOf(scorer.kind, joint);
-    const vote: Vote = {
-      detector: scorer.kind,
-      scores,
-      held,
-      pools,
-      persistSteps,
-      weight: () => 1,
-      sameUnit: true,
-      explain,
-    };
-    const lane = { name: scorer.kind, entities, signals: joint, slots: core.slots, values: scores, votes: [vote] };
-    if (judging) decider.judge(lane, at, out);
+  ): Promise<readonly Lesson[]> {
+    const { core } = batches;
+    const own = ofJoint.map((one) => one.vote(batches, frame.at, joint, judging));
+    // Present even where nothing scores, for the votes of a lane are the same at every step.
+    const model = voteOfModel(scorer.kind, await scorer.score(core), frame, persistSteps);
+    const votes = [...own, model];
+    const values = firstKnown(votes.map(({ scores }) => scores));
+    judge({ name: jointLane, signals: joint, slots: core.slots, values, votes }, frame, out);
+    const lessons = lessonsOf(ofJoint, own, batches, frame.at);
+    const { held, pools } = model;
     const learn = () => scorer.learn(core);
-    return { rowsPerEntity: 1, held, pools, quality: core.quality, qualityPerRow: core.width, learn };
+    return [...lessons, { rowsPerEntity: 1, held, pools, quality: core.quality, qualityPerRow: core.width, learn }];
+  }
+
+  function judge(said: Omit<Lane, "entities">, { entities, at }: Frame, out: Anomaly[]): void {
+    if (judging) decider.judge({ ...said, entities }, at, out);
   }
 
   function acceptOne(episode: OpenEpisode, at: Instant): readonly Anomaly[] {
-    // What is told of an entity as a whole has no level to go on from: it learns, and ends when it has.
+    // What is told of an entity as a whole learns, and ends when it has.
     if (episode.lane !== signalsLane) {
+      if (episode.lane === jointLane) for (const { detector } of ofJoint) detector.accept(episode.slot);
       decider.lift(episode);
       return [];
     }
@@ -291,7 +251,41 @@ export async function createDetection(options: DetectionOptions, deps: Detection
   }
 }
 
-interface Watched {
-  readonly watch: Watch;
-  readonly detector: Guarded<"point">;
+function lessonsOf(
+  by: readonly Watched[],
+  votes: readonly Vote[],
+  batches: FrameBatches,
+  at: Instant,
+): readonly Lesson[] {
+  return by.map((one, i) => one.lesson(batches, at, votes[i] as Vote));
+}
+
+function voteOfModel(
+  detector: string,
+  scored: Scored | undefined,
+  { entities, at }: Frame,
+  persistSteps: number,
+): Vote {
+  const rows = entities.length;
+  return {
+    detector,
+    scores: scored?.scores ?? new Float64Array(rows).fill(Number.NaN),
+    held: new Float64Array(rows).fill(Number.NaN),
+    pools: poolsOf(detector, joint),
+    persistSteps,
+    weight: () => 1,
+    sameUnit: true,
+    explain(row) {
+      const evidence = scored?.partsOf(row).map((part) => tellPart(entities[row] as Entity, part, at)) ?? [];
+      return { expected: { low: 0, high: Number.NaN }, evidence };
+    },
+  };
+}
+
+/** Of each row the first number that is one. */
+function firstKnown(all: readonly Float64Array[]): Float64Array {
+  const [first = new Float64Array(0), ...others] = all;
+  return first.map((own, row) =>
+    Number.isNaN(own) ? (others.find((other) => !Number.isNaN(other[row]))?.[row] ?? own) : own,
+  );
 }

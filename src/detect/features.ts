@@ -1,8 +1,9 @@
 // From a frame to what detectors look at: its signals, how long gauges stood still, how long an entity was silent, its core signals.
-import type { EntityBatch, PointBatch } from "../model/detector.ts";
+import type { EntityBatch, PeerBatch, PointBatch } from "../model/detector.ts";
 import type { Frame } from "../model/frame.ts";
 import { quality, UNUSABLE } from "../model/series.ts";
 import { coreSignals, type SignalId, signals } from "../model/signal.ts";
+import { peersOf } from "./peer-groups.ts";
 import type { Hint } from "./profile.ts";
 import { relativeTo } from "./siblings.ts";
 
@@ -11,6 +12,8 @@ export interface FrameBatches {
   readonly levels: PointBatch;
   /** The same rows, on each signal's scale, less the median of the entity's siblings: what all share is gone. */
   readonly relative: PointBatch;
+  /** The same rows and values, each with those of its siblings at the same instant. */
+  readonly peers: PeerBatch;
   /** A row for every entity: steps since its gauges last changed, and since it last sent anything. */
   readonly stillness: PointBatch;
   readonly silence: PointBatch;
@@ -52,6 +55,7 @@ export function createFeatures(): Features {
       return {
         levels,
         relative: relativeTo(frame, levels),
+        peers: peersOf(frame, levels),
         stillness,
         silence,
         core: coreOf(levels, rows, slots, coreColumns),

@@ -1,6 +1,7 @@
 // A fence around every detector: one that throws or answers rubbish is counted, shown, and set aside; the others go on.
 import type { Detector, DetectorKind, InputKind, Inputs } from "../model/detector.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { DurationMs } from "../model/time.ts";
 
 export interface DetectorState {
   readonly detector: string;
@@ -25,13 +26,15 @@ export function guarded<K extends InputKind>(
   kind: DetectorKind<K>,
   snapshot: Uint8Array | undefined,
   telemetry: Telemetry,
+  stepMs?: DurationMs,
 ): Guarded<K> {
   let failures = 0;
   let failuresBefore = -1;
   let inARow = 0;
   let lastError: string | undefined;
-  let detector = attempt("create", () => kind.create(snapshot), undefined);
-  if (detector === undefined && snapshot !== undefined) detector = attempt("create", () => kind.create(), undefined);
+  let detector = attempt("create", () => kind.create(snapshot, stepMs), undefined);
+  if (detector === undefined && snapshot !== undefined)
+    detector = attempt("create", () => kind.create(undefined, stepMs), undefined);
   if (detector === undefined) inARow = failuresMax;
 
   return {

@@ -45,10 +45,16 @@ export function evidenceOf(
   const { detector } = vote;
   if (detector === "flat-line" || detector === "dropout") return [tellRun(entity, detector, at, value * stepMs)];
   if (signal !== "joint") return [tellLevel(entity, signal, at, value, view.expected, view.note), ...view.evidence];
-  if (view.evidence.length > 0) return view.evidence;
+  if (view.evidence.length > 0)
+    return view.evidence.map((one) => (one.entity === undefined ? named(one, entity) : one));
   const since = new Date(onset).toISOString();
   const says = `The signals of ${entity.name} together are unlike any seen since ${since}.`;
   return [{ kind: "anomaly", says, at, entity: entity.id }];
+}
+
+/** Detectors know a row's slot, not whose it is. */
+function named(evidence: Evidence, entity: Entity): Evidence {
+  return { ...evidence, says: `${entity.name}: ${evidence.says}`, entity: entity.id };
 }
 
 /** Where only one way harms, that way it went; else by the middle of the band. */

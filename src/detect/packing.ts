@@ -43,6 +43,20 @@ export function unpack(bytes: Uint8Array): Packed | undefined {
   return offset === bytes.length ? { header: parsed.header, columns } : undefined;
 }
 
+/** The bytes of narrower numbers as a column, the last one filled up with zeros. */
+export function doublesOf(narrow: Float32Array | Uint8Array): Float64Array {
+  const column = new Float64Array(Math.ceil(narrow.byteLength / 8));
+  new Uint8Array(column.buffer).set(new Uint8Array(narrow.buffer, narrow.byteOffset, narrow.byteLength));
+  return column;
+}
+
+/** The inverse of {@link doublesOf}: a column of another length is left alone. */
+export function bytesInto(column: Float64Array, narrow: Float32Array | Uint8Array): void {
+  if (column.length !== Math.ceil(narrow.byteLength / 8)) return;
+  const bytes = new Uint8Array(column.buffer, column.byteOffset, narrow.byteLength);
+  new Uint8Array(narrow.buffer, narrow.byteOffset, narrow.byteLength).set(bytes);
+}
+
 function isEnvelope(value: unknown): value is { header: Record<string, unknown>; lengths: number[] } {
   if (typeof value !== "object" || value === null) return false;
   if (!("header" in value && typeof value.header === "object" && value.header !== null)) return false;

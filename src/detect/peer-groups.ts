@@ -2,27 +2,22 @@
 import type { PeerBatch, PointBatch } from "../model/detector.ts";
 import type { Frame } from "../model/frame.ts";
 import { UNUSABLE } from "../model/series.ts";
+import { familiesOf } from "./siblings.ts";
 
 /**
  * `levels` are the frame's rows as `createFeatures` gives them: the signals of an entity lie together, in the order of
- * `signals`. Entities with one parent are siblings; those without are nobody's. Every row stays, in its place.
+ * `signals`. Siblings are those of `familiesOf`. Every row stays, in its place.
  */
 export function peersOf(frame: Frame, levels: PointBatch): PeerBatch {
   const { entities } = frame;
   const width = entities.length === 0 ? 0 : levels.rows / entities.length;
-  const families = new Map<string, number[]>();
-  for (const [row, entity] of entities.entries()) {
-    const name = entity.parent ?? `only ${entity.id}`;
-    const family = families.get(name);
-    if (family === undefined) families.set(name, [row]);
-    else family.push(row);
-  }
+  const families = [...familiesOf(frame)];
   const groups = new Int32Array(levels.rows);
-  const starts = new Int32Array(families.size * width + 1);
+  const starts = new Int32Array(families.length * width + 1);
   const siblings = new Float64Array(levels.rows);
   let group = 0;
   let next = 0;
-  for (const family of families.values()) {
+  for (const family of families) {
     for (let column = 0; column < width; column++) {
       for (const row of family) {
         const i = row * width + column;

@@ -251,6 +251,8 @@ const fits: Readonly<Record<string, (seen: Seen, hint: Hint) => number>> = {
   "variance-change": (seen) => (varies(seen) ? 1 : 0),
   spike: (seen) => (varies(seen) ? 1 : 0),
   saturation: ({ kind }, { limit }) => (kind === "counter" || limit === undefined ? 0 : 2),
+  "signal-pattern": ({ kind }) => (kind === "counter" ? 0 : 2),
+  "peer-outlier": ({ kind }) => (kind === "counter" ? 0 : 2),
   drift: (seen) => (seen.kind === "counter" || seen.sparsity > sparse ? 0 : 1),
 };
 

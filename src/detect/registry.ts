@@ -1,6 +1,8 @@
 // The list of statistical detectors. A new one is a file and a line here; the conformance kit then tests it unasked.
 import type { DetectorKind, InputKind } from "../model/detector.ts";
 import type { FrameBatches } from "./features.ts";
+import { jointResidual } from "./multivariate/joint-residual.ts";
+import { peerOutlier } from "./multivariate/peer-outlier.ts";
 import { discord } from "./statistical/discord.ts";
 import { drift } from "./statistical/drift.ts";
 import { eventRate, eventShare } from "./statistical/event-rate.ts";
@@ -9,14 +11,20 @@ import { levelShift } from "./statistical/level-shift.ts";
 import { robustLevel } from "./statistical/robust-level.ts";
 import { dropout, flatLine } from "./statistical/run-length.ts";
 import { saturation } from "./statistical/saturation.ts";
+import { signalPattern } from "./statistical/signal-pattern.ts";
 import { spike } from "./statistical/spike.ts";
 import { varianceChange } from "./statistical/variance-change.ts";
 
 /** A detector that judges the frames of the live service. */
-export interface Watch {
-  readonly kind: DetectorKind<"point">;
-  /** What it looks at: every signal by itself, the same beside its siblings, or one number for an entity. */
-  readonly feature: Exclude<keyof FrameBatches, "core">;
+export type Watch =
+  | WatchOf<"point", "levels" | "relative" | "stillness" | "silence">
+  | WatchOf<"peers", "peers">
+  | WatchOf<"entity", "core">;
+
+interface WatchOf<K extends InputKind, F extends keyof FrameBatches> {
+  readonly kind: DetectorKind<K>;
+  /** What it looks at: every signal by itself, the same beside its siblings, or something of an entity as a whole. */
+  readonly feature: F;
   /**
    * Steps in a row its score must be high: as many as its feature is persistent for, or one where the score is the sum of
    * many steps already.
@@ -30,15 +38,21 @@ export const watches: readonly Watch[] = [
   { kind: spike, feature: "levels", persists: "steps" },
   { kind: saturation, feature: "levels", persists: "steps" },
   { kind: drift, feature: "relative", persists: "already" },
+  { kind: peerOutlier, feature: "peers", persists: "steps" },
+  { kind: jointResidual, feature: "core", persists: "steps" },
   { kind: flatLine, feature: "stillness", persists: "already" },
   { kind: dropout, feature: "silence", persists: "already" },
 ];
 
 /**
- * For frames, but not fed with them: on load that wanders for minutes `level-shift` opened 4 false episodes in 24 hours of
- * a made-up fleet of four, since runs of high scores are calibrated as one event.
+ * For frames, but not fed with them. On load that wanders for minutes `level-shift` opened 4 false episodes in 24 hours of a
+ * made-up fleet of four, since runs of high scores are calibrated as one event. `signal-pattern` doubles what detection
+ * costs and has not been shown to find more (docs/decisions/2026-11-30-live-tiers.md).
  */
-export const heldBack: readonly Watch[] = [{ kind: levelShift, feature: "levels", persists: "already" }];
+export const heldBack: readonly Watch[] = [
+  { kind: levelShift, feature: "levels", persists: "already" },
+  { kind: signalPattern, feature: "relative", persists: "steps" },
+];
 
 type AnyKind = { readonly [K in InputKind]: DetectorKind<K> }[InputKind];
 

@@ -20,7 +20,7 @@ export function relativeTo(frame: Frame, levels: PointBatch): PointBatch {
   const values = new Float64Array(levels.rows).fill(Number.NaN);
   const flags = new Uint8Array(levels.rows).fill(quality.MISSING);
   const scaled = new Float64Array(frame.entities.length);
-  for (const members of families(frame)) {
+  for (const members of familiesOf(frame)) {
     if (members.length <= othersMin) continue;
     for (let column = 0; column < width; column++) beside(members, column);
   }
@@ -43,11 +43,12 @@ export function relativeTo(frame: Frame, levels: PointBatch): PointBatch {
   }
 }
 
-function families(frame: Frame): Iterable<readonly number[]> {
+/** Rows of the entities that are siblings: one parent, kind and version of what they run. Those without a parent are nobody's. */
+export function familiesOf(frame: Frame): Iterable<readonly number[]> {
   const byParent = new Map<string, number[]>();
-  for (const [row, { kind, parent, labels }] of frame.entities.entries()) {
-    if (parent === undefined) continue;
-    const key = JSON.stringify([kind, parent, labels["model"] ?? "", labels["version"] ?? ""]);
+  for (const [row, { id, kind, parent, labels }] of frame.entities.entries()) {
+    const key =
+      parent === undefined ? id : JSON.stringify([kind, parent, labels["model"] ?? "", labels["version"] ?? ""]);
     const members = byParent.get(key);
     if (members === undefined) byParent.set(key, [row]);
     else members.push(row);

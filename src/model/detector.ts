@@ -1,7 +1,7 @@
 // The seam of detection: a detector says how odd an input is; others decide what to do about it.
 import type { Shape } from "./anomaly.ts";
 import type { Evidence } from "./evidence.ts";
-import type { Instant } from "./time.ts";
+import type { DurationMs, Instant } from "./time.ts";
 
 /** Many series at one instant, a row each. `slots` are stable small integers that index a detector's own columnar state. */
 export interface PointBatch {
@@ -101,5 +101,6 @@ export interface DetectorKind<K extends InputKind> {
   readonly kind: string;
   readonly summary: string;
   readonly input: K;
-  create(snapshot?: Uint8Array): Detector<K>;
+  /** `stepMs` is the distance of the batches, for those who count on it; a minute where nobody says. */
+  create(snapshot?: Uint8Array, stepMs?: DurationMs): Detector<K>;
 }

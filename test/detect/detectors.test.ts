@@ -4,7 +4,8 @@ import { autoencoderKind } from "../../src/detect/learned/autoencoder.ts";
 import { loadModel } from "../../src/detect/learned/model-files.ts";
 import { loadTensorFlow } from "../../src/detect/learned/tensorflow.ts";
 import { heldBack, onRequest, watches } from "../../src/detect/registry.ts";
-import { createSeriesLevel, seriesLevel } from "../../src/detect/statistical/series-level.ts";
+import { robustLevel } from "../../src/detect/statistical/robust-level.ts";
+import { seriesLevel } from "../../src/detect/statistical/series-level.ts";
 import { seriesPattern } from "../../src/detect/statistical/series-pattern.ts";
 import type { PointBatch } from "../../src/model/detector.ts";
 import { coreSignals, signals } from "../../src/model/signal.ts";
@@ -37,6 +38,7 @@ const troubles: Readonly<Record<string, { readonly of: Trouble; readonly within:
     "variance-change": { of: (near, _far, noise) => near * Math.exp(0.5 * noise()), within: 20 },
     spike: { of: (_near, far) => far, within: 1 },
     saturation: { of: (near, far, _noise, step) => near + (far - near) * Math.min(1, step / 40), within: 40 },
+    "signal-pattern": { of: (_near, far) => far, within: 1 },
     drift: {
       of: (near, far, noise, step) => near * Math.exp(0.002 * step * Math.sign(far - near) + 0.1 * noise()),
       within: 400,
@@ -44,7 +46,10 @@ const troubles: Readonly<Record<string, { readonly of: Trouble; readonly within:
     },
   };
 
-for (const { kind, feature } of [...watches, ...heldBack]) {
+for (const watch of [...watches, ...heldBack]) {
+  // Those of several rows at once have their own batches: see peers.test.ts and multivariate.test.ts.
+  if (watch.feature === "peers" || watch.feature === "core") continue;
+  const { kind, feature } = watch;
   if (feature === "levels" || feature === "relative") {
     for (const [column, signal] of signals.entries()) {
       // Without a limit there is nothing to fill up.
@@ -81,10 +86,6 @@ for (const { kind, feature } of [...watches, ...heldBack]) {
 for (const [name, create] of [
   [seriesLevel.kind, seriesLevel.create],
   [seriesPattern.kind, seriesPattern.create],
-  [
-    `${seriesLevel.kind}, learning at once`,
-    (snapshot?: Uint8Array) => createSeriesLevel({ behindPoints: 0 }, snapshot),
-  ],
 ] as const) {
   describe(name, () => {
     checkDetector({
@@ -156,10 +157,8 @@ for (const kind of onRequest) {
 }
 
 describe("robust-level", () => {
-  const kind = watches.find((watch) => watch.feature === "levels")?.kind;
-
   test("takes a constant series for constant, and does not cry over a flicker of it", () => {
-    const detector = kind!.create();
+    const detector = robustLevel.create();
     const waiting = signals.findIndex((signal) => signal.id === "waiting");
     for (let i = 0; i < 200; i++)
       detector.learn(

@@ -114,6 +114,26 @@ describe("an entity with a daily course", () => {
     expect(evidence[0]?.says).toMatch(/^Column 4 is 9 where 3\.\d+ to 4\.\d+ was expected \(\d+ % of the oddness\)\.$/);
   });
 
+  test("a level somebody accepts is its usual course at once", () => {
+    const { detector, server } = taught(6, 5);
+    const moved = (values: number[]) => {
+      values[3]! += 6;
+    };
+    const at = 6 * dayPoints;
+    const scoreAt = (i: number) => {
+      const out = new Float64Array(1);
+      const batch = server(i, moved);
+      detector.score(batch, i * stepMs, out);
+      detector.follow?.(batch, i * stepMs);
+      return out[0]!;
+    };
+    let before = 0;
+    for (let i = 0; i < 20; i++) before = scoreAt(at + i);
+    expect(before).toBeGreaterThan(3);
+    detector.accept?.(0);
+    expect(scoreAt(at + 20)).toBeLessThan(1.5);
+  });
+
   test("a missing signal is no oddness, and the others are judged without it", () => {
     const { detector, server, next, highest } = taught(3, 3);
     const gap = server(next);

@@ -74,6 +74,16 @@ describe("siblings of a frame", () => {
     expect(membersOf(itl)).toEqual([levels.values[itl]]);
     expect(batch.rows).toBe(3 * width);
   });
+
+  test("are of one version: a canary is nobody's sibling", () => {
+    const frame = createFleet({ seed: 1, replicas: 3 })();
+    const canary = { ...frame.entities[2]!, labels: { ...frame.entities[2]!.labels, version: "2" } };
+    const mixed = { ...frame, entities: [...frame.entities.slice(0, 2), canary] };
+    const batch = peersOf(mixed, createFeatures().of(mixed, frame.slots).levels);
+    const width = signals.length;
+    expect(batch.groups[0]).toBe(batch.groups[width]);
+    expect(batch.groups[2 * width]).not.toBe(batch.groups[0]);
+  });
 });
 
 describe("a group of siblings", () => {
@@ -153,6 +163,20 @@ describe("a group of siblings", () => {
     }
     expect(course[0]).toBeLessThan(highest);
     expect(Math.min(...course.slice(25))).toBeGreaterThan(1.3 * highest);
+  });
+
+  test("a distance somebody accepts is the row's usual place at once", () => {
+    const { detector, group } = taught(6, 4);
+    const slower = (by: number) =>
+      group((values) => {
+        values[2]! *= by;
+      });
+    let before = 0;
+    for (let i = 0; i < 10; i++) before = step(detector, slower(3), 600 + i, false)[2]!;
+    expect(before).toBeGreaterThan(8);
+    detector.accept?.(slower(3).slots[2]!);
+    expect(step(detector, slower(3), 611, false)[2]).toBeLessThan(4);
+    expect(step(detector, slower(9), 612, false)[2]).toBeGreaterThan(8);
   });
 
   test("of two nobody knows which is odd; a gap makes no outlier", () => {

@@ -65,9 +65,18 @@ describe("confidence and judges", () => {
       profile.judges.map(({ detector }) => detector).toSorted();
     const sparse = profileOf(halfHour, (step) => (step % 9 === 0 ? 3 : 0)).profile;
     expect(sparse.sparsity).toBeCloseTo(8 / 9, 1);
-    expect(names(sparse)).toEqual(["robust-level"]);
+    expect(names(sparse)).toEqual(["peer-outlier", "robust-level", "signal-pattern"]);
     const full = profileOf(halfHour, (_step, noise) => 40 + noise(), { limit: 100 }).profile;
-    expect(names(full)).toEqual(["drift", "level-shift", "robust-level", "saturation", "spike", "variance-change"]);
+    expect(names(full)).toEqual([
+      "drift",
+      "level-shift",
+      "peer-outlier",
+      "robust-level",
+      "saturation",
+      "signal-pattern",
+      "spike",
+      "variance-change",
+    ]);
     const counter = profileOf(halfHour, (step) => 10 * step).profile;
     expect(counter.judges).toEqual([]);
   });

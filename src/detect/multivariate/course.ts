@@ -8,6 +8,8 @@ export interface Course {
   learn(values: Float64Array, at: Instant): void;
   /** What a signal is expected to be at `at`: as in past periods, or, while no period is known, its median. NaN: no idea. */
   expected(column: number, at: Instant): number;
+  /** Takes all that is known of a signal for as high by `distance` as it is. */
+  shift(column: number, distance: number): void;
   /** 0 while none is known. */
   readonly periodMs: DurationMs;
   /** For a snapshot: what {@link createCourse} takes. */
@@ -72,6 +74,10 @@ export function createCourse(width: number, state?: readonly Float64Array[]): Co
         expectedBlock = block;
       }
       return expectations[column]! + origins[column]!;
+    },
+    shift(column, distance) {
+      // All else is kept as distances from it.
+      origins[column]! += distance;
     },
     get periodMs() {
       return period * blockMs;

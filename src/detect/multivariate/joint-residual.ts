@@ -1,4 +1,5 @@
 // How far all signals of an entity together are from their usual course, and from where they just were.
+import { quantileOf } from "../../math/quantile.ts";
 import type { Detector, DetectorKind, EntityBatch } from "../../model/detector.ts";
 import type { Evidence } from "../../model/evidence.ts";
 import { UNUSABLE } from "../../model/series.ts";
@@ -46,6 +47,8 @@ const deviationsAt99 = 2.5758;
 const smallestShare = 0.01;
 const bandUnits = 3;
 const partsMax = 3;
+/** Steps whose median is the new level when somebody accepts it; no more than are kept. */
+const recentSteps = 8;
 const shareMin = 0.15;
 /** Where the caller gives no time, points are taken for so far apart. */
 const stepByDefaultMs = 1000;
@@ -98,6 +101,16 @@ function createJointResidual(columnOf: (column: number) => ColumnOptions, snapsh
     },
     learn(batch, at) {
       for (let r = 0; r < batch.rows; r++) if (read(batch, r) > 0) fold(stateOf(batch, r), at);
+    },
+    accept(slot) {
+      const state = bySlot.get(slot);
+      if (state === undefined) return;
+      for (let c = 0; c < widthOf(state); c++) {
+        const moved = recentDistance(state, c);
+        if (!Number.isNaN(moved)) state.course.shift(c, moved);
+      }
+      state.followed.fill(Number.NaN);
+      state.learned.fill(Number.NaN);
     },
     explain(batch, r) {
       const at = bySlot.get(batch.slots[r] as number)?.lastAt ?? 0;
@@ -233,6 +246,15 @@ function createJointResidual(columnOf: (column: number) => ColumnOptions, snapsh
     }
     return state;
   }
+}
+
+/** Median of a signal's last distances from its course; NaN where none was followed. */
+function recentDistance(state: State, column: number): number {
+  const width = widthOf(state);
+  const last = Float64Array.from(
+    Array.from({ length: recentSteps }, (_, back) => state.followed[back * width + column]!).filter(Number.isFinite),
+  );
+  return quantileOf(last, last.length, 0.5);
 }
 
 function short(value: number): string {

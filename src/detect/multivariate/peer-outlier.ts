@@ -30,6 +30,8 @@ const deviationsPerMad = 1.4826;
 const smallSample = [0, 0, 1.196, 1.495, 1.363, 1.206, 1.2, 1.14, 1.129, 1.107] as const;
 const unitsMax = 1e6;
 const bandUnits = 3;
+/** Points whose median is the new place when somebody accepts it. */
+const recentPoints = 8;
 
 interface Row {
   /** Usual distance from the siblings' median: a slower card stays slower. */
@@ -38,6 +40,8 @@ interface Row {
   /** Persistent distances, of what was followed and of what was learned. NaN before the first. */
   followed: number;
   learned: number;
+  /** The last distances from the siblings' median that were followed, the newest first; NaN before the first. */
+  readonly recent: Float64Array;
   readonly spread: Spread;
   readonly persistentSpread: Spread;
   /** Of its siblings' deviation from each other. */
@@ -89,7 +93,19 @@ function createPeerOutlier(snapshot?: Uint8Array): Detector<"peers"> {
         const row = bySlot.get(batch.slots[r] as number);
         if (row === undefined || Number.isNaN(distances[r]!)) continue;
         row.followed = persisted(row.followed, distances[r]! - row.place);
+        row.recent.copyWithin(1, 0, recentPoints - 1);
+        row.recent[0] = distances[r]!;
       }
+    },
+    accept(slot) {
+      const row = bySlot.get(slot);
+      if (row === undefined) return;
+      let known = 0;
+      while (known < recentPoints && !Number.isNaN(row.recent[known]!)) known++;
+      if (known === 0) return;
+      row.place = quantileOf(row.recent.slice(0, known), known, 0.5);
+      row.followed = 0;
+      row.learned = 0;
     },
     learn(batch) {
       measure(batch);
@@ -208,9 +224,10 @@ function createPeerOutlier(snapshot?: Uint8Array): Detector<"peers"> {
     if (packed?.header["kind"] !== "peer-outlier" || !Array.isArray(slots)) return;
     for (const [i, slot] of slots.entries()) {
       const [facts, ...spreads] = packed.columns.slice(4 * i, 4 * i + 4);
-      if (!Number.isSafeInteger(slot) || facts?.length !== 7) return;
+      if (!Number.isSafeInteger(slot) || facts?.length !== 7 + recentPoints) return;
       const row = createRow((k) => createSpread(spreads[k]));
       const [place, points, followed, learned, unit, persistentUnit, usualDeviation] = facts as unknown as Facts;
+      row.recent.set(facts.subarray(7));
       Object.assign(row, { place, points, followed, learned, unit, persistentUnit, usualDeviation });
       bySlot.set(slot, row);
     }
@@ -223,6 +240,7 @@ function createRow(spreadOf: (k: number) => Spread): Row {
     points: 0,
     followed: Number.NaN,
     learned: Number.NaN,
+    recent: new Float64Array(recentPoints).fill(Number.NaN),
     spread: spreadOf(0),
     persistentSpread: spreadOf(1),
     groupSpread: spreadOf(2),
@@ -235,8 +253,8 @@ function createRow(spreadOf: (k: number) => Spread): Row {
 type Facts = readonly [number, number, number, number, number, number, number];
 
 function factsOf(row: Row): Float64Array {
-  const { place, points, followed, learned, unit, persistentUnit, usualDeviation } = row;
-  return Float64Array.of(place, points, followed, learned, unit, persistentUnit, usualDeviation);
+  const { place, points, followed, learned, unit, persistentUnit, usualDeviation, recent } = row;
+  return Float64Array.of(place, points, followed, learned, unit, persistentUnit, usualDeviation, ...recent);
 }
 
 /** How much more than usual the siblings deviate from each other: 1 where they do not. */

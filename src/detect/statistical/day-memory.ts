@@ -1,22 +1,27 @@
 // What a series did at the same time of the past days: its level and how odd it was, in a bounded ring of bins.
+import { bytesInto, doublesOf } from "../packing.ts";
 
 export interface DayMemory {
   /** Whole days known. */
   readonly days: number;
-  /** Median over past days of the distance of a level from its range around this time; NaN before a day is known. */
-  levelDistance(level: number): number;
-  /** Median over past days of the highest oddness around this time; 0 before a day is known. */
-  usualOddness(): number;
+  /**
+   * Median over past days of the distance of a level from its range around this time, `ahead` points after the last one
+   * learned; negative below it. NaN before a day is known.
+   */
+  levelDistance(level: number, ahead: number): number;
+  /** Median over past days of the highest oddness around that time; 0 before a day is known. */
+  usualOddness(ahead: number): number;
   learn(level: number, oddness: number): void;
   /** Time goes on without a point: the last level stands. */
   pass(): void;
+  /** Takes all levels for as high by `distance` as they were. */
+  shift(distance: number): void;
   /** Numbers to go on from: put them back with the same options. */
   columns(): Float64Array[];
 }
 
 const days = 5;
 const secondsPerDay = 86_400;
-const binSeconds = 60;
 /** Same time of day, either side: of a level, and of an oddness, which comes and goes at a less certain minute. */
 const levelSlackSeconds = 1500;
 const oddSlackSeconds = 1800;
@@ -24,10 +29,10 @@ const oddSlackSeconds = 1800;
 const oddSteps = 12;
 
 /**
- * Bins of a minute, or of a point where points are further apart. State: 5 days of 5 bytes a bin, 36 kB at most.
+ * Bins of `binSeconds`, or of a point where points are further apart. State: 5 days of 5 bytes a bin.
  * Blind to any period but the day, and to the day of the week: five days hold no week.
  */
-export function createDayMemory(stepSeconds: number, columns?: readonly Float64Array[]): DayMemory {
+export function createDayMemory(stepSeconds: number, binSeconds: number, columns?: readonly Float64Array[]): DayMemory {
   const binPoints = Math.max(1, Math.round(binSeconds / stepSeconds));
   const perDay = Math.max(8, Math.round(secondsPerDay / (stepSeconds * binPoints)));
   const capacity = perDay * days;
@@ -43,18 +48,20 @@ export function createDayMemory(stepSeconds: number, columns?: readonly Float64A
   let base = Number.NaN;
   let most = 0;
   let last = 0;
-  if (columns?.length === 3 && columns[0]?.length === 5 && columns[1]?.length === capacity) restore(columns);
+  if (columns?.length === 3 && columns[0]?.length === 5) restore(columns);
 
   return {
     get days() {
       return Math.floor(bins / perDay);
     },
-    levelDistance(level) {
+    levelDistance(level, ahead) {
       let known = 0;
+      let side = 0;
+      const now = binAt(ahead);
       const offset = level - base;
       for (let day = 1; day <= days; day++) {
-        const bin = bins - day * perDay;
-        if (bin - levelSlack < oldest()) break;
+        const bin = now - day * perDay;
+        if (bin - levelSlack < oldest() || bin + levelSlack >= bins) break;
         let low = Number.POSITIVE_INFINITY;
         let high = Number.NEGATIVE_INFINITY;
         for (let b = bin - levelSlack; b <= bin + levelSlack; b++) {
@@ -62,15 +69,17 @@ export function createDayMemory(stepSeconds: number, columns?: readonly Float64A
           if (past < low) low = past;
           if (past > high) high = past;
         }
+        side += offset > high ? 1 : offset < low ? -1 : 0;
         byDay[known++] = Math.max(0, offset - high, low - offset);
       }
-      return known === 0 ? Number.NaN : medianOf(known);
+      return known === 0 ? Number.NaN : medianOf(known) * (side < 0 ? -1 : 1);
     },
-    usualOddness() {
+    usualOddness(ahead) {
       let known = 0;
+      const now = binAt(ahead);
       for (let day = 1; day <= days; day++) {
-        const bin = bins - day * perDay;
-        if (bin - oddSlack < oldest()) break;
+        const bin = now - day * perDay;
+        if (bin - oddSlack < oldest() || bin + oddSlack >= bins) break;
         let high = 0;
         for (let b = bin - oddSlack; b <= bin + oddSlack; b++)
           if (odds[b % capacity]! > high) high = odds[b % capacity]!;
@@ -85,7 +94,10 @@ export function createDayMemory(stepSeconds: number, columns?: readonly Float64A
       advance();
     },
     pass: advance,
-    columns: () => [Float64Array.of(bins, fill, base, most, last), Float64Array.from(levels), Float64Array.from(odds)],
+    shift(distance) {
+      base += distance;
+    },
+    columns: () => [Float64Array.of(bins, fill, base, most, last), doublesOf(levels), doublesOf(odds)],
   };
 
   function advance(): void {
@@ -95,6 +107,10 @@ export function createDayMemory(stepSeconds: number, columns?: readonly Float64A
     bins++;
     fill = 0;
     most = 0;
+  }
+
+  function binAt(ahead: number): number {
+    return bins + Math.floor((fill + ahead) / binPoints);
   }
 
   function oldest(): number {
@@ -109,7 +125,7 @@ export function createDayMemory(stepSeconds: number, columns?: readonly Float64A
 
   function restore(from: readonly Float64Array[]): void {
     [bins, fill, base, most, last] = from[0] as unknown as [number, number, number, number, number];
-    levels.set(from[1]!);
-    odds.set(from[2]!);
+    bytesInto(from[1]!, levels);
+    bytesInto(from[2]!, odds);
   }
 }

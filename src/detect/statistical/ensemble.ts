@@ -42,6 +42,7 @@ export function createEnsemble(options: SeriesPatternOptions): Ensemble {
     push(value) {
       put(now, value);
       detector.score(now, 0, out);
+      detector.follow?.(now, 0);
       const point = Number.isNaN(out[0]!) ? 0 : out[0]!;
       verdict.score = Math.max(
         point,

@@ -33,6 +33,15 @@ const relative: readonly Nature[] = judged.map(({ scale, harm }) => ({
   range: { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY },
 }));
 
+const plain: Nature = {
+  scale: { to: identity, from: identity, floor: 0 },
+  harm: "either",
+  range: { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY },
+};
+
+/** Of a series nothing is known of: its values as they are, and both directions harm. */
+export const plainNature: NatureOf = () => plain;
+
 /** Above it squares and sums of values lose all others: no unit of anything measured needs it. */
 const valueMax = 1e100;
 
@@ -47,6 +56,11 @@ export function harmsUp({ harm }: Nature): boolean {
 
 export function harmsDown({ harm }: Nature): boolean {
   return harm !== "rise";
+}
+
+/** A score of what lies to one `side` of the usual, above zero or below it: 0 where that way nothing is harmed. */
+export function harmful({ harm }: Nature, score: number, side: number): number {
+  return (harm === "rise" && side < 0) || (harm === "fall" && side > 0) ? 0 : score;
 }
 
 /** The band `center` ± `half` on a nature's scale, in its unit. */

@@ -3,25 +3,18 @@ import type { Detector, DetectorKind, PointBatch } from "../../model/detector.ts
 import { UNUSABLE } from "../../model/series.ts";
 import { type Band, createForecastDistance } from "./forecast-distance.ts";
 
-export interface SeriesLevelOptions {
-  /** Points by which learning runs behind scoring. */
-  readonly behindPoints: number;
-}
-
-/** Learning 10 minutes behind at a point every 10 s. */
 export const seriesLevel: DetectorKind<"point"> = {
   kind: "series-level",
   summary: "Distance from where the series just was, in its own usual distances; knows nothing of what it measures.",
   input: "point",
-  create: (snapshot) => createSeriesLevel({ behindPoints: 60 }, snapshot),
+  create: createSeriesLevel,
 };
 
 /**
- * Slots are series; scores are in deviations, whatever the unit and in both directions. State: under 1.2 KiB a slot at 60
- * points behind. What it is blind to: see `forecast-distance.ts`.
+ * Slots are series; scores are in deviations, whatever the unit and in both directions. State: 344 bytes a slot. What it is blind to: see `forecast-distance.ts`.
  */
-export function createSeriesLevel(options: SeriesLevelOptions, snapshot?: Uint8Array): Detector<"point"> {
-  const distances = createForecastDistance("series-level", options.behindPoints, snapshot);
+export function createSeriesLevel(snapshot?: Uint8Array): Detector<"point"> {
+  const distances = createForecastDistance("series-level", snapshot);
   const band: Band = { center: 0, half: 0 };
 
   return {
@@ -30,6 +23,10 @@ export function createSeriesLevel(options: SeriesLevelOptions, snapshot?: Uint8A
         out[row] = usable(batch, row)
           ? distances.score(batch.slots[row] as number, batch.values[row] as number)
           : Number.NaN;
+    },
+    follow(batch) {
+      for (let row = 0; row < batch.rows; row++)
+        if (usable(batch, row)) distances.follow(batch.slots[row] as number, batch.values[row] as number);
     },
     learn(batch) {
       for (let row = 0; row < batch.rows; row++)

@@ -1,17 +1,43 @@
 // Detector, the full tier: the cheap tier's distance, excused by what is usual at this time of day, and slower oddities.
 import type { Detector, DetectorKind, PointBatch } from "../../model/detector.ts";
 import { UNUSABLE } from "../../model/series.ts";
-import { pack, unpack } from "../packing.ts";
-import { addToUsualHigh, usualHigh, usualHighNumbers } from "./block-high.ts";
+import type { Instant } from "../../model/time.ts";
+import { doublesOf, pack, unpack } from "../packing.ts";
 import { createDayMemory, type DayMemory } from "./day-memory.ts";
 import { type Band, createForecastDistance } from "./forecast-distance.ts";
-import { addDistance, fadeOf, grainOf, sigmasPerMean, usualDistance, usualDistanceNumbers } from "./usual-distance.ts";
+import { bandOf, harmful, type Nature, type NatureOf, plainNature, unknownBand } from "./natures.ts";
+import {
+  countHigh,
+  createNumbers,
+  FOLLOWED,
+  followSlow,
+  followUnrest,
+  GAP,
+  HIGH,
+  LAST_AT,
+  NUMBERS,
+  POINTS,
+  SEASON,
+  SHIFT,
+  SLOW,
+  SLOW_SCORE,
+  shiftPointsMin,
+  UNREST,
+  UNREST_SEEN,
+} from "./pattern-state.ts";
+import { addDistance, fadeOf, grainOf, sigmasPerMean, usualDistance } from "./usual-distance.ts";
 
 export interface SeriesPatternOptions {
   /** Time between points: what is odd once a day is odder at a point a minute than at one every five. */
   readonly stepSeconds: number;
-  /** Points by which learning runs behind scoring. */
+  /** Points by which learning runs behind scoring, where nobody tells the time of what is learned. */
   readonly behindPoints: number;
+  /** Absent: values as they are, and both directions harm. */
+  readonly natureOf?: NatureOf;
+  /** What a time of day is told by: 38 kB a slot at bins of a minute, 9 kB at five. Default a minute. */
+  readonly memoryBinSeconds?: number;
+  /** More are not judged. */
+  readonly slotsMax?: number;
 }
 
 /** A score from which a point is odd, the same for every series and step. */
@@ -35,8 +61,6 @@ const oddUnrest = 3.8;
 const stepPower = 1 / 3;
 const stepReferenceSeconds = 60;
 
-/** Highs of each score over an hour of points that are believed to be usual before there is data. */
-const highExpected = [4, 2, 3, 1] as const;
 /** A series quieter than expected may be judged at this share of the limit, no lower. */
 const quietMin = 0.6;
 /** How far a restless series raises the limit of a single value: fully would be to never believe it. */
@@ -47,23 +71,12 @@ const excuseMin = 3.5;
 const excuseFactor = 1.2;
 const excusedShare = 0.02;
 
-const shiftPointsMin = 100;
-const shiftFade = fadeOf(120);
-const unrestFade = 0.08;
-const unrestCap = 6;
+/** Five days at a second a point are too many to pass one by one. */
+const missedMax = 500_000;
 const seasonFade = fadeOf(720);
-const shiftSpreadFade = fadeOf(1440);
 
-// Numbers of a slot's state.
-const POINTS = 0;
-const SLOW = 1;
-const UNREST = 2;
-const SLOW_SCORE = 3;
-const SEASON = 4;
-const SHIFT = SEASON + usualDistanceNumbers;
-const HIGH = SHIFT + usualDistanceNumbers;
-const HIGHS = HIGH + 4;
-const NUMBERS = HIGHS + 4 * usualHighNumbers;
+/** Unusable points in a row after which what was learned before them is not what came just before. */
+const gapPoints = 15;
 
 interface Slot {
   readonly state: Float64Array;
@@ -72,39 +85,54 @@ interface Slot {
 
 /**
  * Own combination. Every score is measured against its own usual high in this series, so that one threshold serves all.
- * State: 38 kB a slot at most. Blind to periods other than the day, to drift slower than two hours, and in a series that
- * often bursts to all but the greatest burst.
+ * What is usual is learned from what `learn` is given, in its order; what was just before, and how restless it is now, is
+ * taken from what `follow` is given, so that learning late costs little. State: 38 kB a slot at most (`memoryBinSeconds`). Blind to periods other
+ * than the day, to drift slower than two hours, and in a series that often bursts to all but the greatest burst.
  */
 export function createSeriesPattern(options: SeriesPatternOptions, snapshot?: Uint8Array): Detector<"point"> {
-  const { stepSeconds, behindPoints } = options;
-  const kind = `series-pattern ${stepSeconds}`;
+  const { stepSeconds, behindPoints, natureOf = plainNature, memoryBinSeconds = 60 } = options;
+  const slotsMax = options.slotsMax ?? Number.POSITIVE_INFINITY;
+  const kind = `series-pattern ${stepSeconds} ${memoryBinSeconds}`;
   const packed = snapshot === undefined ? undefined : unpack(snapshot);
   const known = packed?.header["kind"] === kind ? packed : undefined;
-  const inner = known?.columns[0];
-  const distances = createForecastDistance(kind, behindPoints, inner === undefined ? undefined : bytesOf(inner));
+  const distances = createForecastDistance(kind, innerOf(known), (slot) => natureOf(slot).scale.floor / sigmasPerMean);
   const slots: (Slot | undefined)[] = [];
+  let slotsKnown = 0;
   const band: Band = { center: 0, half: 0 };
   const strictness = (stepReferenceSeconds / stepSeconds) ** stepPower;
+  const stepMs = 1000 * stepSeconds;
+  /** Of the point at hand: how far off its time of day, shifted, and restless. */
+  const slow = { offDay: 0, season: 0, shift: 0, unrest: 0 };
   if (known !== undefined) restore(known.header["slots"], known.columns);
 
   return {
-    score(batch, _now, out) {
-      for (let row = 0; row < batch.rows; row++)
-        out[row] = usable(batch, row) ? scoreOf(batch.slots[row] as number, batch.values[row] as number) : Number.NaN;
+    score(batch, now, out) {
+      for (let row = 0; row < batch.rows; row++) out[row] = usable(batch, row) ? scoreOf(batch, row, now) : Number.NaN;
     },
-    learn(batch) {
-      for (let row = 0; row < batch.rows; row++)
-        if (usable(batch, row)) fold(batch.slots[row] as number, batch.values[row] as number);
-        else slots[batch.slots[row] as number]?.memory.pass();
+    follow(batch, now) {
+      for (let row = 0; row < batch.rows; row++) if (usable(batch, row)) followOne(batch, row, now);
+    },
+    learn(batch, at) {
+      for (let row = 0; row < batch.rows; row++) learnOne(batch, row, at);
+    },
+    accept(slot) {
+      const one = slots[slot];
+      const level = distances.levelSeen(slot);
+      const moved = level - distances.level(slot);
+      if (one === undefined || !Number.isFinite(moved)) return;
+      one.memory.shift(moved);
+      one.state[SLOW] = level;
+      distances.interrupt(slot);
     },
     explain(batch, row) {
-      const is = distances.band(batch.slots[row] as number, band);
-      const low = is ? band.center - band.half : Number.NaN;
-      return { expected: { low, high: is ? band.center + band.half : Number.NaN }, evidence: [] };
+      const slot = batch.slots[row] as number;
+      if (!distances.band(slot, band)) return { expected: unknownBand, evidence: [] };
+      return { expected: bandOf(natureOf(slot), band.center, band.half), evidence: [] };
     },
     snapshot() {
       const numbers: number[] = [];
-      const columns: Float64Array[] = [numbersOf(distances.snapshot())];
+      const inner = distances.snapshot();
+      const columns: Float64Array[] = [Float64Array.of(inner.length), doublesOf(inner)];
       for (const [slot, one] of slots.entries()) {
         if (one === undefined) continue;
         numbers.push(slot);
@@ -114,99 +142,155 @@ export function createSeriesPattern(options: SeriesPatternOptions, snapshot?: Ui
     },
   };
 
-  function scoreOf(slot: number, value: number): number {
+  function scoreOf(batch: PointBatch, row: number, now: Instant): number {
+    const slot = batch.slots[row] as number;
+    const nature = natureOf(slot);
+    const value = nature.scale.to(batch.values[row] as number);
     const raw = distances.score(slot, value);
     const one = slots[slot];
     if (one === undefined || Number.isNaN(raw)) return Number.NaN;
     const { state, memory } = one;
     const limit = oddValue * strictness * Math.max(quietMin, state[HIGH]!) ** valueTrust;
-    return oddScore * Math.max(excused(raw, memory) / limit, state[SLOW_SCORE]!);
+    const odd = excused(harmful(nature, raw, value - distances.levelSeen(slot)), memory, aheadOf(state, now));
+    return oddScore * Math.max(odd / limit, state[SLOW_SCORE]!);
   }
 
-  function fold(slot: number, value: number): void {
-    const { state, memory } = slots[slot] ?? create(slot);
+  function followOne(batch: PointBatch, row: number, now: Instant): void {
+    const slot = batch.slots[row] as number;
+    const nature = natureOf(slot);
+    const value = nature.scale.to(batch.values[row] as number);
+    const one = slots[slot];
+    const raw = distances.score(slot, value);
+    const side = value - distances.levelSeen(slot);
+    const counts = distances.follow(slot, value);
+    if (one === undefined || Number.isNaN(raw) || !counts) return;
+    const { state, memory } = one;
+    state[FOLLOWED] = 1;
+    const ahead = aheadOf(state, now);
+    measure(one, nature, slot, distances.levelSeen(slot), grainOf(value), ahead);
+    slow.unrest = followUnrest(state, UNREST_SEEN, excused(harmful(nature, raw, side), memory, ahead));
+    state[SLOW_SCORE] = slowScore(one);
+  }
+
+  function learnOne(batch: PointBatch, row: number, at: Instant | undefined): void {
+    const slot = batch.slots[row] as number;
+    const before = slots[slot];
+    if (before !== undefined && at !== undefined) passTime(before, at);
+    if (usable(batch, row)) {
+      if (before === undefined && slotsKnown >= slotsMax) return;
+      const one = before ?? create(slot);
+      if (one.state[GAP]! >= gapPoints) distances.interrupt(slot);
+      one.state[GAP] = 0;
+      if (at !== undefined) one.state[LAST_AT] = at;
+      fold(one, slot, batch.values[row] as number);
+    } else if (before !== undefined) {
+      before.state[GAP]!++;
+      if (at !== undefined) before.state[LAST_AT] = at;
+      before.memory.pass();
+    }
+  }
+
+  /** The time of day goes on where a service that was down learned nothing. */
+  function passTime({ state, memory }: Slot, at: Instant): void {
+    if (state[LAST_AT] === 0) return;
+    const missed = Math.min(missedMax, Math.round((at - state[LAST_AT]!) / stepMs) - 1);
+    for (let i = 0; i < missed; i++) memory.pass();
+    if (missed > 0) state[GAP] = state[GAP]! + missed;
+  }
+
+  function fold(one: Slot, slot: number, given: number): void {
+    const { state, memory } = one;
+    const nature = natureOf(slot);
+    const value = nature.scale.to(given);
+    const levelBefore = distances.level(slot);
     const raw = distances.fold(slot, value);
     const level = distances.level(slot);
-    const points = state[POINTS]! + 1;
-    state[POINTS] = points;
+    state[POINTS]!++;
     if (Number.isNaN(level)) return;
     if (Number.isNaN(raw)) {
       memory.learn(level, 0);
       return;
     }
     const grain = grainOf(value);
-    const odd = excused(raw, memory);
-    const spread = distances.spread(slot);
-    const offDay = memory.levelDistance(level);
-    const season = Number.isNaN(offDay)
-      ? 0
-      : offDay / (Math.max(usualDistance(state, SEASON), spread / 2) * sigmasPerMean + grain);
-    addDistance(state, SEASON, offDay, grain, seasonFade);
-    const shift = shiftOf(state, level, spread, grain, points);
-    state[UNREST] = state[UNREST]! + unrestFade * (Math.min(odd, unrestCap) - state[UNREST]!);
-    count(state, 0, odd);
-    count(state, 1, season);
-    count(state, 2, shift);
-    count(state, 3, state[UNREST]!);
-    const slow = Math.max(
-      memory.days < 2 ? 0 : season / oddSeason / Math.max(quietMin, state[HIGH + 1]!),
-      points < shiftPointsMin ? 0 : shift / oddShift / Math.max(quietMin, state[HIGH + 2]!),
-      state[UNREST]! / oddUnrest / Math.max(quietMin, state[HIGH + 3]!),
-    );
-    state[SLOW_SCORE] = slow / strictness;
+    const odd = excused(harmful(nature, raw, value - levelBefore), memory, 0);
+    measure(one, nature, slot, level, grain, 0);
+    addDistance(state, SEASON, slow.offDay, grain, seasonFade);
+    followSlow(state, level, grain);
+    slow.unrest = followUnrest(state, UNREST, odd);
+    countHigh(state, 0, odd);
+    countHigh(state, 1, slow.season);
+    countHigh(state, 2, slow.shift);
+    countHigh(state, 3, state[UNREST]!);
+    if (state[FOLLOWED] === 0) state[SLOW_SCORE] = slowScore(one);
     memory.learn(level, raw);
+  }
+
+  /** To `slow`: what a level is by its time of day and beside the mean of hours. */
+  function measure(
+    { state, memory }: Slot,
+    nature: Nature,
+    slot: number,
+    level: number,
+    grain: number,
+    ahead: number,
+  ): void {
+    const spread = distances.spread(slot) / 2;
+    const off = memory.levelDistance(level, ahead);
+    slow.offDay = Math.abs(off);
+    slow.season = Number.isNaN(off)
+      ? 0
+      : harmful(nature, slow.offDay / (Math.max(usualDistance(state, SEASON), spread) * sigmasPerMean + grain), off);
+    const distance = Number.isNaN(state[SLOW]!) ? 0 : level - state[SLOW]!;
+    const shift = Math.abs(distance) / (Math.max(usualDistance(state, SHIFT), spread) * sigmasPerMean + grain);
+    slow.shift = harmful(nature, Math.min(1e6, shift), distance);
+  }
+
+  function slowScore({ state, memory }: Slot): number {
+    const most = Math.max(
+      memory.days < 2 ? 0 : slow.season / oddSeason / Math.max(quietMin, state[HIGH + 1]!),
+      state[POINTS]! < shiftPointsMin ? 0 : slow.shift / oddShift / Math.max(quietMin, state[HIGH + 2]!),
+      slow.unrest / oddUnrest / Math.max(quietMin, state[HIGH + 3]!),
+    );
+    return most / strictness;
+  }
+
+  /** Points between the next one to be learned and the one at hand. */
+  function aheadOf(state: Float64Array, now: Instant): number {
+    if (state[LAST_AT] === 0) return behindPoints;
+    return Math.max(0, Math.min(missedMax, Math.round((now - state[LAST_AT]!) / stepMs) - 1));
   }
 
   function restore(numbers: unknown, columns: readonly Float64Array[]): void {
     if (!Array.isArray(numbers)) return;
     for (const [i, slot] of numbers.entries()) {
-      const state = columns[1 + 4 * i];
+      const state = columns[2 + 4 * i];
       if (!Number.isSafeInteger(slot) || slot < 0 || state?.length !== NUMBERS) continue;
-      const memory = createDayMemory(stepSeconds, columns.slice(2 + 4 * i, 5 + 4 * i));
+      const memory = createDayMemory(stepSeconds, memoryBinSeconds, columns.slice(3 + 4 * i, 6 + 4 * i));
+      if (slots[Number(slot)] === undefined) slotsKnown++;
       slots[Number(slot)] = { state, memory };
     }
   }
 
   function create(slot: number): Slot {
-    const state = new Float64Array(NUMBERS);
-    state[SLOW] = Number.NaN;
-    state.fill(1, HIGH, HIGHS);
-    const one = { state, memory: createDayMemory(stepSeconds) };
+    const one = { state: createNumbers(), memory: createDayMemory(stepSeconds, memoryBinSeconds) };
     slots[slot] = one;
+    slotsKnown++;
     return one;
   }
 }
 
-/** Distance of the level from a slow mean of itself, which follows it by bounded steps. */
-function shiftOf(state: Float64Array, level: number, spread: number, grain: number, points: number): number {
-  if (Number.isNaN(state[SLOW]!)) state[SLOW] = level;
-  const distance = level - state[SLOW]!;
-  const usual = usualDistance(state, SHIFT);
-  const shift = Math.abs(distance) / (Math.max(usual, spread / 2) * sigmasPerMean + grain);
-  addDistance(state, SHIFT, Math.abs(distance), grain, shiftSpreadFade);
-  const step = points < shiftPointsMin || usual === 0 ? distance : Math.max(-4 * usual, Math.min(4 * usual, distance));
-  if (Math.abs(step) <= Number.MAX_VALUE) state[SLOW] = state[SLOW]! + step * shiftFade;
-  return Math.min(1e6, shift);
-}
-
-function count(state: Float64Array, which: 0 | 1 | 2 | 3, score: number): void {
-  const at = HIGHS + which * usualHighNumbers;
-  if (addToUsualHigh(state, at, score)) state[HIGH + which] = usualHigh(state, at, highExpected[which]);
-}
-
 /** What is left of an oddness that this time of day usually has, too. */
-function excused(odd: number, memory: DayMemory): number {
+function excused(odd: number, memory: DayMemory, ahead: number): number {
   if (odd <= excuseMin) return odd;
-  const usual = memory.usualOddness();
+  const usual = memory.usualOddness(ahead);
   return usual <= excuseMin ? odd : Math.max(excusedShare * odd, odd - excuseFactor * usual);
 }
 
-function numbersOf(bytes: Uint8Array): Float64Array {
-  return Float64Array.from(bytes);
-}
-
-function bytesOf(numbers: Float64Array): Uint8Array {
-  return Uint8Array.from(numbers);
+function innerOf(known: ReturnType<typeof unpack>): Uint8Array | undefined {
+  const [length, column] = known?.columns ?? [];
+  const bytes = length?.[0];
+  if (column === undefined || bytes === undefined || !(bytes >= 0 && bytes <= 8 * column.length)) return undefined;
+  return new Uint8Array(column.buffer, column.byteOffset, bytes);
 }
 
 function usable(batch: PointBatch, row: number): boolean {
