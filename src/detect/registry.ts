@@ -46,7 +46,7 @@ export const watches: readonly Watch[] = [
 
 /**
  * For frames, but not fed with them. On load that wanders for minutes `level-shift` opened 4 false episodes in 24 hours of a
- * made-up fleet of four, since runs of high scores are calibrated as one event. `signal-pattern` doubles what detection
+ * made-up fleet of four, since runs of high scores are calibrated as one event. `signal-pattern` adds half to what detection
  * costs and has not been shown to find more (docs/decisions/2026-11-30-live-tiers.md).
  */
 export const heldBack: readonly Watch[] = [

@@ -1,0 +1,41 @@
+import { readFileSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createShipper } from "../../simulate/ship.ts";
+import { createSimulation } from "../../simulate/simulation.ts";
+import { parseScenario } from "../../simulate/scenario-file.ts";
+import { createSteppedClock } from "../clock/stepped.ts";
+import { Config } from "../config-schema.ts";
+import { startService } from "../service.ts";
+import { createTelemetry } from "../telemetry.ts";
+const parsed = parseScenario("x", readFileSync(process.argv[2]!, "utf8"));
+if (!parsed.ok) throw new Error(JSON.stringify(parsed.mistakes));
+const { scenario } = parsed.value;
+const startAt = Date.UTC(2026, 0, 14, 12);
+const telemetry = createTelemetry({ level: "error", version: "x" });
+const inner = createSteppedClock(startAt);
+const clock = { ...inner, every: (c: string, n: string, r: any) => (n === "tick" ? inner.every(c, n, r) : { name: n, stop: () => Promise.resolve() }) };
+const directory = mkdtempSync(join(tmpdir(), "lab-"));
+const config = Config.parse({ dataDirectory: directory, store: { retentionDays: {} }, receive: { httpPort: 0, grpcPort: -1, anyTime: true }, show: { port: 0 }, observe: { tick: "*/15 * * * * *" }, detect: { learned: false } });
+const service = await startService(config, { clock, telemetry });
+const simulation = createSimulation(scenario, { startAt });
+const shipper = createShipper({ endpoint: service.otlpUrl, telemetry, attemptsMax: 3 });
+const cpu = async () => { const r: any[] = await service.store.rows("SELECT event, value FROM system.events WHERE event IN ('UserTimeMicroseconds','SystemTimeMicroseconds','OSCPUVirtualTimeMicroseconds','Query','SelectQuery','InsertQuery','Merge','MergeTotalMilliseconds','MergesTimeMilliseconds','InsertedRows','AsyncInsertQuery')"); return Object.fromEntries(r.map((x: any) => [x.event ?? x[0], x.value ?? x[1]])); };
+const proc = () => { const pid = service.store.info().enginePid!; const s = readFileSync(`/proc/${pid}/stat`, "utf8").split(" "); return (Number(s[13]) + Number(s[14])) / 100; };
+let ship = 0, flush = 0, step = 0;
+let p0 = proc();
+for (let atMs = 15_000; atMs <= 1_200_000; atMs += 15_000) {
+  const { recorded } = simulation.advance(atMs);
+  let a = proc();
+  await shipper.ship(recorded);
+  await service.store.flushed();
+  let b = proc(); ship += b - a;
+  await clock.step(startAt + atMs);
+  step += proc() - b;
+}
+console.log({ ship, step, total: proc() - p0, node: process.cpuUsage() });
+console.log(await cpu());
+console.log((await service.store.rows("SELECT table, count(), sum(rows), sum(active) FROM system.parts GROUP BY table")).map((r) => JSON.stringify(r)).join("\n"));
+try { console.log((await service.store.rows("SELECT normalizeQuery(query) q, count() c, sum(query_duration_ms) d FROM system.query_log WHERE type='QueryFinish' GROUP BY q ORDER BY d DESC LIMIT 12")).map((r) => JSON.stringify(r).slice(0, 300)).join("\n")); } catch (e) { console.log(String(e).slice(0, 100)); }
+process.exit(0);
