@@ -5,6 +5,7 @@ import {
   type SpanPage,
   type SpanReader,
   spanBounds,
+  textCounters,
 } from "../../model/ports/span-reader.ts";
 import type { Database } from "../database.ts";
 import { clamp } from "./records.ts";
@@ -51,17 +52,29 @@ type Row = readonly [
 ];
 type Buckets = readonly [places: readonly number[], counts: readonly number[]];
 
+const noTexts: readonly number[] = Object.keys(textCounters).map(() => 0);
 const nanos = 1e9;
 const keys = "at, service, scenario, operation, kind, status, errorType, model, genAi, provider, tool, finishReason";
 
 export function createSpanReader({ database, storedThrough, groupsMax = 20_000 }: SpanReaderOptions): SpanReader {
-  const sql = `SELECT ${keys}, toFloat64(sum(input)), toFloat64(sum(output)), toFloat64(sum(cached)), sum(cost),
+  const traces = database.table("otel_traces");
+  const logs = database.table("otel_logs");
+  const sums = "toFloat64(sum(input)), toFloat64(sum(output)), toFloat64(sum(cached)), sum(cost)";
+  const grouped = `GROUP BY ${keys} ORDER BY count() DESC LIMIT ${groupsMax + 1}`;
+  const spanTimes = `${distribution("took", "isSpan")}, ${distribution("firstToken", "firstToken > 0")}`;
+  const sql = `SELECT ${keys}, ${sums},
       ${textCounts},
-      ${distribution("took", "isSpan")}, ${distribution("firstToken", "firstToken > 0")}, ${distribution("ratio", "ratio >= 0")}
+      ${spanTimes}, ${distribution("ratio", "ratio >= 0")}
     FROM (SELECT *, ${bucketOf("took", spanBounds)}, ${bucketOf("firstToken", spanBounds)}, ${bucketOf("ratio", ratioBounds)}
       FROM (SELECT *, ${lengthRatio} AS ratio FROM (SELECT *, ${factColumns} FROM (
-        ${spanRows(database.table("otel_traces"))} UNION ALL ${logRows(database.table("otel_logs"))}))))
-    GROUP BY ${keys} ORDER BY count() DESC LIMIT ${groupsMax + 1}`;
+        ${spanRows(traces, facts)} UNION ALL ${logRows(logs)}))))
+    ${grouped}`;
+  // Where no row has a text: what there is to plan is what a query of a tick costs, not its rows.
+  const plain = `SELECT ${keys}, ${sums}, CAST([], 'Array(Float64)'), ${spanTimes}, 0, ${noBuckets}
+    FROM (SELECT *, ${bucketOf("took", spanBounds)}, ${bucketOf("firstToken", spanBounds)} FROM (${spanRows(traces, "")}))
+    ${grouped}`;
+  const present = `SELECT (SELECT count() FROM ${traces} WHERE ${stored}), (SELECT count() FROM ${traces} WHERE ${stored} AND (${hasTexts})),
+      (SELECT count() FROM ${logs} WHERE ${stored} AND ${logHasTexts})`;
 
   return {
     async spansAfter(cursor, notBefore, stepMs): Promise<SpanPage> {
@@ -69,12 +82,11 @@ export function createSpanReader({ database, storedThrough, groupsMax = 20_000 }
       const after = BigInt(cursor === "" ? "0" : cursor);
       const through = storedThrough();
       if (through <= after) return { groups: [], cursor, truncated: false };
-      const rows = await database.select<Row>(sql, {
-        after: String(after),
-        through: String(through),
-        notBefore: clamp(notBefore),
-        step: stepMs,
-      });
+      const range = { after: String(after), through: String(through), notBefore: clamp(notBefore), step: stepMs };
+      const [[spans, spansWithTexts, logsWithTexts] = [0, 0, 0]] = await database.select<number[]>(present, range);
+      if (Number(spans) + Number(logsWithTexts) === 0) return { groups: [], cursor: String(through), truncated: false };
+      const texts = Number(spansWithTexts) + Number(logsWithTexts) > 0;
+      const rows = await database.select<Row>(texts ? sql : plain, range);
       const groups = rows.slice(0, groupsMax).map(groupOf);
       return { groups, cursor: String(through), truncated: rows.length > groupsMax };
     },
@@ -99,7 +111,15 @@ const spanKeys = `arrayConcat(${keysOf("SpanAttributes")}, arrayFlatten(arrayMap
 const spanValues =
   "arrayConcat(mapValues(SpanAttributes), arrayFlatten(arrayMap(event -> mapValues(event), Events.Attributes)))";
 
-function spanRows(table: string): string {
+const facts = `, ${factsIn(spanKeys, spanValues, "genAi")}`;
+const noBuckets = "(CAST([], 'Array(Float64)'), CAST([], 'Array(Float64)'))";
+const isText = "name -> startsWith(name, 'homeostat.text.')";
+/** Facts of texts, or a retrieval, which is counted among them. */
+const hasTexts = `arrayExists(${isText}, mapKeys(SpanAttributes)) OR SpanAttributes['gen_ai.operation.name'] = 'retrieval'
+  OR arrayExists(event -> arrayExists(${isText}, mapKeys(event)), Events.Attributes)`;
+const logHasTexts = `arrayExists(${isText}, mapKeys(LogAttributes))`;
+
+function spanRows(table: string, more: string): string {
   const has = (key: string): string => `SpanAttributes['${key}']`;
   return `SELECT toFloat64((intDiv(toUnixTimestamp64Milli(Timestamp) + intDiv(Duration, 1000000), {step:Int64}) + 1) * {step:Int64}) AS at,
         ServiceName AS service, replaceRegexpAll(SpanName, '[0-9a-fA-F-]{16,}|\\\\b[0-9]+\\\\b', '*') AS operation,
@@ -110,8 +130,7 @@ function spanRows(table: string): string {
         toFloat64OrZero(${firstSaid([has("gen_ai.latency.time_to_first_token"), has("gen_ai.response.time_to_first_chunk")])}) AS firstToken,
         \`llm.input_tokens\` AS input, \`llm.output_tokens\` AS output,
         toFloat64OrZero(${has("gen_ai.usage.cache_read.input_tokens")}) AS cached,
-        toFloat64OrZero(${has("gen_ai.usage.cost")}) AS cost,
-        ${factsIn(spanKeys, spanValues, "genAi")}
+        toFloat64OrZero(${has("gen_ai.usage.cost")}) AS cost${more}
       FROM ${table} WHERE ${stored}`;
 }
 
@@ -121,7 +140,7 @@ function logRows(table: string): string {
         ServiceName AS service, '' AS operation, '' AS kind, '' AS status, '' AS errorType, '' AS tool, ${sharedOf("LogAttributes")},
         false AS isSpan, 0 AS took, 0 AS firstToken, 0 AS input, 0 AS output, 0 AS cached, 0 AS cost,
         ${factsIn(keysOf("LogAttributes"), "mapValues(LogAttributes)", "genAi")}
-      FROM ${table} WHERE ${stored} AND arrayExists(name -> startsWith(name, 'homeostat.text.'), mapKeys(LogAttributes))`;
+      FROM ${table} WHERE ${stored} AND ${logHasTexts}`;
 }
 
 function sharedOf(attributes: string): string {
@@ -160,7 +179,7 @@ function groupOf(row: Row): SpanGroup {
     outputTokens,
     cachedTokens,
     costUsd,
-    texts,
+    texts: texts.length > 0 ? texts : noTexts,
     lengthRatios: countedOf(ratioSum, ratio, ratioBounds),
   };
 }
