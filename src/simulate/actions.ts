@@ -1,77 +1,50 @@
 // What operators and controllers can do to the fleet, and what it answers.
 import type { ChangeKind } from "../model/change.ts";
 import type { Labels } from "../model/labels.ts";
-import type { Gateway } from "./gateway.ts";
+import type { Actions, Answer, Capacity, Rollout } from "./action.ts";
+import { repairData, resetPolicy, resetPrompts } from "./repairs.ts";
 import type { Replica, Spec } from "./replica.ts";
 import { earlierSpec } from "./replica.ts";
 import type { Rollouts } from "./rollouts.ts";
 import { EngineConfig, poolTokens, type Scenario } from "./scenario.ts";
-import { parseTarget } from "./targets.ts";
+import { entityOf, parseTarget, type Target } from "./targets.ts";
+import type { World } from "./world.ts";
 
-export interface Request {
-  readonly action: string;
-  /** `replica:<name>` or `deployment:<name>`. */
+interface Order {
+  readonly at: Target;
+  readonly hit: readonly Replica[];
   readonly target: string;
   readonly parameters: Labels;
-}
-
-export type Answer =
-  /** What will be done, in a sentence. */
-  | { readonly kind: "accepted"; readonly will: string }
-  | { readonly kind: "refused"; readonly status: 404 | 409 | 422; readonly reason: string };
-
-export interface Change {
-  readonly atMs: number;
-  readonly kind: ChangeKind;
-  readonly target: string;
-  readonly summary: string;
-  readonly before: Labels;
-  readonly after: Labels;
   readonly by: string;
+  readonly nowMs: number;
 }
 
-export interface Actions {
-  /** Does it, or says why not. `by` goes into the change event. */
-  perform(request: Request, by: string, nowMs: number): Answer;
-  /** A rollout somebody ordered: change event, then restarts. */
-  rollOut(rollout: {
-    readonly target: string;
-    readonly replicas: readonly Replica[];
-    readonly specOf: (replica: Replica) => Spec;
-    readonly kind: ChangeKind;
-    readonly why: string;
-    readonly by: string;
-    readonly nowMs: number;
-  }): void;
-  replicasOf(target: string): readonly Replica[];
-}
+/** Other words for actions: those of scenario files. */
+const synonyms: Readonly<Record<string, string>> = {
+  shed: "shed-load",
+  "restart-all": "restart-replica",
+  "scale-out": "scale",
+  notify: "noop",
+};
+const replicasMax = 32;
 
-export function createActions(
-  scenario: Scenario,
-  replicas: readonly Replica[],
-  rollouts: Rollouts,
-  gateway: Gateway,
-  onChange: (change: Change) => void,
-): Actions {
-  function replicasOf(target: string): readonly Replica[] {
-    const at = parseTarget(target, scenario, ["replica", "deployment"]);
-    if (typeof at === "string") return [];
-    return at.index === undefined ? replicas : [replicas[at.index]!];
-  }
+export function createActions(world: World, rollouts: Rollouts, capacity: Capacity): Actions {
+  const { scenario, gateway, surroundings } = world;
 
-  const rollOut: Actions["rollOut"] = ({ target, replicas: hit, specOf, kind, why, by, nowMs }) => {
+  function rollOut({ target, replicas: hit, specOf, kind, why, by, nowMs }: Rollout): void {
     const first = hit[0];
     if (first === undefined) return;
     const { before, after } = difference(first.spec, specOf(first));
     const changed = Object.keys(after).map((key) => `${key} ${before[key]} -> ${after[key]}`);
     const summary = changed.length === 0 ? why : `${why}: ${changed.join(", ")}`;
-    onChange({ atMs: nowMs, kind, target, summary, before, after, by });
+    world.change({ atMs: nowMs, kind, target, summary, before, after, by });
     rollouts.start({ replicas: hit, specOf }, nowMs);
-  };
+  }
 
-  function rollback(part: "config" | "version", { target }: Request, by: string, nowMs: number): Answer {
-    const hit = replicasOf(target).filter((replica) => earlierSpec(replica, part) !== undefined);
-    const cancelled = rollouts.cancel(replicasOf(target));
+  function rollback(part: "config" | "version", order: Order): Answer {
+    const { target, by, nowMs } = order;
+    const hit = order.hit.filter((replica) => earlierSpec(replica, part) !== undefined);
+    const cancelled = rollouts.cancel(order.hit);
     if (hit.length === 0 && cancelled > 0) return { kind: "accepted", will: `stop the rollout to ${target}` };
     if (hit.length === 0) return refused(409, `${target} has no earlier ${part} to roll back to`);
     // Decided now: a second rollback behind this one must not undo the undoing.
@@ -83,58 +56,125 @@ export function createActions(
     return { kind: "accepted", will: `roll back the ${part} of ${names}, one after the other` };
   }
 
-  function setKnob({ target, parameters }: Request, by: string, nowMs: number): Answer {
+  /** Whatever was rolled out last: a version, a configuration, the gateway's policy, an application's prompts. */
+  function rollbackAny(order: Order): Answer {
+    const { at } = order;
+    if (at.kind === "gateway") return tell(order, "config", "gateway policy rolled back", () => resetPolicy(world));
+    if (at.kind === "app") return tell(order, "deploy", "application rolled back", () => resetPrompts(world));
+    const version = order.hit.some((replica) => earlierSpec(replica, "version") !== undefined);
+    return rollback(version ? "version" : "config", order);
+  }
+
+  function setKnob(order: Order): Answer {
+    const { hit, target, parameters, by, nowMs } = order;
     const knob = parameters["knob"] ?? "";
     if (!Object.hasOwn(EngineConfig.shape, knob)) return refused(422, `there is no engine flag "${knob}"`);
-    const hit = replicasOf(target);
-    const next = EngineConfig.safeParse({ ...hit[0]!.spec.config, [knob]: Number(parameters["value"]) });
+    const value = knobValue(parameters["value"] ?? "");
+    const next = EngineConfig.safeParse({ ...hit[0]!.spec.config, [knob]: value });
     if (!next.success) return refused(422, `"${parameters["value"]}" is no value for ${knob}`);
     const reason = wouldNotStart(scenario, next.data);
     if (reason !== undefined) return refused(422, reason);
-    const specOf = (replica: Replica): Spec => ({
-      ...replica.spec,
-      config: { ...replica.spec.config, [knob]: Number(parameters["value"]) },
-    });
+    const specOf = (replica: Replica): Spec => ({ ...replica.spec, config: { ...replica.spec.config, [knob]: value } });
     rollOut({ target, replicas: hit, specOf, kind: "config", why: "engine flag set", by, nowMs });
     return { kind: "accepted", will: `restart ${hit.length} replica(s) with ${knob}=${parameters["value"]}` };
   }
 
-  function shedLoad({ target, parameters }: Request, by: string, nowMs: number): Answer {
+  function shedLoad(order: Order): Answer {
+    const { parameters, nowMs } = order;
     const share = Number(parameters["share"] ?? 0.2);
     const seconds = Number(parameters["seconds"] ?? 60);
     if (!(share > 0 && share < 1)) return refused(422, "share must lie between 0 and 1");
     if (!(seconds > 0 && seconds <= 3600)) return refused(422, "seconds must lie between 0 and 3600");
-    gateway.shed(share, nowMs + seconds * 1000);
     const summary = `gateway sheds ${Math.round(share * 100)} % of requests for ${seconds} s`;
-    onChange({ atMs: nowMs, kind: "other", target, summary, before: {}, after: { share: String(share) }, by });
+    return tell(order, "other", summary, () => gateway.shed(share, nowMs + seconds * 1000), { share: String(share) });
+  }
+
+  function scale(order: Order): Answer {
+    const now = world.replicas.filter(({ state }) => state !== "absent").length;
+    const wanted = Number(order.parameters["replicas"] ?? now + 1);
+    if (!(Number.isInteger(wanted) && wanted >= 1 && wanted <= replicasMax)) {
+      return refused(422, `replicas must be a whole number from 1 to ${replicasMax}`);
+    }
+    if (surroundings.cluster.controllerDown) return refused(409, "no controller answers: nothing is scaled");
+    const summary = `scaled from ${now} to ${wanted} replicas`;
+    return tell(order, "scale", summary, () => capacity.scale(wanted, order.nowMs), { replicas: String(wanted) });
+  }
+
+  function drain(order: Order): Answer {
+    const nodes = world.nodesAt(order.at);
+    if (nodes.length !== 1) return refused(422, "name one node, such as node:1");
+    const node = nodes[0]!;
+    return tell(order, "other", `node ${node.name} cordoned and drained`, () => {
+      capacity.replaceNode(node.index, order.nowMs);
+    });
+  }
+
+  /** Does it at once and says so in a change event. */
+  function tell(order: Order, kind: ChangeKind, summary: string, act: () => void, after: Labels = {}): Answer {
+    const { nowMs, by, target } = order;
+    world.change({ atMs: nowMs, kind, target, summary, before: {}, after, by });
+    act();
     return { kind: "accepted", will: summary };
   }
 
+  function flush(order: Order): Answer {
+    return tell(order, "other", "prefix cache reset", () => {
+      for (const { engine, condition } of order.hit) {
+        engine.resetPrefixCache();
+        condition.foreignShare = 0;
+        condition.leakedBlocks = 0;
+      }
+    });
+  }
+
+  function restart({ hit, target, by, nowMs }: Order): Answer {
+    rollOut({ target, replicas: hit, specOf: ({ spec }) => spec, kind: "restart", why: "restarted", by, nowMs });
+    return { kind: "accepted", will: `restart ${hit.map((replica) => replica.name).join(", ")}` };
+  }
+
+  const actions: Readonly<Record<string, (order: Order) => Answer>> = {
+    "rollback-config": (order) => rollback("config", order),
+    "rollback-version": (order) => rollback("version", order),
+    rollback: rollbackAny,
+    "set-knob": setKnob,
+    "shed-load": shedLoad,
+    scale,
+    "drain-node": drain,
+    "flush-cache": flush,
+    "reset-retry-budget": (order) => tell(order, "config", "retry budget reset", () => resetPolicy(world)),
+    "repair-data": (order) => tell(order, "other", "data repaired", () => repairData(world)),
+    "restart-replica": restart,
+    noop: () => ({ kind: "accepted", will: "do nothing" }),
+  };
+  const needReplicas = new Set(["rollback-config", "rollback-version", "set-knob", "flush-cache", "restart-replica"]);
+
   return {
-    replicasOf,
     rollOut,
     perform(request, by, nowMs) {
-      const hit = replicasOf(request.target);
-      if (hit.length === 0) return refused(404, `no such target ${request.target}`);
-      switch (request.action) {
-        case "rollback-config":
-          return rollback("config", request, by, nowMs);
-        case "rollback-version":
-          return rollback("version", request, by, nowMs);
-        case "set-knob":
-          return setKnob(request, by, nowMs);
-        case "shed-load":
-          return shedLoad(request, by, nowMs);
-        case "restart-replica": {
-          const specOf = (replica: Replica): Spec => replica.spec;
-          rollOut({ target: request.target, replicas: hit, specOf, kind: "restart", why: "restarted", by, nowMs });
-          return { kind: "accepted", will: `restart ${hit.map((replica) => replica.name).join(", ")}` };
-        }
-        default:
-          return refused(422, `this fleet cannot do "${request.action}"`);
+      const spelled = request.action.replaceAll("_", "-");
+      const name = synonyms[spelled] ?? spelled;
+      const act = Object.hasOwn(actions, name) ? actions[name] : undefined;
+      const at = targetNamed(request.target, world);
+      if (typeof at === "string") return refused(404, at);
+      if (act === undefined) return refused(422, `this fleet cannot do "${request.action}"`);
+      const hit = world.replicasAt(at);
+      if (needReplicas.has(name) && !["replica", "deployment", "node", "gpu"].includes(at.kind)) {
+        return refused(404, `no such target ${request.target}: name a replica or the deployment`);
       }
+      return act({ at, hit, target: entityOf(at, scenario), parameters: request.parameters, by, nowMs });
     },
   };
+}
+
+/** Nodes may have been replaced, and go by other numbers than they began with. */
+function targetNamed(text: string, { scenario, nodes, replicas }: World): Target | string {
+  const node = nodes.find(({ name }) => text === `node:${name}`);
+  if (node !== undefined) return { kind: "node", index: node.index };
+  return parseTarget(text, { ...scenario, replicas: replicas.length });
+}
+
+function knobValue(text: string): number | boolean {
+  return text === "true" || text === "false" ? text === "true" : Number(text);
 }
 
 /** Why vLLM would exit at start-up with this configuration; undefined if it would not. */

@@ -4,7 +4,7 @@ import type { ChangeEvent } from "../model/change.ts";
 import { stableId } from "../model/ids.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
-import type { Change } from "./actions.ts";
+import type { Change } from "./action.ts";
 
 const attemptsMax = 6;
 const timeoutMs = 10_000;

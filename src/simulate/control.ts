@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { z } from "zod";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import type { Answer, Request } from "./actions.ts";
+import type { Answer, Request } from "./action.ts";
 import { expositionType } from "./exposition.ts";
 import { checkSecret, verifyWebhook } from "./webhook.ts";
 

@@ -16,6 +16,18 @@ export interface StepWork {
   batch: number;
 }
 
+export function createWork(): StepWork {
+  return { prefillTokens: 0, prefillAttention: 0, decodeTokens: 0, decodeContext: 0, batch: 0 };
+}
+
+export function clearWork(work: StepWork): void {
+  work.prefillTokens = 0;
+  work.prefillAttention = 0;
+  work.decodeTokens = 0;
+  work.decodeContext = 0;
+  work.batch = 0;
+}
+
 export interface CostModel {
   /** Milliseconds. */
   stepMs(work: StepWork): number;
@@ -97,7 +109,7 @@ export function createCostModel(
   const expertFactor = options.moeConfigTuned ? 1 : untunedExpertFactor;
   const expertReadMs = moe ? readMs(feedForward * model.experts) * expertFactor : 0;
   const untouched = moe ? 1 - model.expertsPerToken / model.experts : 0;
-  const fixedMs = model.layers * layerMs + stepOverheadMs + denseReadMs;
+  const fixedMs = model.layers * layerMs + denseReadMs;
   const prefillFactor = moe ? expertFactor : 1;
   const exchangeMsPerToken =
     (tensorParallelFactor * 8 * model.layers * model.hidden * model.valueBytes * (tp - 1)) / (tp * bytesPerMs);
@@ -112,7 +124,9 @@ export function createCostModel(
     const linkMs = tokens * exchangeMsPerToken * pace.linkFactor;
     const gpuPrefillMs = options.stepTimeFactor * pace.prefillFactor * prefillMs;
     const gpuMemoryMs = options.stepTimeFactor * pace.memoryFactor * (fixedMs + kvMs + expertsMs);
-    const hostMs = pace.hostFactor * work.batch * (requestMs * options.stepTimeFactor + pace.hostMsPerSequence);
+    const hostMs =
+      pace.hostFactor *
+      (options.stepTimeFactor * (stepOverheadMs + work.batch * requestMs) + work.batch * pace.hostMsPerSequence);
     pace.tensorMs += gpuPrefillMs;
     pace.dramMs += gpuMemoryMs;
     pace.linkMs += linkMs;

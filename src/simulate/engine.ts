@@ -1,38 +1,23 @@
 // One engine core: vLLM's V1 scheduler over a pool of KV blocks, a step at a time on virtual time.
-import type { CostModel, StepWork } from "./cost-model.ts";
-import type { Requests } from "./requests.ts";
+import { createAdapters } from "./adapters.ts";
+import { neutral } from "./condition.ts";
+import { type CostModel, clearWork, createWork } from "./cost-model.ts";
+import { createDeferred } from "./deferred.ts";
+import { createDrafts } from "./drafts.ts";
+import type { Engine, EngineOptions, OnFinish } from "./engine-face.ts";
+import { createEngineWatch } from "./engine-watch.ts";
+import { createPool } from "./pool.ts";
+import { createPrefixCache } from "./prefix-cache.ts";
+import { CAPPED, type Requests, STRUCTURED, ZOMBIE } from "./requests.ts";
 import type { EngineConfig } from "./scenario.ts";
 import { createSlotQueue } from "./slot-queue.ts";
-import type { EngineStats } from "./stats.ts";
 import { createStats, observe } from "./stats.ts";
-
-export interface Engine {
-  readonly stats: EngineStats;
-  readonly blocksTotal: number;
-  readonly blocksUsed: number;
-  readonly running: number;
-  readonly waiting: number;
-  /** Virtual milliseconds at which the step under way ends; Infinity while idle or hung. */
-  readonly stepEndsAt: number;
-  /** Takes a request; `dispatchedAt` must be set. Starts a step if idle. */
-  add(slot: number, nowMs: number): void;
-  /** Ends the step under way and starts the next. Must be called at `stepEndsAt`. */
-  step(): void;
-  /** Drops a request the client gave up. False if the engine is stuck and keeps it. */
-  abort(slot: number, nowMs: number): boolean;
-  setHung(hung: boolean, nowMs: number): void;
-  readonly hung: boolean;
-  /** Every slot it holds, oldest scheduled first. */
-  slots(): number[];
-}
-
-/** Called once for every request that ends by itself, before its slot is released. */
-export type OnFinish = (slot: number, nowMs: number, reason: "stop" | "length") => void;
 
 /**
  * Source of the rules: vLLM V1 `Scheduler.schedule`. Running requests first and in order; a request that finds no block
- * preempts the last running one to the head of the waiting list; waiting ones enter only in steps without preemption.
- * Blind to: prefix caching, speculative decoding, priorities, LoRA slots, remote KV.
+ * preempts the last running one to the head of the waiting list; waiting ones enter only in steps without preemption, past
+ * those whose adapter does not fit. One whose prompt exceeds the pool is never let in, and blocks all behind it.
+ * Blind to: priorities, sharing of cached blocks.
  */
 export function createEngine(
   config: EngineConfig,
@@ -40,47 +25,37 @@ export function createEngine(
   cost: CostModel,
   requests: Requests,
   onFinish: OnFinish,
+  { condition = neutral(), prefixGroups = 1, adapters: adapterCount = 0, random }: EngineOptions = {},
 ): Engine {
-  const { promptTokens, outputTokens, generated, computed, blocks, scheduled } = requests;
-  const { dispatchedAt, scheduledAt, firstTokenAt, lastTokenAt } = requests;
+  const { promptTokens, outputTokens, generated, computed, scheduled, scheduledAt, readyAt, adapter } = requests;
   const stats = createStats(config.max_model_len);
+  const watch = createEngineWatch(stats, requests, cost.admissionMs);
+  const cache = createPrefixCache(prefixGroups, config.block_size);
+  const adapters = createAdapters(config.max_loras, adapterCount);
   const waiting = createSlotQueue(requests.capacity);
   const running = new Int32Array(config.max_num_seqs);
+  const skipped: number[] = [];
+  const deferred = createDeferred(requests);
   const blockSize = config.block_size;
+  const drafted = config.num_speculative_tokens;
+  const drafts = createDrafts(stats, condition, random);
   const chunkMax = config.long_prefill_token_threshold || Number.MAX_SAFE_INTEGER;
-  const work: StepWork = { prefillTokens: 0, prefillAttention: 0, decodeTokens: 0, decodeContext: 0, batch: 0 };
+  const work = createWork();
+  const pool = createPool(blocksTotal, blockSize, condition, requests, cache, work);
   let runningCount = 0;
-  let blocksUsed = 0;
   let stepEndsAt = Number.POSITIVE_INFINITY;
+  let stallMs = 0;
   let hung = false;
-  // Equal gaps between tokens come in runs: all that decoded in the step before share one.
-  let gapMs = -1;
-  let gapCount = 0;
 
-  /** Gives a request `n` tokens of this step and the blocks they need. False if the pool has too few. */
-  function give(slot: number, n: number): boolean {
-    const done = computed[slot]!;
-    const more = Math.ceil((done + n) / blockSize) - blocks[slot]!;
-    if (more > blocksTotal - blocksUsed) return false;
-    blocks[slot] = blocks[slot]! + more;
-    blocksUsed += more;
-    scheduled[slot] = n;
-    work.batch++;
-    if (n === 1 && generated[slot]! > 0) {
-      work.decodeTokens++;
-      work.decodeContext += done;
-    } else {
-      work.prefillTokens += n;
-      work.prefillAttention += n * (done + n / 2);
-    }
-    return true;
+  function takeOff(slot: number): void {
+    pool.giveBack(slot);
+    adapters.leave(adapter[slot]!);
   }
 
   function preemptLast(): number {
     const victim = running[--runningCount]!;
-    blocksUsed -= blocks[victim]!;
+    takeOff(victim);
     stats.recomputedTokens += computed[victim]!;
-    blocks[victim] = 0;
     computed[victim] = 0;
     scheduled[victim] = 0;
     requests.preemptions[victim] = requests.preemptions[victim]! + 1;
@@ -90,70 +65,93 @@ export function createEngine(
   }
 
   function wanted(slot: number, budget: number): number {
-    return Math.min(promptTokens[slot]! + generated[slot]! - computed[slot]!, chunkMax, budget);
+    const left = promptTokens[slot]! + generated[slot]! - computed[slot]!;
+    const ahead = drafted > 0 && left === 1 && generated[slot]! > 0 ? drafted : 0;
+    return Math.min(left + ahead, chunkMax, budget);
   }
 
   function schedule(nowMs: number): void {
     let budget = config.max_num_batched_tokens;
     let preempted = false;
-    work.prefillTokens = 0;
-    work.prefillAttention = 0;
-    work.decodeTokens = 0;
-    work.decodeContext = 0;
-    work.batch = 0;
+    clearWork(work);
     for (let i = 0; i < runningCount; i++) {
       const slot = running[i]!;
       scheduled[slot] = 0;
       if (budget === 0) continue;
       const n = wanted(slot, budget);
-      let given = give(slot, n);
+      let given = pool.give(slot, n);
       while (!given) {
         preempted = true;
         if (preemptLast() === slot) break;
-        given = give(slot, n);
+        given = pool.give(slot, n);
       }
       if (given) budget -= n;
     }
+    if (deferred.length > 0) resumeDeferred(nowMs);
     while (!preempted && budget > 0 && runningCount < config.max_num_seqs) {
       const slot = waiting.peek();
       if (slot < 0) break;
-      const n = wanted(slot, budget);
-      if (!give(slot, n)) break;
-      waiting.shift();
-      running[runningCount++] = slot;
-      budget -= n;
-      if (Number.isNaN(scheduledAt[slot])) scheduledAt[slot] = nowMs;
+      if (adapter[slot]! > 0 && !adapters.fits(adapter[slot]!)) {
+        skipped.push(waiting.shift());
+        continue;
+      }
+      const entered = enter(slot, budget, nowMs);
+      if (entered < 0) break;
+      budget -= entered;
     }
-    stepEndsAt = work.batch === 0 ? Number.POSITIVE_INFINITY : nowMs + cost.stepMs(work);
+    while (skipped.length > 0) waiting.pushFront(skipped.pop()!);
+    stepEndsAt =
+      work.batch === 0 ? deferred.nextAt : nowMs + cost.stepMs(work) * (1 + drafts.stepShare * drafted) + stalled();
   }
 
-  /** A token came out: the first of an answer, or one more. */
-  function emit(slot: number, nowMs: number): void {
-    generated[slot] = generated[slot]! + 1;
-    stats.generationTokens++;
-    if (Number.isNaN(firstTokenAt[slot])) {
-      firstTokenAt[slot] = nowMs;
-      stats.promptTokens += promptTokens[slot]!;
-      observe(stats.ttft, (nowMs - dispatchedAt[slot]! + cost.admissionMs) / 1000);
-    } else {
-      const gap = nowMs - lastTokenAt[slot]!;
-      if (gap !== gapMs) flushGaps();
-      gapMs = gap;
-      gapCount++;
+  /** Lets a waiting request in; returns the tokens it got, or -1 if there is no room. */
+  function enter(slot: number, budget: number, nowMs: number): number {
+    if (Math.ceil(promptTokens[slot]! / blockSize) > pool.size()) return -1;
+    if (condition.deferMs > 0 && Number.isNaN(readyAt[slot])) return defer(slot, nowMs);
+    if (config.enable_prefix_caching && computed[slot] === 0) {
+      const most = Math.min(requests.prefixTokens[slot]!, promptTokens[slot]! - 1);
+      const found = condition.prefixOff ? 0 : cache.lookUp(requests.prefixGroup[slot]!, most);
+      computed[slot] = found;
+      if (!pool.give(slot, wanted(slot, budget))) {
+        computed[slot] = 0;
+        return -1;
+      }
+      if (requests.preemptions[slot] === 0) {
+        stats.prefixQueries += promptTokens[slot]!;
+        stats.prefixHits += found;
+      }
+    } else if (!pool.give(slot, wanted(slot, budget))) return -1;
+    waiting.shift();
+    if (adapters.enter(adapter[slot]!)) stallMs += condition.loraLoadMs;
+    if (condition.grammarMs > 0 && requests.marks[slot]! & STRUCTURED) stallMs += condition.grammarMs;
+    running[runningCount++] = slot;
+    if (Number.isNaN(scheduledAt[slot])) scheduledAt[slot] = nowMs;
+    return scheduled[slot]!;
+  }
+
+  /** It holds its blocks and waits for its cache from elsewhere. */
+  function defer(slot: number, nowMs: number): number {
+    const need = Math.ceil(promptTokens[slot]! / blockSize);
+    if (!pool.hold(slot, need)) return -1;
+    deferred.add(waiting.shift(), nowMs + condition.deferMs);
+    return 0;
+  }
+
+  /** The transfer failed: what was to come is computed here, before all others. */
+  function resumeDeferred(nowMs: number): void {
+    for (;;) {
+      const slot = deferred.due(condition.deferMs === 0 ? Number.POSITIVE_INFINITY : nowMs);
+      if (slot < 0) return;
+      pool.giveBack(slot);
+      stats.transfersFailed++;
+      waiting.pushFront(slot);
     }
-    lastTokenAt[slot] = nowMs;
   }
 
-  function flushGaps(): void {
-    if (gapCount > 0) observe(stats.itl, gapMs / 1000, gapCount);
-    gapCount = 0;
-  }
-
-  function observeEnd(slot: number, nowMs: number): void {
-    observe(stats.e2e, (nowMs - dispatchedAt[slot]! + cost.admissionMs) / 1000);
-    if (!Number.isNaN(scheduledAt[slot])) observe(stats.queue, (scheduledAt[slot]! - dispatchedAt[slot]!) / 1000);
-    observe(stats.promptLength, promptTokens[slot]!);
-    observe(stats.generationLength, generated[slot]!);
+  function stalled(): number {
+    const ms = stallMs;
+    stallMs = 0;
+    return ms;
   }
 
   function complete(nowMs: number): void {
@@ -164,49 +162,85 @@ export function createEngine(
       const n = scheduled[slot]!;
       if (n > 0) {
         scheduled[slot] = 0;
-        tokens += n;
+        const goal = promptTokens[slot]! + generated[slot]!;
         const done = computed[slot]! + n;
-        computed[slot] = done;
-        if (done === promptTokens[slot]! + generated[slot]!) {
-          emit(slot, nowMs);
-          const full = promptTokens[slot]! + generated[slot]! >= config.max_model_len;
-          if (full || generated[slot]! >= outputTokens[slot]!) {
-            blocksUsed -= blocks[slot]!;
-            observeEnd(slot, nowMs);
-            if (full) stats.lengthCapped++;
-            else stats.stopped++;
-            onFinish(slot, nowMs, full ? "length" : "stop");
-            continue;
-          }
+        // With a draft more was scheduled than was known: what is not accepted is computed again.
+        const more = done > goal ? drafts.accept(done - goal, outputTokens[slot]! - generated[slot]! - 1) : 0;
+        tokens += done > goal ? 1 + more : n;
+        computed[slot] = done > goal ? goal + more : done;
+        if (done >= goal) {
+          generated[slot] = generated[slot]! + 1 + more;
+          stats.generationTokens += 1 + more;
+          watch.emitted(slot, nowMs);
+          if (ends(slot, nowMs)) continue;
         }
       }
       running[kept++] = slot;
     }
     runningCount = kept;
-    flushGaps();
-    stats.steps++;
-    stats.computedTokens += tokens;
-    observe(stats.iterationTokens, tokens);
+    watch.flush();
+    if (work.batch > 0) {
+      stats.steps++;
+      stats.computedTokens += tokens;
+      observe(stats.iterationTokens, tokens);
+    }
     report();
+  }
+
+  function ends(slot: number, nowMs: number): boolean {
+    const full = promptTokens[slot]! + generated[slot]! >= config.max_model_len;
+    if (!full && generated[slot]! < outputTokens[slot]!) return false;
+    const mark = requests.marks[slot]!;
+    if (mark & ZOMBIE) {
+      // Goes round in its last blocks for ever.
+      const back = Math.min(64, generated[slot]! - 1);
+      generated[slot] = generated[slot]! - back;
+      computed[slot] = computed[slot]! - back;
+      return false;
+    }
+    if (config.enable_prefix_caching) cache.keep(requests.prefixGroup[slot]!, requests.prefixTokens[slot]!);
+    takeOff(slot);
+    cache.fit(pool.free());
+    watch.ended(slot, nowMs);
+    const long = full || (mark & CAPPED) > 0;
+    if (long) stats.lengthCapped++;
+    else stats.stopped++;
+    onFinish(slot, nowMs, long ? "length" : "stop");
+    return true;
   }
 
   function report(): void {
     stats.running = runningCount;
-    stats.waiting = waiting.length;
-    stats.kvUsage = blocksUsed / blocksTotal;
+    stats.deferred = deferred.length;
+    stats.waiting = waiting.length + deferred.length;
+    stats.kvUsage = (pool.used + condition.leakedBlocks) / blocksTotal;
+  }
+
+  /** Takes a request out, wherever it is. */
+  function remove(slot: number): void {
+    if (waiting.remove(slot)) return;
+    if (deferred.remove(slot)) {
+      pool.giveBack(slot);
+      return;
+    }
+    const i = running.subarray(0, runningCount).indexOf(slot);
+    if (i < 0) throw new Error(`request slot ${slot} is not at this engine`);
+    running.copyWithin(i, i + 1, runningCount);
+    runningCount--;
+    takeOff(slot);
   }
 
   return {
     stats,
     blocksTotal,
     get blocksUsed() {
-      return blocksUsed;
+      return pool.used;
     },
     get running() {
       return runningCount;
     },
     get waiting() {
-      return waiting.length;
+      return waiting.length + deferred.length;
     },
     get stepEndsAt() {
       return stepEndsAt;
@@ -225,18 +259,21 @@ export function createEngine(
     },
     abort(slot, nowMs) {
       if (hung) return false;
-      if (!waiting.remove(slot)) {
-        const i = running.subarray(0, runningCount).indexOf(slot);
-        if (i < 0) throw new Error(`request slot ${slot} is not at this engine`);
-        running.copyWithin(i, i + 1, runningCount);
-        runningCount--;
-        blocksUsed -= blocks[slot]!;
-      }
-      observeEnd(slot, nowMs);
+      remove(slot);
+      watch.ended(slot, nowMs);
       stats.aborted++;
       report();
       return true;
     },
+    forget(slot) {
+      remove(slot);
+      report();
+    },
+    stall(ms) {
+      if (stepEndsAt === Number.POSITIVE_INFINITY) stallMs += ms;
+      else stepEndsAt += ms;
+    },
+    resetPrefixCache: cache.clear,
     setHung(next, nowMs) {
       hung = next;
       if (hung) {
@@ -246,6 +283,10 @@ export function createEngine(
       // What the step had scheduled is lost with it; the blocks are kept.
       schedule(nowMs);
     },
-    slots: () => [...running.subarray(0, runningCount), ...waiting.toArray()],
+    slots: () => [...running.subarray(0, runningCount), ...deferred.slots(), ...waiting.toArray()],
+    adapters: () => ({
+      running: adapters.running(),
+      waiting: [...new Set(waiting.toArray().map((slot) => adapter[slot]!))].filter((each) => each > 0),
+    }),
   };
 }

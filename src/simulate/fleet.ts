@@ -1,17 +1,24 @@
 // A fleet of engine replicas behind a gateway, moved on by hand along virtual time.
-import type { Actions, Answer, Change, Request } from "./actions.ts";
+import type { Actions, Answer, Change, Request } from "./action.ts";
 import { createActions } from "./actions.ts";
+import { createCapacity } from "./capacity.ts";
+import { createDelivery } from "./delivery.ts";
 import { scheduleFault } from "./faults/schedule.ts";
-import type { GatewayCounts } from "./gateway.ts";
+import type { EndKind, GatewayCounts } from "./gateway.ts";
 import { createGateway } from "./gateway.ts";
+import { gpus } from "./hardware.ts";
+import { startFailure, startHousekeeping, targetsOf } from "./housekeeping.ts";
 import { type LogLine, startupLines, statsLine } from "./log-lines.ts";
+import { createMachines, createNode, type Node, repace } from "./machines.ts";
+import { createProcesses } from "./processes.ts";
 import { createRandom } from "./random.ts";
 import { createReplica, type Replica, startEngine } from "./replica.ts";
-import { createRequests } from "./requests.ts";
+import { ABANDONED, createRequests, type Requests } from "./requests.ts";
 import { createRollouts } from "./rollouts.ts";
 import type { Fault, Scenario } from "./scenario.ts";
-import type { Target } from "./targets.ts";
+import { createSurroundings, type Surroundings } from "./surroundings.ts";
 import { createTimeline } from "./timeline.ts";
+import { createTraffic, longestPrompt } from "./traffic.ts";
 import { createArrivals } from "./workload.ts";
 import type { World } from "./world.ts";
 
@@ -20,6 +27,11 @@ export interface FinishedRequest {
   readonly id: number;
   readonly promptTokens: number;
   readonly generatedTokens: number;
+  readonly cachedTokens: number;
+  /** Place in `requestClasses`. */
+  readonly kind: number;
+  readonly adapter: number;
+  readonly arrivedAt: number;
   readonly reason: "stop" | "length";
   readonly dispatchedAt: number;
   readonly scheduledAt: number;
@@ -31,6 +43,10 @@ export interface FinishedRequest {
 export interface FleetSink {
   log?(replica: Replica, line: LogLine): void;
   finished?(replica: Replica, request: FinishedRequest): void;
+  /** A client got an answer or an error; `lastedMs` is 0 for one that was refused. */
+  answered?(kind: EndKind, lastedMs: number, atMs: number): void;
+  kernel?(node: Node, body: string, atMs: number): void;
+  kubernetes?(about: string, reason: string, message: string, atMs: number): void;
   change?(change: Change): void;
   event?(type: "fault" | "stopped" | "ready", text: string, atMs: number): void;
 }
@@ -45,7 +61,7 @@ export interface Observation {
 
 export interface ReplicaObservation {
   readonly name: string;
-  readonly state: "serving" | "starting";
+  readonly state: Replica["state"];
   readonly version: string;
   readonly epoch: number;
   readonly blocksTotal: number;
@@ -60,6 +76,10 @@ export interface Fleet {
   readonly scenario: Scenario;
   readonly nowMs: number;
   readonly replicas: readonly Replica[];
+  readonly nodes: readonly Node[];
+  readonly surroundings: Surroundings;
+  /** Share of requests the gateway sends to the wrong pool. */
+  misrouted(): number;
   /** Lets virtual time pass; going back throws. */
   advance(toMs: number): void;
   observe(): Observation;
@@ -76,38 +96,82 @@ const statsEveryMs = 10_000;
 export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
   const requests = createRequests(inFlightMax);
   const timeline = createTimeline();
-  const arrivals = createArrivals(scenario.workload, scenario.replicas, scenario.seed);
+  const traffic = createTraffic();
+  const surroundings = createSurroundings();
+  const promptMax = longestPrompt(scenario);
+  const { classes, loraAdapters: adapters } = scenario;
+  const arrivals = createArrivals(scenario.workload, scenario.replicas, scenario.seed, {
+    traffic,
+    classes,
+    adapters,
+    promptMax,
+  });
   const replicas: Replica[] = [];
   let nowMs = 0;
 
   function onFinish(slot: number, atMs: number, reason: "stop" | "length"): void {
-    sink.finished?.(replicas[requests.replica[slot]!]!, {
-      id: requests.id[slot]!,
-      promptTokens: requests.promptTokens[slot]!,
-      generatedTokens: requests.generated[slot]!,
-      reason,
-      dispatchedAt: requests.dispatchedAt[slot]!,
-      scheduledAt: requests.scheduledAt[slot]!,
-      firstTokenAt: requests.firstTokenAt[slot]!,
-      finishedAt: atMs,
-    });
-    gateway.finished(slot);
+    const replica = replicas[requests.replica[slot]!]!;
+    if (requests.state[slot] === ABANDONED) {
+      requests.release(slot);
+      return;
+    }
+    if (replica.condition.nanShare > 0) replica.engine.stats.corrupted++;
+    sink.finished?.(replica, finishedRequest(requests, slot, atMs, reason));
+    gateway.finished(slot, atMs);
   }
 
   for (let i = 0; i < scenario.replicas; i++) replicas.push(createReplica(scenario, i, requests, onFinish));
-  const gateway = createGateway(scenario, replicas, requests, timeline, createRandom(scenario.seed, "gateway"));
-  const rollouts = createRollouts(timeline, scenario.coldStartMs, {
+  const nodes = replicas.map((replica) => createNode(scenario, replica, replica.host));
+  const tick = createMachines(scenario, nodes, replicas);
+  const delivery = createDelivery(scenario, requests, timeline, nodes);
+  const gateway = createGateway(scenario, replicas, requests, timeline, createRandom(scenario.seed, "gateway"), {
+    deliver: delivery,
+    ended: (kind, slot, atMs) => sink.answered?.(kind, slot < 0 ? 0 : atMs - requests.arrivedAt[slot]!, atMs),
+  });
+  const processes = createProcesses(timeline, scenario.coldStartMs, {
     stopped(replica, atMs) {
       gateway.replicaDied(replica, replica.engine.slots(), atMs);
       sink.event?.("stopped", `${replica.name} stopped`, atMs);
     },
     ready(replica, atMs) {
-      replica.engine = startEngine(scenario, replica.spec, requests, onFinish);
+      startEngine(replica, scenario, requests, onFinish);
+      repace(replica, nodes[replica.index]!, gpus[scenario.gpu]);
       tellStart(replica, atMs);
       sink.event?.("ready", `${replica.name} serves again`, atMs);
     },
+    failure: (replica) => startFailure(replica, nodes[replica.index]!, surroundings),
+    failed(replica, { lines }, atMs) {
+      const logger = "vllm.v1.engine.core";
+      for (const body of lines) sink.log?.(replica, { atMs, severity: "ERROR", body, logger });
+      sink.event?.("stopped", `${replica.name} failed to start`, atMs);
+    },
   });
-  const actions: Actions = createActions(scenario, replicas, rollouts, gateway, (change) => sink.change?.(change));
+  const rollouts = createRollouts(processes);
+  const world: World = {
+    scenario,
+    timeline,
+    requests,
+    replicas,
+    nodes,
+    gateway,
+    processes,
+    traffic,
+    surroundings,
+    random: createRandom(scenario.seed, "faults"),
+    ...targetsOf(replicas, nodes),
+    get actions() {
+      return actions;
+    },
+    log: (replica, severity, body, logger, atMs) => sink.log?.(replica, { atMs, severity, body, logger }),
+    kernel: (node, body, atMs) => sink.kernel?.(node, body, atMs),
+    event: (about, reason, message, atMs) => sink.kubernetes?.(about, reason, message, atMs),
+    change: (change) => sink.change?.(change),
+  };
+  const capacity = createCapacity(world, replicas, nodes, (index) =>
+    createReplica(scenario, index, requests, onFinish),
+  );
+  const actions: Actions = createActions(world, rollouts, capacity);
+  startHousekeeping(world, tick);
 
   function tellStart(replica: Replica, atMs: number): void {
     if (sink.log === undefined) return;
@@ -132,13 +196,6 @@ export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
       timeline.add(atMs + statsEveryMs, tell);
     };
     timeline.add(fromMs + statsEveryMs, tell);
-  }
-
-  const world: World = { scenario, timeline, replicas, gateway, actions, replicasAt };
-
-  function replicasAt({ kind, index }: Target): readonly Replica[] {
-    if (kind === "replica" || kind === "node" || kind === "gpu") return [replicas[index!]!];
-    return kind === "deployment" ? replicas : [];
   }
 
   function inject(fault: Fault, atMs: number): void {
@@ -172,8 +229,7 @@ export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
         replicas[stepping]!.engine.step();
       } else {
         nowMs = next;
-        const { promptTokens, outputTokens } = arrivals.take();
-        gateway.arrive(promptTokens, outputTokens, nowMs);
+        gateway.arrive(arrivals.take(), nowMs);
       }
     }
     nowMs = toMs;
@@ -185,6 +241,9 @@ export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
       return nowMs;
     },
     replicas,
+    nodes,
+    surroundings,
+    misrouted: () => gateway.policy.misrouteShare,
     advance,
     inject,
     observe: () => ({
@@ -194,6 +253,28 @@ export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
       replicas: replicas.map(observeReplica),
     }),
     perform: (request, by) => actions.perform(request, by, nowMs),
+  };
+}
+
+function finishedRequest(
+  requests: Requests,
+  slot: number,
+  finishedAt: number,
+  reason: FinishedRequest["reason"],
+): FinishedRequest {
+  return {
+    id: requests.id[slot]!,
+    promptTokens: requests.promptTokens[slot]!,
+    generatedTokens: requests.generated[slot]!,
+    cachedTokens: requests.prefixTokens[slot]!,
+    kind: requests.kind[slot]!,
+    adapter: requests.adapter[slot]!,
+    reason,
+    arrivedAt: requests.arrivedAt[slot]!,
+    dispatchedAt: requests.dispatchedAt[slot]!,
+    scheduledAt: requests.scheduledAt[slot]!,
+    firstTokenAt: requests.firstTokenAt[slot]!,
+    finishedAt,
   };
 }
 

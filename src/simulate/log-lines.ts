@@ -58,10 +58,11 @@ export function statsLine(
   const promptRate = ((stats.promptTokens - before.promptTokens) * 1000) / intervalMs;
   const generationRate = ((stats.generationTokens - before.generationTokens) * 1000) / intervalMs;
   if (promptRate === 0 && generationRate === 0 && stats.running === 0 && stats.waiting === 0) return undefined;
+  const hitRate = stats.prefixQueries === 0 ? 0 : (100 * stats.prefixHits) / stats.prefixQueries;
   return {
     atMs,
     severity: "INFO",
     logger: "vllm.v1.metrics.loggers",
-    body: `Engine 000: Avg prompt throughput: ${promptRate.toFixed(1)} tokens/s, Avg generation throughput: ${generationRate.toFixed(1)} tokens/s, Running: ${stats.running} reqs, Waiting: ${stats.waiting} reqs, GPU KV cache usage: ${(stats.kvUsage * 100).toFixed(1)}%, Prefix cache hit rate: 0.0%`,
+    body: `Engine 000: Avg prompt throughput: ${promptRate.toFixed(1)} tokens/s, Avg generation throughput: ${generationRate.toFixed(1)} tokens/s, Running: ${stats.running} reqs, Waiting: ${stats.waiting} reqs, GPU KV cache usage: ${(stats.kvUsage * 100).toFixed(1)}%, Prefix cache hit rate: ${hitRate.toFixed(1)}%`,
   };
 }

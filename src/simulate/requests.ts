@@ -1,4 +1,5 @@
 // All requests in flight, in columns: engines and gateway refer to them by slot.
+import type { Asked } from "./traffic.ts";
 
 /** Where a request is. */
 export const FREE = 0;
@@ -7,6 +8,18 @@ export const AT_GATEWAY = 1;
 export const AT_ENGINE = 2;
 /** The gateway gave it up, but its engine still holds it. */
 export const ABANDONED = 3;
+/** In the replica's API process, not at the engine core yet. */
+export const AT_API = 4;
+/** The replica forgot it; its client still waits. */
+export const LOST = 5;
+
+/** Marks of a request, in bits. */
+/** It never ends by itself, and nobody waits for it. */
+export const ZOMBIE = 1;
+/** Its answer must follow a grammar. */
+export const STRUCTURED = 2;
+/** It ends at the most tokens it may have. */
+export const CAPPED = 4;
 
 export interface Requests {
   readonly capacity: number;
@@ -23,6 +36,18 @@ export interface Requests {
   readonly scheduled: Int32Array;
   readonly preemptions: Int32Array;
   readonly attempts: Uint8Array;
+  readonly marks: Uint8Array;
+  /** Most tokens its answer may have. */
+  readonly limit: Int32Array;
+  /** Place in `requestClasses`. */
+  readonly kind: Uint8Array;
+  /** Requests of one group begin with the same `prefixTokens`. */
+  readonly prefixGroup: Int32Array;
+  readonly prefixTokens: Int32Array;
+  /** LoRA adapter; 0 = the base model. */
+  readonly adapter: Int16Array;
+  /** Virtual milliseconds until its cache is here; NaN = it waits for none. */
+  readonly readyAt: Float64Array;
   /** Index of the replica it is at. */
   readonly replica: Int8Array;
   /** Virtual milliseconds; NaN = not yet. */
@@ -37,6 +62,10 @@ export interface Requests {
   /** A free slot, or -1 when all are taken. */
   take(): number;
   release(slot: number): void;
+  /** Writes what is asked. */
+  ask(slot: number, asked: Asked): void;
+  /** What `from` asks, asked again by `to`, as old and as often tried. */
+  copy(from: number, to: number): void;
   /** Forgets what an engine did for it: it starts from its prompt again. */
   rewind(slot: number): void;
 }
@@ -50,10 +79,24 @@ export function createRequests(capacity: number): Requests {
   const generated = new Int32Array(capacity);
   const computed = new Int32Array(capacity);
   const blocks = new Int32Array(capacity);
+  const asked = {
+    promptTokens: new Int32Array(capacity),
+    outputTokens: new Int32Array(capacity),
+    limit: new Int32Array(capacity),
+    kind: new Uint8Array(capacity),
+    prefixGroup: new Int32Array(capacity),
+    prefixTokens: new Int32Array(capacity),
+    adapter: new Int16Array(capacity),
+    marks: new Uint8Array(capacity),
+  };
+  const columns = Object.keys(asked) as (keyof Asked)[];
+  const id = new Float64Array(capacity);
+  const arrivedAt = new Float64Array(capacity);
   const scheduled = new Int32Array(capacity);
   const preemptions = new Int32Array(capacity);
   const attempts = new Uint8Array(capacity);
   const replica = new Int8Array(capacity);
+  const readyAt = new Float64Array(capacity);
   const dispatchedAt = new Float64Array(capacity);
   const scheduledAt = new Float64Array(capacity);
   const firstTokenAt = new Float64Array(capacity);
@@ -66,6 +109,7 @@ export function createRequests(capacity: number): Requests {
     scheduled[slot] = 0;
     preemptions[slot] = 0;
     replica[slot] = -1;
+    readyAt[slot] = Number.NaN;
     dispatchedAt[slot] = Number.NaN;
     scheduledAt[slot] = Number.NaN;
     firstTokenAt[slot] = Number.NaN;
@@ -73,19 +117,19 @@ export function createRequests(capacity: number): Requests {
   }
 
   return {
+    ...asked,
     capacity,
     state,
-    id: new Float64Array(capacity),
-    promptTokens: new Int32Array(capacity),
-    outputTokens: new Int32Array(capacity),
+    id,
+    arrivedAt,
     generated,
     computed,
     blocks,
     scheduled,
     preemptions,
     attempts,
+    readyAt,
     replica,
-    arrivedAt: new Float64Array(capacity),
     dispatchedAt,
     scheduledAt,
     firstTokenAt,
@@ -102,6 +146,7 @@ export function createRequests(capacity: number): Requests {
       inUse++;
       state[slot] = AT_GATEWAY;
       attempts[slot] = 0;
+      asked.marks[slot] = 0;
       rewind(slot);
       return slot;
     },
@@ -112,5 +157,14 @@ export function createRequests(capacity: number): Requests {
       inUse--;
     },
     rewind,
+    ask(slot, what) {
+      for (const column of columns) asked[column][slot] = what[column];
+    },
+    copy(from, to) {
+      for (const column of columns) asked[column][to] = asked[column][from]!;
+      id[to] = id[from]!;
+      arrivedAt[to] = arrivedAt[from]!;
+      attempts[to] = attempts[from]!;
+    },
   };
 }

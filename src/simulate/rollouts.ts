@@ -1,7 +1,7 @@
 // Rollouts: replicas are killed and started again one after the other, each with what it is to run next.
+import type { Processes } from "./processes.ts";
 import type { Replica, Spec } from "./replica.ts";
 import { replaceSpec } from "./replica.ts";
-import type { Timeline } from "./timeline.ts";
 
 export interface Rollout {
   readonly replicas: readonly Replica[];
@@ -16,14 +16,8 @@ export interface Rollouts {
   cancel(replicas: readonly Replica[]): number;
 }
 
-export interface RolloutHooks {
-  /** The process ends: what it held is lost. */
-  stopped(replica: Replica, nowMs: number): void;
-  /** A new process serves. */
-  ready(replica: Replica, nowMs: number): void;
-}
-
-export function createRollouts(timeline: Timeline, coldStartMs: number, hooks: RolloutHooks): Rollouts {
+/** A replica that does not come up holds the ones behind it up only until its first attempt has failed. */
+export function createRollouts(processes: Processes): Rollouts {
   const queue: { rollout: Rollout; replica: Replica }[] = [];
   let busy = false;
 
@@ -32,16 +26,9 @@ export function createRollouts(timeline: Timeline, coldStartMs: number, hooks: R
     busy = turn !== undefined;
     if (turn === undefined) return;
     const { rollout, replica } = turn;
-    hooks.stopped(replica, nowMs);
-    replica.state = "starting";
+    processes.stop(replica, nowMs);
     replaceSpec(replica, rollout.specOf(replica));
-    timeline.add(nowMs + coldStartMs, (readyMs) => {
-      replica.epoch++;
-      replica.startedAt = readyMs;
-      replica.state = "serving";
-      hooks.ready(replica, readyMs);
-      next(readyMs);
-    });
+    processes.start(replica, nowMs, next);
   }
 
   function cancel(replicas: readonly Replica[]): number {

@@ -6,6 +6,8 @@ export interface Scrapes {
   /** Virtual milliseconds of the next scrape of any target; Infinity if there are no targets. */
   readonly nextAt: number;
   /** The target whose turn it is, and whether the scrape gets lost on the way. */
+  /** There are so many targets now. */
+  fit(targets: number): void;
   take(): { readonly target: number; readonly lost: boolean };
 }
 
@@ -17,7 +19,7 @@ export function createScrapes(scenario: Scenario, targets: number): Scrapes {
   const random = createRandom(scenario.seed, "scrapes");
   const { scrapeMs, drop } = scenario.telemetry;
   const slots = Array.from({ length: targets }, () => Math.floor(random.uniform() * scrapeMs));
-  const due = Float64Array.from(slots);
+  const due = [...slots];
   let next = earliest();
 
   function earliest(): number {
@@ -29,6 +31,13 @@ export function createScrapes(scenario: Scenario, targets: number): Scrapes {
   return {
     get nextAt() {
       return due[next] ?? Number.POSITIVE_INFINITY;
+    },
+    fit(count) {
+      for (const now = due[next] ?? 0; due.length < count; ) {
+        const at = now + Math.floor(random.uniform() * scrapeMs);
+        slots.push(at);
+        due.push(at);
+      }
     },
     take() {
       const target = next;

@@ -1,13 +1,15 @@
 // A scenario played on virtual time without any wire: what it would have sent, and what was done to it.
 import type { ChangeEvent } from "../model/change.ts";
 import type { Instant } from "../model/time.ts";
-import type { Answer, Request } from "./actions.ts";
+import type { Answer, Request } from "./action.ts";
+import { createAppSpans } from "./app-spans.ts";
 import { toChangeEvent } from "./changes.ts";
 import { createFleet, type Fleet, type FleetSink, type Observation } from "./fleet.ts";
 import { createRecorder, type Recorded } from "./otlp.ts";
 import { createRandom } from "./random.ts";
 import type { Scenario } from "./scenario.ts";
 import { createScrapes } from "./scrapes.ts";
+import { createSources } from "./sources-of-fleet.ts";
 
 export interface Simulation {
   readonly scenario: Scenario;
@@ -35,18 +37,41 @@ export interface Batch {
 export function createSimulation(scenario: Scenario, { startAt }: { readonly startAt: Instant }): Simulation {
   const recorder = createRecorder(scenario, startAt, createRandom(scenario.seed, "trace-ids"));
   const sampling = createRandom(scenario.seed, "sampling");
+  const sources = createSources(scenario, () => fleet);
   let changes: ChangeEvent[] = [];
   let events: Batch["events"][number][] = [];
   const sink: FleetSink = {
     log: recorder.log,
     finished(replica, request) {
-      if (sampling.uniform() < scenario.spanRatio) recorder.span(replica, request);
+      if (sampling.uniform() >= scenario.spanRatio) return;
+      recorder.span(replica, request);
+      apps?.finished(replica, request);
     },
+    answered(kind, lastedMs, atMs) {
+      sources.answered(kind, lastedMs);
+      if (kind !== "finished" && sampling.uniform() < 5 * scenario.spanRatio) apps?.failed(kind, lastedMs, atMs);
+    },
+    kernel: ({ name, clockMs }, body, atMs) =>
+      recorder.line(
+        { "service.name": "kernel", "host.name": name, "k8s.node.name": name },
+        { atMs: atMs + clockMs, severity: "WARNING", body, logger: "kernel" },
+      ),
+    kubernetes: (about, reason, body, atMs) =>
+      recorder.line(
+        { "service.name": "kubernetes-events", "k8s.namespace.name": "serving" },
+        { atMs, severity: reason === "Killing" ? "INFO" : "WARNING", body, logger: "k8seventsreceiver" },
+        { "k8s.event.reason": reason, "k8s.object.name": about },
+      ),
     change: (change) => void changes.push(toChangeEvent(change, startAt)),
     event: (type, text, atMs) => void events.push({ type, text, atMs }),
   };
-  const fleet = createFleet(scenario, sink);
-  const scrapes = createScrapes(scenario, fleet.replicas.length);
+  const fleet: Fleet = createFleet(scenario, sink);
+  const scrapes = createScrapes(scenario, sources.count());
+  const apps =
+    scenario.telemetry.dcgm === "none"
+      ? undefined
+      : createAppSpans(scenario, fleet.surroundings, fleet.misrouted, recorder, createRandom(scenario.seed, "apps"));
+  const losing = createRandom(scenario.seed, "losing");
 
   return {
     scenario,
@@ -59,8 +84,9 @@ export function createSimulation(scenario: Scenario, { startAt }: { readonly sta
       while (scrapes.nextAt <= toMs) {
         const atMs = Math.max(scrapes.nextAt, fleet.nowMs);
         fleet.advance(atMs);
+        scrapes.fit(sources.count());
         const { target, lost } = scrapes.take();
-        if (!lost) recorder.scrape([fleet.replicas[target]!], atMs);
+        if (!lost && losing.uniform() >= fleet.surroundings.telemetry.lost) sources.scrape(target, recorder, atMs);
       }
       fleet.advance(toMs);
       const batch = { recorded: recorder.take(), changes, events };

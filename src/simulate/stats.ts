@@ -20,10 +20,25 @@ export interface EngineStats {
   computedTokens: number;
   recomputedTokens: number;
   steps: number;
+  /** Tokens looked up in the prefix cache, and found. */
+  prefixQueries: number;
+  prefixHits: number;
+  drafts: number;
+  draftTokens: number;
+  acceptedTokens: number;
+  /** Requests whose logits were no numbers. */
+  corrupted: number;
+  transfersFailed: number;
   /** Gauges, as the engine last reported them. */
   running: number;
   waiting: number;
+  /** Of those waiting, held back by design: their cache is on its way. */
+  deferred: number;
   kvUsage: number;
+  readonly tpot: Histogram;
+  readonly prefill: Histogram;
+  readonly decode: Histogram;
+  readonly limit: Histogram;
   readonly ttft: Histogram;
   readonly itl: Histogram;
   readonly e2e: Histogram;
@@ -54,9 +69,21 @@ export function createStats(maxModelLen: number): EngineStats {
     computedTokens: 0,
     recomputedTokens: 0,
     steps: 0,
+    prefixQueries: 0,
+    prefixHits: 0,
+    drafts: 0,
+    draftTokens: 0,
+    acceptedTokens: 0,
+    corrupted: 0,
+    transfersFailed: 0,
     running: 0,
     waiting: 0,
+    deferred: 0,
     kvUsage: 0,
+    tpot: createHistogram(itlBounds),
+    prefill: createHistogram(latencyBounds),
+    decode: createHistogram(latencyBounds),
+    limit: createHistogram(tokenBounds),
     ttft: createHistogram(ttftBounds),
     itl: createHistogram(itlBounds),
     e2e: createHistogram(latencyBounds),

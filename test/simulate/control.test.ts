@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
-import type { Request } from "../../src/simulate/actions.ts";
+import type { Request } from "../../src/simulate/action.ts";
 import { type Control, openControl } from "../../src/simulate/control.ts";
 import { exposition } from "../../src/simulate/exposition.ts";
 import { createFleet } from "../../src/simulate/fleet.ts";

@@ -1,6 +1,6 @@
 // Each fault shows its signature, the right repair undoes it, the wrong one hurts.
 import { describe, expect, test } from "vitest";
-import type { Change } from "../../src/simulate/actions.ts";
+import type { Change } from "../../src/simulate/action.ts";
 import { createFleet, type Fleet } from "../../src/simulate/fleet.ts";
 import { scenarioFor } from "../../src/simulate/scenario.ts";
 import type { Histogram } from "../../src/simulate/stats.ts";

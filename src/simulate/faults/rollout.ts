@@ -1,11 +1,22 @@
 // Faults that somebody rolls out: a configuration or a version that does harm. A rollback undoes them.
 import { z } from "zod";
 import { wouldNotStart } from "../actions.ts";
+import type { Condition } from "../condition.ts";
 import { gpus, kvBlocks, models, utilizationFor } from "../hardware.ts";
 import { earlierSpec, type Spec } from "../replica.ts";
+import { EngineConfig } from "../scenario.ts";
 import { entityOf } from "../targets.ts";
 import { defineFault, type FaultKind, type Scene } from "./define.ts";
 
+const knobs = [
+  "max_num_seqs",
+  "max_num_batched_tokens",
+  "gpu_memory_utilization",
+  "long_prefill_token_threshold",
+  "enable_prefix_caching",
+  "num_speculative_tokens",
+] as const;
+const share = z.number().gt(0).max(1).default(0.9);
 const deployer = "ci/deploy-pipeline";
 
 export const rolloutFaults: readonly FaultKind[] = [
@@ -41,7 +52,120 @@ export const rolloutFaults: readonly FaultKind[] = [
     },
     end: (scene, _params, nowMs) => takeBack(scene, "version", nowMs),
   }),
+  defineFault({
+    kind: "knob_change",
+    says: "somebody rolls out another value of an engine flag",
+    targets: ["replica", "deployment"],
+    params: {
+      knob: z.enum(knobs, { error: `must be one of ${knobs.join(", ")}` }).default("max_num_seqs"),
+      value: z.union([z.number(), z.boolean()]).default(16),
+    },
+    check(scene, { knob, value }) {
+      const { scenario } = scene.world;
+      const next = EngineConfig.safeParse({ ...scenario.engine, [knob]: value });
+      if (!next.success) throw new RangeError(`fault knob_change: ${value} is no value for ${knob}`);
+      const reason = wouldNotStart(scenario, next.data);
+      if (reason !== undefined) throw new RangeError(`fault knob_change: ${reason}`);
+    },
+    begin(scene, { knob, value }, nowMs) {
+      const specOf = (spec: Spec): Spec => ({ ...spec, config: { ...spec.config, [knob]: value } });
+      rollOut(scene, "config", "config rollout", specOf, nowMs);
+    },
+    end: (scene, _params, nowMs) => takeBack(scene, "config", nowMs),
+  }),
+  defineFault({
+    kind: "config_error",
+    says: "somebody rolls out a configuration with which the engine does not start",
+    targets: ["replica", "deployment"],
+    params: {},
+    begin(scene, _params, nowMs) {
+      const failsWith = [
+        "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when initializing the engine.",
+        "RuntimeError: Engine core initialization failed. See root cause above.",
+      ];
+      const specOf = (spec: Spec): Spec => ({
+        ...spec,
+        config: { ...spec.config, gpu_memory_utilization: 0.2 },
+        failsWith,
+      });
+      rollOut(scene, "config", "config rollout", specOf, nowMs);
+    },
+    end: (scene, _params, nowMs) => takeBack(scene, "config", nowMs),
+  }),
+  release("prefix_cache_off", "a version under which nothing is found in the prefix cache", {}, () => ({
+    prefixOff: true,
+  })),
+  release("eos_broken", "a version whose end token is wrong: answers run on to the limit", { share }, (params) => ({
+    runsOnShare: params.share,
+  })),
+  release(
+    "spec_accept_drop",
+    "a draft model that does not fit: hardly any proposed token is accepted",
+    { acceptance: z.number().min(0).max(1).default(0.05) },
+    (params) => ({
+      acceptance: params.acceptance,
+    }),
+  ),
+  release(
+    "gibberish",
+    "a kernel that garbles a share of the answers",
+    { fraction: z.number().gt(0).max(1).default(0.3) },
+    (params) => ({
+      garbledShare: params.fraction,
+    }),
+  ),
+  release(
+    "quality_shift",
+    "a version that answers a little worse, and shows nothing else",
+    { delta: z.number().gt(0).max(1).default(0.08) },
+    (params) => ({
+      qualityLoss: params.delta,
+    }),
+  ),
+  release("kv_corruption", "a KV connector that hands one request the cache of another", { share }, (params) => ({
+    foreignShare: params.share,
+  })),
+  defineFault({
+    kind: "deploy_noop",
+    says: "a version that changes nothing is rolled out",
+    targets: ["deployment", "replica"],
+    params: {
+      version: z.string().min(1).default("0.10.3"),
+      /** Without it only the change is told. */
+      restart: z.boolean().default(false),
+    },
+    begin(scene, { version, restart }, nowMs) {
+      if (restart) {
+        rollOut(scene, "version", "image upgrade", (spec) => ({ ...spec, version }), nowMs);
+        return;
+      }
+      const target = entityOf(scene.at, scene.world.scenario);
+      const summary = "labels and annotations changed";
+      scene.world.change({ atMs: nowMs, kind: "deploy", target, summary, before: {}, after: {}, by: deployer });
+    },
+  }),
 ];
+
+/** A version with a defect that no step time shows. */
+function release<S extends z.ZodRawShape>(
+  kind: string,
+  says: string,
+  params: S,
+  defectsOf: (params: z.output<z.ZodObject<S>>) => Partial<Condition>,
+): FaultKind {
+  return defineFault({
+    kind,
+    says: `${says}, is rolled out`,
+    targets: ["deployment", "replica"],
+    params: { ...params, version: z.string().min(1).default("0.11.0") },
+    begin(scene, all, nowMs) {
+      const { version, ...rest } = all as { version: string } & z.output<z.ZodObject<S>>;
+      const defects = defectsOf(rest as never);
+      rollOut(scene, "version", "image upgrade", (spec) => ({ ...spec, version, defects }), nowMs);
+    },
+    end: (scene, _params, nowMs) => takeBack(scene, "version", nowMs),
+  });
+}
 
 function shareOf(
   { world: { scenario } }: Scene,
