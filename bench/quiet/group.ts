@@ -17,8 +17,8 @@ export interface GroupPlan {
   readonly seed: number;
   /** Numbers of its deployments. */
   readonly numbers: readonly number[];
-  /** Share of the fleet's budget of false episodes that is this group's. */
-  readonly budgetShare: number;
+  /** This group's part of the fleet's one budget. */
+  readonly falseEpisodesPerWeek: number;
   readonly days: number;
   /** Days with departures after the healthy ones. */
   readonly departureDays: number;
@@ -76,7 +76,13 @@ interface Scope {
   idleMinutes: number;
 }
 
-export async function runGroup(plan: GroupPlan, tell: (line: string) => void): Promise<GroupResult> {
+export interface Watcher {
+  tell(line: string): void;
+  /** Waited for once a simulated hour. */
+  breathe(): Promise<void>;
+}
+
+export async function runGroup(plan: GroupPlan, { tell, breathe }: Watcher): Promise<GroupResult> {
   const departures = departuresOf(plan, startMs + plan.days * dayMs);
   const scopes: Scope[] = [];
   let slots = 0;
@@ -88,7 +94,7 @@ export async function runGroup(plan: GroupPlan, tell: (line: string) => void): P
   }
   const exclusions = { current: () => scopes.flatMap(({ diagnose }) => diagnose.exclusions()) };
   await using detection = await createDetection(
-    { stepMs: minuteMs, falseEpisodesPerWeek: plan.budgetShare },
+    { stepMs: minuteMs, falseEpisodesPerWeek: plan.falseEpisodesPerWeek },
     { exclusions, telemetry: silentTelemetry, modelsDirectory: plan.models },
   );
   const values = new Float64Array(slots * width);
@@ -137,6 +143,7 @@ export async function runGroup(plan: GroupPlan, tell: (line: string) => void): P
     const after = spent(before, cpuS, "detect");
     for (const scope of scopes) await follow(scope, told, at, healthyDays);
     spent(after, cpuS, "diagnose");
+    if (minute % 60 === 0) await breathe();
     if (minute % 1440 === 0) {
       const { simulate, detect, diagnose } = cpuS;
       tell(
