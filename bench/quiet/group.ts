@@ -130,6 +130,7 @@ export async function runGroup(plan: GroupPlan, { tell, breathe }: Watcher): Pro
     }
     points += rows * width;
     peak = Math.max(peak, rows);
+    for (const scope of scopes) takeChanges(scope, at);
     const before = spent(clock, cpuS, "simulate");
     const told = await detection.step({
       at,
@@ -195,11 +196,17 @@ export async function runGroup(plan: GroupPlan, { tell, breathe }: Watcher): Pro
     return scope;
   }
 
+  /** Change events reach detection and diagnosis, as they do in the service. */
+  function takeChanges(scope: Scope, at: number): void {
+    const fresh = scope.deployment.changes();
+    if (fresh.length === 0) return;
+    scope.changes = [...scope.changes.filter((change) => at - change.at < 7_200_000), ...fresh];
+    for (const change of fresh) detection.changed(change.target, change.at);
+  }
+
   /** Diagnosis of one deployment; it only has to look while something is, or was just now, odd. */
   async function follow(scope: Scope, told: readonly Anomaly[], at: number, healthyDays: boolean): Promise<void> {
     const { deployment, open, diagnose } = scope;
-    const fresh = deployment.changes();
-    if (fresh.length > 0) scope.changes = [...scope.changes.filter((change) => at - change.at < 7_200_000), ...fresh];
     const name = `replica:${deployment.profile.name}-`;
     const own = told.length === 0 ? told : told.filter(({ entity }) => entity.startsWith(name));
     if (own.length === 0 && open.size === 0 && scope.idleMinutes > 10) return;

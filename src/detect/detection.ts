@@ -70,7 +70,7 @@ export interface Detection extends AsyncDisposable {
   accept(which: (anomaly: Anomaly) => boolean): Promise<readonly Anomaly[]>;
   /**
    * Something was changed about the entity: a shift that begins within ten minutes is learned as normal a quarter of an
-   * hour later, unless an exclusion covers it by then.
+   * hour later, unless an exclusion covers it by then; and whoever falls silent around it is not missed.
    */
   changed(entity: EntityId, at: Instant): void;
   baseline(): Baseline;
@@ -139,7 +139,10 @@ export async function createDetection(options: DetectionOptions, deps: Detection
         const wanted = [...decider.open()].filter(({ anomaly }) => which(anomaly));
         return wanted.map((episode) => acceptOne(episode, judgedTo)[0] ?? episode.anomaly);
       }),
-    changed: changes.changed,
+    changed(entity, at) {
+      changes.changed(entity, at);
+      features.changed(entity, at);
+    },
     baseline,
     detectors: () => watched.map(({ detector }) => detector.state()),
     profile(entity, signal) {
