@@ -17,7 +17,7 @@ import { varianceChange } from "./statistical/variance-change.ts";
 
 /** A detector that judges the frames of the live service. */
 export type Watch =
-  | WatchOf<"point", "levels" | "relative" | "stillness" | "silence">
+  | WatchOf<"point", "levels" | "relative" | "stillness" | "silence" | "absence">
   | WatchOf<"peers", "peers">
   | WatchOf<"entity", "core">;
 

@@ -12,6 +12,9 @@ import type { Symptoms } from "./symptoms.ts";
 export const startupMs = 60_000;
 /** More traffic than usual explains queues and latency; only if it lasts this long is it an incident of its own. */
 const demandMs = 5 * 60_000;
+/** Of what is not known for a day yet nobody can tell what its load usually brings, so its trouble must outlast a job. */
+const unknownDemandMs = 60 * 60_000;
+const dayMs = 86_400_000;
 /** A scrape that fails once leaves a hole of at most a few steps. */
 const gapMs = 2 * 60_000;
 const persistentMs = 2 * 60_000;
@@ -76,7 +79,7 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
   const lasts = (ms: number): boolean => harmful.some(({ onset }) => at - onset >= ms);
   if (families.size >= 2 && (changed || [...families].some((one) => felt.has(one)))) {
     if (changed || !couldBeLoad(anomalies, harmful, facts)) return true;
-    return lasts(demandMs);
+    return lasts(harmful.every(isKnown) ? demandMs : unknownDemandMs);
   }
   if (harmful.length === 0) return false;
   // What load can do alone is over when the burst is; no load stops tokens.
@@ -86,7 +89,16 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
     ({ signal, tail, onset }) =>
       felt.has(family[signal as SignalId]) && tail <= strongTail && at - onset >= persistentMs,
   );
-  return persistent && (anomalies.some(({ signal }) => signal === "joint") || symptoms.alerts.length > 0);
+  return persistent && (symptoms.alerts.length > 0 || harmful.some((one) => isBorneOut(one, anomalies)));
+}
+
+function isBorneOut({ entity }: Anomaly, anomalies: readonly Anomaly[]): boolean {
+  return anomalies.some((other) => other.signal === "joint" && other.entity === entity);
+}
+
+/** Its day was seen once. Where nobody counted, it is taken to be. */
+function isKnown({ knownMs }: Anomaly): boolean {
+  return (knownMs ?? dayMs) >= dayMs;
 }
 
 /** Whether `entity` was started so shortly before `onset` that what began then is part of the start. */
