@@ -107,7 +107,10 @@ async function run(
     keptOnly: flags["kept-only"],
     say,
   });
-  return results.filter((result) => result !== undefined);
+  const done = results.filter((result) => result !== undefined);
+  if (done.length < plans.length)
+    say(`${name}: ${done.length} of ${plans.length} groups are done; figures are of these`);
+  return done;
 }
 
 function quietFigures(results: readonly GroupResult[], prefix: string): Record<string, number> {
@@ -119,6 +122,7 @@ function quietFigures(results: readonly GroupResult[], prefix: string): Record<s
   const cpuS = total(({ cpuS: { simulate, detect, diagnose } }) => simulate + detect + diagnose);
   return {
     [`${prefix}series`]: total((result) => result.series),
+    [`${prefix}groups_done`]: results.length,
     [`${prefix}days`]: days,
     [`${prefix}points`]: total((result) => result.points),
     [`${prefix}false_incidents_per_week`]: incidents / weeks,

@@ -48,7 +48,7 @@ export interface Facts {
   readonly at: Instant;
   /** What the entities belong to: a start of all of it is a start of each. */
   readonly scope: EntityId;
-  /** Entities of the scope that are known. */
+  /** Replicas of the scope that are known. */
   readonly members: readonly EntityId[];
   readonly modes: readonly FailureMode[];
   readonly causes: readonly RankedCause[];
