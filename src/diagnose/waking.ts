@@ -78,12 +78,12 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
   const families = new Set(harmful.map(({ signal }) => family[signal as SignalId]));
   const lasts = (ms: number): boolean => harmful.some(({ onset }) => at - onset >= ms);
   if (families.size >= 2 && (changed || [...families].some((one) => felt.has(one)))) {
-    if (changed || !couldBeLoad(anomalies, harmful, facts)) return true;
+    if (explained || !couldBeLoad(anomalies, harmful, facts)) return true;
     return lasts(harmful.every(isKnown) ? demandMs : unknownDemandMs);
   }
   if (harmful.length === 0) return false;
-  // What load can do alone is over when the burst is; no load stops tokens.
-  if (explained && (families.has("progress") || (!families.has("memory") && lasts(demandMs)))) return true;
+  // A cache that is full while nobody waits is none, however well explained.
+  if (explained && (changed || [...families].some((one) => felt.has(one)))) return true;
   if (harmful.some((one) => isNoticeable(one, facts)) && isLone(harmful, facts)) return true;
   const persistent = harmful.some(
     ({ signal, tail, onset }) =>
