@@ -10,6 +10,8 @@ import type { Symptoms } from "./symptoms.ts";
 
 /** A replica that was just started is slow and silent for a while: that is a start, not a failure. */
 export const startupMs = 60_000;
+/** A replica that is started takes no work for about so long. */
+const restartMs = 3 * 60_000;
 /** More traffic than usual explains queues and latency; only if it lasts this long is it an incident of its own. */
 const demandMs = 5 * 60_000;
 /** Of what is not known for a day yet nobody can tell what its load usually brings, so its trouble must outlast a job. */
@@ -77,6 +79,7 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
   const harmful = anomalies.filter(isHarmful);
   const families = new Set(harmful.map(({ signal }) => family[signal as SignalId]));
   const lasts = (ms: number): boolean => harmful.some(({ onset }) => at - onset >= ms);
+  if (isShortOfRoom(families, facts) && !lasts(demandMs)) return false;
   if (families.size >= 2 && (changed || [...families].some((one) => felt.has(one)))) {
     if (explained || !couldBeLoad(anomalies, harmful, facts)) return true;
     return lasts(harmful.every(isKnown) ? demandMs : unknownDemandMs);
@@ -90,6 +93,14 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
       felt.has(family[signal as SignalId]) && tail <= strongTail && at - onset >= persistentMs,
   );
   return persistent && (symptoms.alerts.length > 0 || harmful.some((one) => isBorneOut(one, anomalies)));
+}
+
+/** While siblings are being started the others have their work as well: queues and full caches are to be expected. */
+function isShortOfRoom(families: ReadonlySet<string | undefined>, { at, scope, members, starts }: Facts): boolean {
+  if (families.has("decoding") || families.has("progress")) return false;
+  return starts.some(
+    ({ target, at: when }) => at - when <= restartMs && (target === scope || members.includes(target)),
+  );
 }
 
 function isBorneOut({ entity }: Anomaly, anomalies: readonly Anomaly[]): boolean {

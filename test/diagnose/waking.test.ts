@@ -58,6 +58,23 @@ describe("load", () => {
     expect(await opened(20 * minuteMs, full)).toBe(0);
   });
 
+  test("that others have while a sibling is started is none for five minutes", async () => {
+    const queued: How = {
+      values: (name) => (name === "vllm-0" ? { waiting: 19, ttft: 7 } : {}),
+      anomalies: [
+        anomaly("vllm-0", "waiting", "up", t0 + minuteMs, 19),
+        anomaly("vllm-0", "kv_usage", "up", t0 + minuteMs, 0.95),
+      ],
+    };
+    const rollout = [
+      change("deploy", "deployment:chat", t0 - minuteMs),
+      change("restart", "replica:vllm-1", t0),
+      change("restart", "replica:vllm-2", t0 + 3 * minuteMs),
+    ];
+    expect(await opened(5 * minuteMs, queued, rollout)).toBe(0);
+    expect(await opened(7 * minuteMs, queued, rollout)).toBe(1);
+  });
+
   test("that all replicas feel is an incident once it has lasted five minutes", async () => {
     const slow: How = {
       anomalies: replicas.flatMap((name) => [anomaly(name, "ttft", "up", t0), anomaly(name, "itl", "up", t0)]),
