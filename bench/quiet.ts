@@ -1,18 +1,17 @@
 // How often healthy services wake somebody, and whether departures are still found: weeks of simulated fleets through detection and diagnosis.
-import { fork } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { seriesShare } from "../src/app/series.ts";
 import { loadFailureModes } from "../src/diagnose/failure-modes.ts";
-import { signals } from "../src/model/signal.ts";
 import type { RecordedRates } from "../src/simulate/demand.ts";
-import { profileOf } from "../src/simulate/profiles.ts";
 import { median, printReport } from "./lib/report.ts";
 import { poissonUpper95 } from "./quiet/bound.ts";
+import { compileGroupProcess } from "./quiet/compile.ts";
 import type { GroupPlan, GroupResult } from "./quiet/group.ts";
-import type { GroupMessage } from "./quiet/group-process.ts";
+import { dealOut, runGroups } from "./quiet/groups.ts";
 import { readRecorded } from "./quiet/recorded.ts";
 
 const { values: flags } = parseArgs({
@@ -26,12 +25,23 @@ const { values: flags } = parseArgs({
     /** Also with recorded traffic, for so many series and days; 0: not. */
     "trace-series": { type: "string", default: "" },
     only: { type: "string", default: "" },
+    /** Series of one group: what is run, and kept, in one go. */
+    "group-series": { type: "string", default: "2000" },
+    /** Only the first so many groups of all. */
+    groups: { type: "string", default: "" },
+    /** Folder where the result of every group is kept: the same command again goes on where it was ended. */
+    out: { type: "string", default: "" },
+    /** Run nothing: report on what is kept. */
+    "kept-only": { type: "boolean", default: false },
   },
 });
 const days = Number(flags.days);
 const series = Number(flags.series);
 const seed = Number(flags.seed);
 const processes = Math.max(1, Number(flags.processes));
+/** As the service has it unless it is told otherwise. */
+const falseEpisodesPerWeek = 1;
+const script = flags["kept-only"] ? "" : compileGroupProcess();
 const here = fileURLToPath(new URL(".", import.meta.url));
 const modesFolder = join(here, "../rules/failure-modes");
 const { modes } = loadFailureModes(
@@ -42,14 +52,14 @@ const { modes } = loadFailureModes(
 
 const figures: Record<string, number> = {};
 if (flags.only !== "trace") {
-  const results = await run("", series, Number(flags.departures), []);
+  const results = await run("simulated", series, Number(flags.departures), []);
   Object.assign(figures, quietFigures(results, ""), departureFigures(results));
 }
 const recorded = readRecorded(join(here, "../../shared/data"));
 if (recorded.length === 0) say("left out: recorded traffic needs ../shared/data/traces/servegen");
 else if (flags.only !== "simulated") {
   const wanted = flags["trace-series"] === "" ? Math.round(series / 4) : Number(flags["trace-series"]);
-  if (wanted > 0) Object.assign(figures, quietFigures(await run("trace ", wanted, 0, recorded), "trace_"));
+  if (wanted > 0) Object.assign(figures, quietFigures(await run("trace", wanted, 0, recorded), "trace_"));
 }
 printReport({
   bench: "quiet",
@@ -64,54 +74,43 @@ printReport({
   ],
 });
 
-/** Deployments until there are enough series, dealt out to the processes. */
+/** Deployments until there are enough series, in groups. */
 async function run(
   name: string,
   wanted: number,
   departures: number,
   traffic: readonly RecordedRates[],
 ): Promise<readonly GroupResult[]> {
-  const numbers: number[] = [];
-  for (let replicas = 0; replicas * signals.length < wanted; ) {
-    replicas += profileOf(seed, numbers.length).replicas;
-    numbers.push(numbers.length);
-  }
-  const parts = Math.min(processes, numbers.length);
-  return Promise.all(
-    Array.from({ length: parts }, (_, part) => {
-      const own = numbers.filter((number) => number % parts === part);
-      return runProcess(`${name}${part + 1}/${parts}`, {
-        seed,
-        numbers: own,
-        // The price of an episode depends on the budget for each series: a share of the fleet gets its share of it.
-        budgetShare: own.length / numbers.length,
-        days,
-        departureDays: departures > 0 ? Number(flags["departure-days"]) : 0,
-        departures: Math.round((departures * own.length) / numbers.length),
-        modes,
-        recorded: traffic,
-        models: "",
-      });
-    }),
-  );
-}
-
-function runProcess(name: string, plan: GroupPlan): Promise<GroupResult> {
-  const child = fork(join(here, "quiet/group-process.ts"), {
-    execArgv: ["--import", "tsx"],
-    serialization: "advanced",
+  const groups = dealOut(seed, wanted, Number(flags["group-series"]));
+  const all = groups.flat().length;
+  const plans = groups.map((numbers): GroupPlan => {
+    // One budget for all: the price of an episode depends on the budget for each series, so a share of the fleet gets its
+    // share of it, of the half the service keeps for these signals.
+    const share = numbers.length / all;
+    return {
+      seed,
+      numbers,
+      falseEpisodesPerWeek: falseEpisodesPerWeek * (1 - seriesShare) * share,
+      days,
+      departureDays: departures > 0 ? Number(flags["departure-days"]) : 0,
+      departures: Math.round(departures * share),
+      modes,
+      recorded: traffic,
+      models: "",
+    };
   });
-  child.send(plan);
-  return new Promise((resolve, reject) => {
-    let result: GroupResult | undefined;
-    child.on("message", (message: GroupMessage) => {
-      if (message.kind === "line") say(`${name} ${message.text}`);
-      else result = message.result;
-    });
-    child.on("exit", (code) =>
-      result === undefined ? reject(new Error(`process ${name} ended with ${code}`)) : resolve(result),
-    );
+  const asked = flags.groups === "" ? plans : plans.slice(0, Number(flags.groups));
+  const results = await runGroups(name, asked, {
+    processes,
+    script,
+    out: flags.out === "" ? undefined : flags.out,
+    keptOnly: flags["kept-only"],
+    say,
   });
+  const done = results.filter((result) => result !== undefined);
+  if (done.length < plans.length)
+    say(`${name}: ${done.length} of ${plans.length} groups are done; figures are of these`);
+  return done;
 }
 
 function quietFigures(results: readonly GroupResult[], prefix: string): Record<string, number> {
@@ -123,6 +122,7 @@ function quietFigures(results: readonly GroupResult[], prefix: string): Record<s
   const cpuS = total(({ cpuS: { simulate, detect, diagnose } }) => simulate + detect + diagnose);
   return {
     [`${prefix}series`]: total((result) => result.series),
+    [`${prefix}groups_done`]: results.length,
     [`${prefix}days`]: days,
     [`${prefix}points`]: total((result) => result.points),
     [`${prefix}false_incidents_per_week`]: incidents / weeks,

@@ -1,4 +1,5 @@
-// A process that takes one part of the fleet through its weeks, and says what came of it.
+// A process that takes one part of the fleet through its weeks, and says what came of it. Ends when nobody listens any more.
+import { setImmediate } from "node:timers/promises";
 import { type GroupPlan, type GroupResult, runGroup } from "./group.ts";
 
 export type GroupMessage =
@@ -10,7 +11,8 @@ const send = (message: GroupMessage): void => {
 };
 
 process.on("message", (plan: GroupPlan) => {
-  runGroup(plan, (text) => send({ kind: "line", text })).then(
+  // Minutes follow one another without a break: only while it waits does the process hear that its parent is gone.
+  runGroup(plan, { tell: (text) => send({ kind: "line", text }), breathe: () => setImmediate() }).then(
     (result) => {
       process.send!({ kind: "result", result } satisfies GroupMessage, () => process.exit(0));
     },

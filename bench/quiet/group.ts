@@ -17,8 +17,8 @@ export interface GroupPlan {
   readonly seed: number;
   /** Numbers of its deployments. */
   readonly numbers: readonly number[];
-  /** Share of the fleet's budget of false episodes that is this group's. */
-  readonly budgetShare: number;
+  /** This group's part of the fleet's one budget. */
+  readonly falseEpisodesPerWeek: number;
   readonly days: number;
   /** Days with departures after the healthy ones. */
   readonly departureDays: number;
@@ -76,7 +76,13 @@ interface Scope {
   idleMinutes: number;
 }
 
-export async function runGroup(plan: GroupPlan, tell: (line: string) => void): Promise<GroupResult> {
+export interface Watcher {
+  tell(line: string): void;
+  /** Waited for once a simulated hour. */
+  breathe(): Promise<void>;
+}
+
+export async function runGroup(plan: GroupPlan, { tell, breathe }: Watcher): Promise<GroupResult> {
   const departures = departuresOf(plan, startMs + plan.days * dayMs);
   const scopes: Scope[] = [];
   let slots = 0;
@@ -88,7 +94,7 @@ export async function runGroup(plan: GroupPlan, tell: (line: string) => void): P
   }
   const exclusions = { current: () => scopes.flatMap(({ diagnose }) => diagnose.exclusions()) };
   await using detection = await createDetection(
-    { stepMs: minuteMs, falseEpisodesPerWeek: plan.budgetShare },
+    { stepMs: minuteMs, falseEpisodesPerWeek: plan.falseEpisodesPerWeek },
     { exclusions, telemetry: silentTelemetry, modelsDirectory: plan.models },
   );
   const values = new Float64Array(slots * width);
@@ -124,6 +130,7 @@ export async function runGroup(plan: GroupPlan, tell: (line: string) => void): P
     }
     points += rows * width;
     peak = Math.max(peak, rows);
+    for (const scope of scopes) takeChanges(scope, at);
     const before = spent(clock, cpuS, "simulate");
     const told = await detection.step({
       at,
@@ -137,6 +144,7 @@ export async function runGroup(plan: GroupPlan, tell: (line: string) => void): P
     const after = spent(before, cpuS, "detect");
     for (const scope of scopes) await follow(scope, told, at, healthyDays);
     spent(after, cpuS, "diagnose");
+    if (minute % 60 === 0) await breathe();
     if (minute % 1440 === 0) {
       const { simulate, detect, diagnose } = cpuS;
       tell(
@@ -188,11 +196,17 @@ export async function runGroup(plan: GroupPlan, tell: (line: string) => void): P
     return scope;
   }
 
+  /** Change events reach detection and diagnosis, as they do in the service. */
+  function takeChanges(scope: Scope, at: number): void {
+    const fresh = scope.deployment.changes();
+    if (fresh.length === 0) return;
+    scope.changes = [...scope.changes.filter((change) => at - change.at < 7_200_000), ...fresh];
+    for (const change of fresh) detection.changed(change.target, change.at);
+  }
+
   /** Diagnosis of one deployment; it only has to look while something is, or was just now, odd. */
   async function follow(scope: Scope, told: readonly Anomaly[], at: number, healthyDays: boolean): Promise<void> {
     const { deployment, open, diagnose } = scope;
-    const fresh = deployment.changes();
-    if (fresh.length > 0) scope.changes = [...scope.changes.filter((change) => at - change.at < 7_200_000), ...fresh];
     const name = `replica:${deployment.profile.name}-`;
     const own = told.length === 0 ? told : told.filter(({ entity }) => entity.startsWith(name));
     if (own.length === 0 && open.size === 0 && scope.idleMinutes > 10) return;

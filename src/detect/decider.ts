@@ -14,6 +14,7 @@ import {
   heldScore,
   openTailOf,
   raisedSince,
+  retellMs,
   type Track,
   type Turn,
   tailMin,
@@ -32,6 +33,8 @@ export interface DeciderOptions {
   readonly stepMs: DurationMs;
   /** Longest time an episode keeps points from being learned. */
   readonly shadeMs: DurationMs;
+  /** Event time learned of an entity. */
+  readonly knownMs: (entity: EntityId) => DurationMs;
 }
 
 export interface Decider {
@@ -80,6 +83,7 @@ interface Series {
   anomaly: Anomaly | undefined;
   /** Tail when it was last told. */
   toldTail: number;
+  toldAt: Instant;
   judgedAt: Instant;
 }
 
@@ -211,12 +215,16 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
     const tail = Math.max(tailMin, Math.min(held, turned === "none" ? (series.anomaly?.tail ?? 1) : 1));
     const worse = tail < series.toldTail * worseFactor;
     if (turned === "none" && !worse) {
-      if (series.anomaly !== undefined && track.lastHigh === at) series.anomaly = { ...series.anomaly, lastSeen: at };
+      if (series.anomaly === undefined) return;
+      if (track.lastHigh === at) series.anomaly = { ...series.anomaly, lastSeen: at };
+      if (at - series.toldAt < retellMs) return;
+      series.toldAt = at;
+      out.push(series.anomaly);
       return;
     }
     const view = viewOf(row);
     if (turned === "opened") track.onset = onsetOf(track, series.anomaly?.endedAt, view, at);
-    series.toldTail = tail;
+    Object.assign(series, { toldTail: tail, toldAt: at });
     const told: Anomaly = {
       id: stableId(lane.name, entity.id, signal, track.onset),
       entity: entity.id,
@@ -224,6 +232,7 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
       onset: track.onset,
       lastSeen: at,
       tail,
+      knownMs: options.knownMs(entity.id),
       ...looksOf(series.recent, row, view),
       observed: row.value,
       expected: view.expected,
@@ -242,7 +251,7 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
       const series = newSeries(createHolds(0));
       seriesBy(entry.lane)[entry.slot] = series;
       series.anomaly = entry.anomaly;
-      series.toldTail = entry.anomaly.tail;
+      Object.assign(series, { toldTail: entry.anomaly.tail, toldAt: entry.anomaly.lastSeen });
       // Of an entity that never comes back it is let go of in time, too.
       series.judgedAt = entry.anomaly.lastSeen;
       Object.assign(series.track, {
@@ -265,6 +274,7 @@ function newSeries(holds: Float64Array): Series {
     recent: createRecentValues(),
     anomaly: undefined,
     toldTail: 1,
+    toldAt: Number.NaN,
     judgedAt: Number.NaN,
   };
 }

@@ -63,14 +63,15 @@ export interface Baseline {
 export interface Detection extends AsyncDisposable {
   /**
    * Judges the next frame, then learns what is old enough. A frame the detection it was restored from has judged before is
-   * only learned, if that was still to come. Gives the episodes that opened, changed materially or ended at it.
+   * only learned, if that was still to come. Gives the episodes that opened, changed materially or ended at it, and each
+   * that goes on every ten minutes.
    */
   step(frame: Frame): Promise<readonly Anomaly[]>;
   /** Somebody says that these open episodes are normal. Gives them: over, or going on until an entity as a whole is learned. */
   accept(which: (anomaly: Anomaly) => boolean): Promise<readonly Anomaly[]>;
   /**
    * Something was changed about the entity: a shift that begins within ten minutes is learned as normal a quarter of an
-   * hour later, unless an exclusion covers it by then.
+   * hour later, unless an exclusion covers it by then; and whoever falls silent around it is not missed.
    */
   changed(entity: EntityId, at: Instant): void;
   baseline(): Baseline;
@@ -97,12 +98,12 @@ export async function createDetection(options: DetectionOptions, deps: Detection
   const { stepMs, learnDelayMs = 600_000 } = options;
   const parts = options.snapshot === undefined ? undefined : readParts(options.snapshot, telemetry);
   const calibrator = createCalibrator(parts?.bytes.get("calibrator"));
-  const { acceptAfterMs = 1_800_000, acceptHarmfulAfterMs = 86_400_000 } = options;
-  const falseEpisodesPerWeek = options.falseEpisodesPerWeek ?? 1;
-  const decider = createDecider({ falseEpisodesPerWeek, stepMs, shadeMs: acceptHarmfulAfterMs }, calibrator);
+  const { acceptAfterMs = 1_800_000, acceptHarmfulAfterMs = 86_400_000, falseEpisodesPerWeek = 1 } = options;
+  const roster = createRoster(options.maxEntities ?? 4096, parts?.facts["roster"]);
+  const knownMs = (entity: EntityId): DurationMs => roster.pointsLearned(entity) * stepMs;
+  const decider = createDecider({ falseEpisodesPerWeek, stepMs, shadeMs: acceptHarmfulAfterMs, knownMs }, calibrator);
   const changes = createChangeBook();
   const acceptance = createAcceptance({ acceptAfterMs, acceptHarmfulAfterMs }, changes);
-  const roster = createRoster(options.maxEntities ?? 4096, parts?.facts["roster"]);
   const features = createFeatures();
   const profiles = createProfiles(stepMs, hintOf, parts?.bytes.get("profiles"));
   const persistSteps = Math.min(3, Math.max(2, Math.round(15_000 / stepMs)));
@@ -139,7 +140,10 @@ export async function createDetection(options: DetectionOptions, deps: Detection
         const wanted = [...decider.open()].filter(({ anomaly }) => which(anomaly));
         return wanted.map((episode) => acceptOne(episode, judgedTo)[0] ?? episode.anomaly);
       }),
-    changed: changes.changed,
+    changed(entity, at) {
+      changes.changed(entity, at);
+      features.changed(entity, at);
+    },
     baseline,
     detectors: () => watched.map(({ detector }) => detector.state()),
     profile(entity, signal) {

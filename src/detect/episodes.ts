@@ -18,6 +18,8 @@ export const lookMs = 60_000;
 export const tailMin = 1e-12;
 /** An episode is told of again when its tail has fallen by this factor. */
 export const worseFactor = 1e-3;
+/** One that goes on is told again after this, so that nobody takes it for over. */
+export const retellMs = 600_000;
 const weekMs = 604_800_000;
 const openTailMax = 1e-4;
 

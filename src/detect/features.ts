@@ -1,8 +1,11 @@
 // From a frame to what detectors look at: its signals, how long gauges stood still, how long an entity was silent, its core signals.
 import type { EntityBatch, PeerBatch, PointBatch } from "../model/detector.ts";
+import type { EntityId } from "../model/entity.ts";
 import type { Frame } from "../model/frame.ts";
 import { quality, UNUSABLE } from "../model/series.ts";
 import { coreSignals, type SignalId, signals } from "../model/signal.ts";
+import type { Instant } from "../model/time.ts";
+import { createAbsences } from "./absences.ts";
 import { peersOf } from "./peer-groups.ts";
 import type { Hint } from "./profile.ts";
 import { relativeTo } from "./siblings.ts";
@@ -17,6 +20,8 @@ export interface FrameBatches {
   /** A row for every entity: steps since its gauges last changed, and since it last sent anything. */
   readonly stillness: PointBatch;
   readonly silence: PointBatch;
+  /** A row for every entity: steps for which it alone of its siblings was silent, and no change explains it. */
+  readonly absence: PointBatch;
   /** The core signals of every entity. */
   readonly core: EntityBatch;
 }
@@ -24,6 +29,8 @@ export interface FrameBatches {
 export interface Features {
   /** `slots[row]` is the detection's own number of the frame's entity `row`. */
   of(frame: Frame, slots: Int32Array): FrameBatches;
+  /** Something was changed about the entity. */
+  changed(entity: EntityId, at: Instant): void;
 }
 
 const warmMsMax = 300_000;
@@ -36,8 +43,10 @@ export function createFeatures(): Features {
   const silent: number[] = [];
   /** Steps until an entity that came back is judged again. */
   const warming: number[] = [];
+  const absences = createAbsences();
 
   return {
+    changed: absences.changed,
     of(frame, slots) {
       const rows = frame.entities.length;
       const columns = signals.map((signal) => frame.signals.indexOf(signal.id));
@@ -58,6 +67,7 @@ export function createFeatures(): Features {
         peers: peersOf(frame, levels),
         stillness,
         silence,
+        absence: absences.of(frame, slots, silence),
         core: coreOf(levels, rows, slots, coreColumns),
       };
     },

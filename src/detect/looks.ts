@@ -20,7 +20,7 @@ const lasting: readonly Shape[] = ["dropout", "flatline", "joint"];
 
 export function looksOf(recent: RecentValues, row: Told, view: DetectorView): Pick<Anomaly, "shape" | "direction"> {
   const { detector } = row.vote;
-  if (detector === "dropout") return { shape: "dropout", direction: "down" };
+  if (detector === "dropout" || detector === "absence") return { shape: "dropout", direction: "down" };
   if (detector === "flat-line") return { shape: "flatline", direction: "both" };
   if (row.signal === "joint") return { shape: "joint", direction: "both" };
   if (view.shape === "variance" || view.shape === "pattern") return { shape: view.shape, direction: "both" };
@@ -43,7 +43,8 @@ export function evidenceOf(
   stepMs: DurationMs,
 ): readonly Evidence[] {
   const { detector } = vote;
-  if (detector === "flat-line" || detector === "dropout") return [tellRun(entity, detector, at, value * stepMs)];
+  if (detector === "flat-line" || detector === "dropout" || detector === "absence")
+    return [tellRun(entity, detector, at, value * stepMs)];
   if (signal !== "joint") return [tellLevel(entity, signal, at, value, view.expected, view.note), ...view.evidence];
   if (view.evidence.length > 0)
     return view.evidence.map((one) => (one.entity === undefined ? named(one, entity) : one));

@@ -38,6 +38,7 @@ export const anomalyShape = z
     direction: z.enum(["up", "down", "both"]),
     shape: z.enum(shapes),
     observed: numberOrNaN,
+    knownMs: z.number().optional(),
     expected: band,
     detector: z.string(),
     evidence: z.array(evidence),

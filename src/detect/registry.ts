@@ -9,7 +9,7 @@ import { eventRate, eventShare } from "./statistical/event-rate.ts";
 import { histogramShift } from "./statistical/histogram-shift.ts";
 import { levelShift } from "./statistical/level-shift.ts";
 import { robustLevel } from "./statistical/robust-level.ts";
-import { dropout, flatLine } from "./statistical/run-length.ts";
+import { absence, dropout, flatLine } from "./statistical/run-length.ts";
 import { saturation } from "./statistical/saturation.ts";
 import { signalPattern } from "./statistical/signal-pattern.ts";
 import { spike } from "./statistical/spike.ts";
@@ -17,7 +17,7 @@ import { varianceChange } from "./statistical/variance-change.ts";
 
 /** A detector that judges the frames of the live service. */
 export type Watch =
-  | WatchOf<"point", "levels" | "relative" | "stillness" | "silence">
+  | WatchOf<"point", "levels" | "relative" | "stillness" | "silence" | "absence">
   | WatchOf<"peers", "peers">
   | WatchOf<"entity", "core">;
 
@@ -42,6 +42,7 @@ export const watches: readonly Watch[] = [
   { kind: jointResidual, feature: "core", persists: "steps" },
   { kind: flatLine, feature: "stillness", persists: "already" },
   { kind: dropout, feature: "silence", persists: "already" },
+  { kind: absence, feature: "absence", persists: "already" },
 ];
 
 /**

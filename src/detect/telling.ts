@@ -39,12 +39,16 @@ export function tellLevel(
   };
 }
 
+const runs = {
+  "flat-line": (name: string, lasted: string) =>
+    `All gauges of ${name} have repeated the same values for ${lasted} with requests running`,
+  dropout: (name: string, lasted: string) => `${name} has sent no telemetry for ${lasted}`,
+  absence: (name: string, lasted: string) => `${name} alone of its siblings has sent no telemetry for ${lasted}`,
+};
+
 /** Of a replica whose gauges stand still, or that sends nothing, for `lastedMs`. */
-export function tellRun(entity: Entity, kind: "flat-line" | "dropout", at: Instant, lastedMs: DurationMs): Evidence {
-  const what =
-    kind === "flat-line"
-      ? `All gauges of ${entity.name} have repeated the same values for ${formatDuration(lastedMs)} with requests running`
-      : `${entity.name} has sent no telemetry for ${formatDuration(lastedMs)}`;
+export function tellRun(entity: Entity, kind: keyof typeof runs, at: Instant, lastedMs: DurationMs): Evidence {
+  const what = runs[kind](entity.name, formatDuration(lastedMs));
   return {
     kind: "anomaly",
     says: `${what}, longer than it ever does.`,

@@ -109,7 +109,10 @@ export function createDiagnosis(
     const look = await looker.look({ at, onset, knownAt: at, scope, anomalies, changes, alive, topology });
     const causes = rankIn(scope, symptoms, look, at);
     const starts = (changes ?? []).filter(({ kind }) => kind === "restart" || kind === "scale");
-    if (!worthWaking(symptoms, { at, scope, modes, causes, starts, alive })) return;
+    if (
+      !worthWaking(symptoms, { at, scope, members: topology.related(scope, "replica"), modes, causes, starts, alive })
+    )
+      return;
     if (open.size >= openMax) {
       telemetry.count("homeostat.diagnose.dropped", 1, { reason: "too-many-incidents" });
       return;

@@ -10,13 +10,25 @@ import type { Symptoms } from "./symptoms.ts";
 
 /** A replica that was just started is slow and silent for a while: that is a start, not a failure. */
 export const startupMs = 60_000;
+/** A replica that is started takes no work for about so long. */
+const restartMs = 3 * 60_000;
 /** More traffic than usual explains queues and latency; only if it lasts this long is it an incident of its own. */
 const demandMs = 5 * 60_000;
+/** Of what is not known for a day yet nobody can tell what its load usually brings, so its trouble must outlast a job. */
+const unknownDemandMs = 60 * 60_000;
+const dayMs = 86_400_000;
 /** A scrape that fails once leaves a hole of at most a few steps. */
 const gapMs = 2 * 60_000;
 const persistentMs = 2 * 60_000;
 const strongTail = 1e-5;
 const likely = 0.5;
+
+/** A replica that says nothing for this long, while its siblings do, is gone. */
+const goneMs = 5 * 60_000;
+/** A latency this many times the highest that is normal is one that people notice. */
+const noticeableFactor = 1.5;
+/** With fewer there is no telling what they have in common. */
+const siblingsMin = 3;
 
 /** Views of one thing count once: a queue delays first tokens. What is neither good nor bad (traffic) counts never. */
 const family: Readonly<Record<SignalId, string | undefined>> = {
@@ -30,22 +42,29 @@ const family: Readonly<Record<SignalId, string | undefined>> = {
   running: undefined,
   prompt_tokens: undefined,
 };
+/** What people wait longer by; room that runs out is a cause of it at most. */
+const felt: ReadonlySet<string | undefined> = new Set(["queueing", "decoding", "progress"]);
+const latencies: ReadonlySet<string> = new Set<SignalId>(["ttft", "itl"]);
 
 export interface Facts {
   readonly at: Instant;
   /** What the entities belong to: a start of all of it is a start of each. */
   readonly scope: EntityId;
+  /** Replicas of the scope that are known. */
+  readonly members: readonly EntityId[];
   readonly modes: readonly FailureMode[];
   readonly causes: readonly RankedCause[];
-  /** Starts of replicas within {@link startupMs}; empty when unknown. */
+  /** Starts of replicas, of the last half hour at least; empty when unknown. */
   readonly starts: readonly ChangeEvent[];
   readonly alive: ReadonlySet<EntityId>;
 }
 
 /**
- * An incident opens on a firing alert with a failure mode, on two independent harmful anomalies, or on one strong and
- * persistent anomaly that something else bears out. A lone joint anomaly opens none, whatever its score; neither do
- * a start, a hole in the telemetry, or a burst of traffic that the fleet works off.
+ * An incident opens on a firing alert with a failure mode, on two independent harmful anomalies, on one strong and
+ * persistent anomaly that something else bears out, on a latency that is noticeably worse for minutes on a replica whose
+ * siblings are well, and on a replica that is gone while its siblings are not. A lone joint anomaly of any other kind opens
+ * none, whatever its score; neither do a start, a hole in the telemetry, a burst of traffic that the fleet works off, or a
+ * cache that is full while nobody waits.
  */
 export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
   const { at, causes } = facts;
@@ -54,17 +73,43 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
   );
   if (alerts.length > 0) return true;
   const anomalies = symptoms.anomalies.filter((anomaly) => counts(anomaly, facts));
+  if (anomalies.some((anomaly) => isGone(anomaly, facts))) return true;
   const explained = (causes[0]?.probability ?? 0) >= likely && (causes[0]?.for.length ?? 0) >= 2;
+  const changed = explained && causes[0]?.trigger !== undefined;
   const harmful = anomalies.filter(isHarmful);
   const families = new Set(harmful.map(({ signal }) => family[signal as SignalId]));
-  if (families.size >= 2) {
-    if (explained || !isDemand(anomalies)) return true;
-    return harmful.some(({ onset }) => at - onset >= demandMs);
+  const lasts = (ms: number): boolean => harmful.some(({ onset }) => at - onset >= ms);
+  if (isShortOfRoom(families, facts) && !lasts(demandMs)) return false;
+  if (families.size >= 2 && (changed || [...families].some((one) => felt.has(one)))) {
+    if (explained || !couldBeLoad(anomalies, harmful, facts)) return true;
+    return lasts(harmful.every(isKnown) ? demandMs : unknownDemandMs);
   }
-  if (anomalies.length === 0) return false;
-  const persistent = harmful.some(({ tail, onset }) => tail <= strongTail && at - onset >= persistentMs);
-  const borneOut = explained || anomalies.some(({ signal }) => signal === "joint") || symptoms.alerts.length > 0;
-  return (persistent && borneOut) || (explained && harmful.length > 0);
+  if (harmful.length === 0) return false;
+  // A cache that is full while nobody waits is none, however well explained.
+  if (explained && (changed || [...families].some((one) => felt.has(one)))) return true;
+  if (harmful.some((one) => isNoticeable(one, facts)) && isLone(harmful, facts)) return true;
+  const persistent = harmful.some(
+    ({ signal, tail, onset }) =>
+      felt.has(family[signal as SignalId]) && tail <= strongTail && at - onset >= persistentMs,
+  );
+  return persistent && (symptoms.alerts.length > 0 || harmful.some((one) => isBorneOut(one, anomalies)));
+}
+
+/** While siblings are being started the others have their work as well: queues and full caches are to be expected. */
+function isShortOfRoom(families: ReadonlySet<string | undefined>, { at, scope, members, starts }: Facts): boolean {
+  if (families.has("decoding") || families.has("progress")) return false;
+  return starts.some(
+    ({ target, at: when }) => at - when <= restartMs && (target === scope || members.includes(target)),
+  );
+}
+
+function isBorneOut({ entity }: Anomaly, anomalies: readonly Anomaly[]): boolean {
+  return anomalies.some((other) => other.signal === "joint" && other.entity === entity);
+}
+
+/** Its day was seen once. Where nobody counted, it is taken to be. */
+function isKnown({ knownMs }: Anomaly): boolean {
+  return (knownMs ?? dayMs) >= dayMs;
 }
 
 /** Whether `entity` was started so shortly before `onset` that what began then is part of the start. */
@@ -83,6 +128,43 @@ function isHarmful({ signal, direction }: Anomaly): boolean {
   if (signal === "joint" || signal === "series" || family[signal] === undefined) return false;
   const { harm } = signalOf(signal);
   return harm === "either" || direction === "both" || direction === (harm === "rise" ? "up" : "down");
+}
+
+/** A replica that was there, whose siblings still are: nobody took it away, as far as anybody knows. */
+function isGone({ detector, entity, onset }: Anomaly, { at, scope, members, alive, starts }: Facts): boolean {
+  if (detector !== "absence" || at - onset < goneMs || alive.has(entity)) return false;
+  const known = starts.some(({ target, at: when }) => (target === entity || target === scope) && onset - when < goneMs);
+  return !known && members.some((member) => alive.has(member));
+}
+
+function isNoticeable({ signal, tail, onset, observed, expected }: Anomaly, { at }: Facts): boolean {
+  if (!latencies.has(signal) || tail > strongTail || at - onset < demandMs) return false;
+  return observed >= noticeableFactor * expected.high;
+}
+
+/** Siblings enough to compare with, of which less than half have it: what all have in common is the load, or a change. */
+function isLone(harmful: readonly Anomaly[], facts: Facts): boolean {
+  const count = living(facts);
+  return count >= siblingsMin && 2 * touched(harmful) < count;
+}
+
+function isShared(harmful: readonly Anomaly[], facts: Facts): boolean {
+  const count = living(facts);
+  return count >= siblingsMin && 2 * touched(harmful) >= count;
+}
+
+function touched(harmful: readonly Anomaly[]): number {
+  return new Set(harmful.map(({ entity }) => entity)).size;
+}
+
+/** All that are known where it cannot be told who is alive. */
+function living({ members, alive }: Facts): number {
+  return alive.size === 0 ? members.length : members.filter((member) => alive.has(member)).length;
+}
+
+/** More traffic, or trouble of many at once that no change explains. Load is never the reason why tokens stop. */
+function couldBeLoad(anomalies: readonly Anomaly[], harmful: readonly Anomaly[], facts: Facts): boolean {
+  return isDemand(anomalies) || isShared(harmful, facts);
 }
 
 /** More comes in and the fleet works it off: nothing of it is slower for each token. */

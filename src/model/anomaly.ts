@@ -3,7 +3,7 @@ import type { EntityId } from "./entity.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Labels } from "./labels.ts";
 import type { SignalId } from "./signal.ts";
-import type { Instant } from "./time.ts";
+import type { DurationMs, Instant } from "./time.ts";
 
 /** `variance`: about as high, but wilder or calmer. `mix`: a distribution of another form. `pattern`: a course never seen. */
 export const shapes = [
@@ -40,6 +40,8 @@ export interface Anomaly {
   readonly direction: "up" | "down" | "both";
   readonly shape: Shape;
   readonly observed: number;
+  /** Event time that was learned of the entity when it was told; absent where nobody counted. */
+  readonly knownMs?: DurationMs;
   /** Band the value should have been in; NaN where a detector has none. */
   readonly expected: { readonly low: number; readonly high: number };
   /** Detector that decided it. */

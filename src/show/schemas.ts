@@ -58,6 +58,7 @@ const anomaly = shapeOf<Anomaly>()({
   direction: z.enum(["up", "down", "both"]),
   shape: z.enum(shapes),
   observed: real,
+  knownMs: z.number().optional().describe("Event time that was learned of the entity when it was told."),
   expected: band,
   detector: z.string(),
   evidence: z.array(evidence),

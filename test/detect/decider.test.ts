@@ -27,7 +27,10 @@ const saved = [
 ];
 
 test("an episode from before a restart, whose entity never comes back, is let go of like any other", () => {
-  const decider = createDecider({ falseEpisodesPerWeek: 1, stepMs: 5000, shadeMs: 86_400_000 }, createCalibrator());
+  const decider = createDecider(
+    { falseEpisodesPerWeek: 1, stepMs: 5000, shadeMs: 86_400_000, knownMs: () => 0 },
+    createCalibrator(),
+  );
   expect(decider.restore(saved)).toBe(true);
   expect([...decider.open()][0]?.anomaly.expected).toEqual({ low: Number.NaN, high: 1 });
   decider.forget(lastSeen);
@@ -46,7 +49,10 @@ test.each([
   ["an anomaly of a signal that is none", [{ ...saved[0], anomaly: { ...saved[0]?.anomaly, signal: "mood" } }]],
   ["one good episode beside a bad one", [saved[0], { lane: "signals" }]],
 ])("%s is no snapshot: refused, and nothing is taken of it", (_what, wrong) => {
-  const decider = createDecider({ falseEpisodesPerWeek: 1, stepMs: 5000, shadeMs: 86_400_000 }, createCalibrator());
+  const decider = createDecider(
+    { falseEpisodesPerWeek: 1, stepMs: 5000, shadeMs: 86_400_000, knownMs: () => 0 },
+    createCalibrator(),
+  );
   expect(decider.restore(wrong)).toBe(false);
   expect([...decider.open()]).toEqual([]);
 });

@@ -128,6 +128,19 @@ describe("episodes", () => {
     expect(last?.onset).toBeLessThanOrEqual(start + (from + 2) * stepMs);
   });
 
+  test("an episode that goes on is told again every ten minutes, and tells how much was known", async () => {
+    await using detection = await create();
+    const told = await run(detection, from + 45 * minute, 5, (values, step, replica) => {
+      if (replica === 0 && step >= from) values.ttft *= 6;
+    });
+    const at = told.filter(({ anomaly }) => anomaly.signal === "ttft").map(({ step }) => step);
+    const gaps = at.slice(1).map((step, i) => step - at[i]!);
+    expect(Math.max(...gaps, from + 45 * minute - at.at(-1)!)).toBeLessThanOrEqual(10 * minute);
+    const known = told[0]!.anomaly.knownMs! / stepMs;
+    expect(known).toBeGreaterThan(from - 15 * minute);
+    expect(known).toBeLessThan(from);
+  });
+
   test("an outage inside an exclusion is never learned, however long it lasts", async () => {
     const exclusion: Exclusion = { entity: "deployment:chat", from: start + from * stepMs, reason: "incident" };
     await using detection = await create({}, [exclusion]);

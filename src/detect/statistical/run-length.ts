@@ -34,6 +34,14 @@ export const dropout: DetectorKind<"point"> = {
   create: (snapshot) => createRunLength(0, snapshot),
 };
 
+/** Values are steps for which an entity alone of its siblings has sent nothing, unexplained. Slots are entities. */
+export const absence: DetectorKind<"point"> = {
+  kind: "absence",
+  summary: "A replica sends nothing for longer than it ever did, while its siblings do and no change explains it.",
+  input: "point",
+  create: (snapshot) => createRunLength(0, snapshot),
+};
+
 interface Runs {
   count: number;
   longest: number;
