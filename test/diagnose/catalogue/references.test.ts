@@ -4,43 +4,16 @@ import { mistakes, modes } from "../fleet.ts";
 
 const ids = new Set(modes.map(({ id }) => id));
 
-/** Modes that others are told from and that no file tells of yet. */
-const unwritten = new Set([
-  "capacity-loss",
-  "collective-hang",
-  "config-error",
-  "corrupted-weights",
-  "cost-runaway",
-  "disk-full",
-  "garbled-output",
-  "gpu-application-xid",
-  "gpu-memory-ecc",
-  "kv-cross-contamination",
-  "poisoned-compile-cache",
-  "provider-rate-limit",
-  "silent-data-corruption",
-  "silent-quality-regression",
-  "straggler",
-  "telemetry-loss",
-  "thermal-throttling",
-  "wrong-pool-routing",
-]);
-
 test("every file loads, and the priors leave room for what is not in the catalogue", () => {
   expect(mistakes).toEqual([]);
-  expect(modes.reduce((sum, { prior }) => sum + prior, 0)).toBeLessThan(1);
+  expect(modes.reduce((sum, { prior }) => sum + prior, 0)).toBeLessThanOrEqual(0.92);
 });
 
 test("every look-alike that is named exists", () => {
   const missing = modes.flatMap(({ id, discriminators }) =>
-    discriminators
-      .filter(({ against }) => !ids.has(against) && !unwritten.has(against))
-      .map(({ against }) => `${id} -> ${against}`),
+    discriminators.filter(({ against }) => !ids.has(against)).map(({ against }) => `${id} -> ${against}`),
   );
   expect(missing).toEqual([]);
-  expect(
-    [...unwritten].filter((id) => modes.every((mode) => mode.discriminators.every((d) => d.against !== id))),
-  ).toEqual([]);
 });
 
 test("a mode that is told from another is what the other is told from", () => {

@@ -106,8 +106,9 @@ async function rankedOfEnginesAlone(situation: Situation): Promise<readonly stri
   const anomalies = anomaliesOf(alone, at);
   const looker = createLooker(modes, queries, memoryLogs(), silentTelemetry);
   const scene = { at, onset, knownAt: at, scope: deployment, anomalies, changes: undefined, alive, topology };
-  const causes = rank(modes, deployment, topology.members(deployment), await looker.look(scene), [], at);
-  return causes.map((cause) => cause.failureMode);
+  return rank(modes, deployment, topology.members(deployment), await looker.look(scene), [], at).map(
+    (cause) => cause.failureMode,
+  );
 }
 
 function endOf({ minutes = 4 }: Situation): number {
