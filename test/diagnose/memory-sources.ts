@@ -12,34 +12,60 @@ export interface MemorySeries extends SeriesSource {
   add(labels: Labels, at: number, value: number): void;
 }
 
+interface Column {
+  readonly labels: Labels;
+  readonly times: number[];
+  readonly values: number[];
+  /** The same as typed arrays, made when somebody first asks after a point was added. */
+  typed?: { readonly times: Float64Array; readonly values: Float64Array } | undefined;
+}
+
 export function memorySeries(): MemorySeries {
-  const all = new Map<string, { labels: Labels; times: number[]; values: number[] }>();
+  const byName = new Map<string, Map<string, Column>>();
+  const named = (matchers: readonly LabelMatcher[]): Column[] => {
+    const exact = matchers.find(({ name, op }) => name === "__name__" && op === "=")?.value;
+    const groups = exact === undefined ? [...byName.values()] : [byName.get(exact) ?? new Map<string, Column>()];
+    return groups.flatMap((group) => [...group.values()]);
+  };
   return {
     add(labels, at, value) {
+      const name = labels["__name__"] ?? "";
+      const group = byName.get(name) ?? new Map<string, Column>();
+      byName.set(name, group);
       const key = JSON.stringify(labels);
-      const series = all.get(key) ?? { labels, times: [], values: [] };
+      const series: Column = group.get(key) ?? { labels, times: [], values: [] };
+      group.set(key, series);
       series.times.push(at);
       series.values.push(value);
-      all.set(key, series);
+      series.typed = undefined;
     },
     select(matchers, range) {
       const found: SeriesView[] = [];
-      for (const { labels, times, values } of all.values()) {
-        if (!matchers.every((matcher) => matches(matcher, labels[matcher.name] ?? ""))) continue;
-        const from = times.findIndex((time) => time >= range.from);
-        const end = times.findIndex((time) => time >= range.to);
-        const to = end < 0 ? times.length : end;
-        if (from < 0 || to <= from) continue;
-        found.push({
-          labels,
-          length: to - from,
-          times: Float64Array.from(times.slice(from, to)),
-          values: Float64Array.from(values.slice(from, to)),
-        });
+      for (const series of named(matchers)) {
+        if (!matchers.every((matcher) => matches(matcher, series.labels[matcher.name] ?? ""))) continue;
+        series.typed ??= { times: Float64Array.from(series.times), values: Float64Array.from(series.values) };
+        const { times, values } = series.typed;
+        const from = firstFrom(times, range.from);
+        const to = firstFrom(times, range.to);
+        if (to <= from) continue;
+        const view = { times: times.subarray(from, to), values: values.subarray(from, to) };
+        found.push({ labels: series.labels, length: to - from, ...view });
       }
       return found;
     },
   };
+}
+
+/** Index of the first time at or after `at`. */
+function firstFrom(times: Float64Array, at: number): number {
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (times[middle]! < at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function matches({ op, value }: LabelMatcher, actual: string): boolean {
