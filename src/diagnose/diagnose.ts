@@ -10,9 +10,9 @@ import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
 import { diagnosisOf, exclusionsOf, isNews, openIncident, updateIncident } from "./incidents.ts";
-import { createLooker, type Look } from "./look.ts";
+import { createLooker, type Scene } from "./look.ts";
 import { createQueries } from "./queries.ts";
-import { rank } from "./rank.ts";
+import { inQuestion, priorOfNone, rank } from "./rank.ts";
 import { type DiagnosisSnapshot, readSnapshot } from "./snapshot.ts";
 import { createSymptomBook, type Symptoms } from "./symptoms.ts";
 import { createTopology } from "./topology.ts";
@@ -87,9 +87,13 @@ export function createDiagnosis(
       [...symptoms, ...discriminators].map(({ source }) => (source.kind === "change" ? source.withinMs : 0)),
     ),
   );
+  const signs = modes.flatMap(({ symptoms }) => symptoms);
+  const nonePrior = priorOfNone(modes);
   const open = new Map<EntityId, Open>();
   let closed: Incident[] = [];
   let now = Number.NEGATIVE_INFINITY;
+  /** Of this step, once somebody wanted to know. */
+  let alive: ReadonlySet<EntityId> | undefined;
 
   async function changesWithin(from: Instant, to: Instant): Promise<readonly ChangeEvent[] | undefined> {
     try {
@@ -104,10 +108,9 @@ export function createDiagnosis(
   async function consider(scope: EntityId, symptoms: Symptoms, at: Instant, out: Output): Promise<void> {
     const onset = onsetOf(symptoms);
     const changes = await changesWithin(Math.min(onset, at) - changesBackMs, at);
-    const alive = await queries.alive(at, aliveMs);
+    alive ??= await queries.alive(at, aliveMs);
     const { anomalies } = symptoms;
-    const look = await looker.look({ at, onset, knownAt: at, scope, anomalies, changes, alive, topology });
-    const causes = rankIn(scope, symptoms, look, at);
+    const causes = await rankIn({ at, onset, knownAt: at, scope, anomalies, changes, alive, topology }, symptoms);
     const starts = (changes ?? []).filter(({ kind }) => kind === "restart" || kind === "scale");
     if (
       !worthWaking(symptoms, { at, scope, members: topology.related(scope, "replica"), modes, causes, starts, alive })
@@ -140,11 +143,10 @@ export function createDiagnosis(
     if (entry.changes === undefined || at - openedAt <= lateChangesMs) {
       entry.changes = (await changesWithin(onset - changesBackMs, knownAt)) ?? entry.changes;
     }
-    const alive = await queries.alive(at, aliveMs);
+    alive ??= await queries.alive(at, aliveMs);
     const { anomalies } = symptoms;
     const scene = { at, onset, knownAt, scope, anomalies, changes: entry.changes, alive, topology };
-    const look = await looker.look(scene);
-    const causes = rankIn(scope, symptoms, look, at);
+    const causes = await rankIn(scene, symptoms);
     const changed = publish(entry, scope, symptoms, causes, at, out);
     const shown = changed ? causes : (entry.diagnosis?.causes ?? causes);
     keep(entry, updateIncident(entry.incident, scope, symptoms, shown, modes, at), out);
@@ -186,10 +188,18 @@ export function createDiagnosis(
     if (!same) out.incidents.push(next);
   }
 
-  function rankIn(scope: EntityId, symptoms: Symptoms, look: Look, at: Instant): readonly RankedCause[] {
+  /** In two goes: what speaks for a mode first, and what tells it from others only of the modes that something speaks for. */
+  async function rankIn(scene: Scene, symptoms: Symptoms): Promise<readonly RankedCause[]> {
+    const { at, scope } = scene;
     const touched = [...symptoms.anomalies, ...symptoms.alerts].flatMap(({ entity }) => entity ?? []);
     const candidates = [...new Set([...topology.members(scope), ...touched])].sort((a, b) => (a < b ? -1 : 1));
-    return rank(modes, scope, candidates, look, symptoms.alerts, at);
+    const first = await looker.look(scene, signs);
+    const left = inQuestion(modes, candidates, first, symptoms.alerts);
+    const closer = await looker.look(
+      scene,
+      left.flatMap(({ discriminators }) => discriminators),
+    );
+    return rank(left, nonePrior, scope, candidates, closer, symptoms.alerts, at);
   }
 
   function publish(
@@ -222,6 +232,7 @@ export function createDiagnosis(
       topology.update(entities);
       book.update(at, anomalies, alerts);
       placeRestored();
+      alive = undefined;
       const scopes = book.byScope();
       const out: Output = { incidents: [], diagnoses: [] };
       for (const [scope, entry] of [...open]) await follow(entry, scope, scopes.get(scope), at, out);
@@ -237,16 +248,13 @@ export function createDiagnosis(
         closed,
         now,
       ),
-    snapshot: () => ({
-      version: 1,
-      open: [...open].map(([scope, { incident, diagnosis }]) => ({
-        scope,
-        incident,
-        diagnosis,
-        anomalies: book.byScope().get(scope)?.anomalies ?? [],
-      })),
-      closed,
-    }),
+    snapshot() {
+      const scopes = book.byScope();
+      const now = [...open].map(([scope, { incident, diagnosis }]) => {
+        return { scope, incident, diagnosis, anomalies: scopes.get(scope)?.anomalies ?? [] };
+      });
+      return { version: 1, open: now, closed };
+    },
     restore(snapshot) {
       const read = readSnapshot(snapshot);
       if (read === undefined) {

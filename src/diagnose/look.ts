@@ -37,7 +37,8 @@ export interface Scene {
 }
 
 export interface Looker {
-  look(scene: Scene): Promise<Look>;
+  /** Asks what `specs` need, once a step for all who want it. */
+  look(scene: Scene, specs: readonly SymptomSpec[]): Promise<Look>;
 }
 
 /** A symptom that comes and goes within this is still there: preemptions come in bursts. */
@@ -53,21 +54,27 @@ export function createLooker(
   telemetry: Telemetry,
 ): Looker {
   const specs = modes.flatMap((mode) => [...mode.symptoms, ...mode.discriminators]);
-  const exprs = new Set(specs.flatMap(({ source }) => (source.kind === "expr" ? [source.expr] : [])));
   const texts = new Set(specs.flatMap(({ source }) => (source.kind === "log" ? [source.contains] : [])));
   const logMs = Math.max(0, ...specs.map(({ source }) => (source.kind === "log" ? source.withinMs : 0)));
   /** When each query was last true of an entity, and with which value: at most queries x entities seen within flickerMs. */
   const seen = new Map<string, Map<EntityId, { readonly at: Instant; readonly value: number }>>();
   let askedAt = Number.NEGATIVE_INFINITY;
+  let asked = new Set<string>();
   let failed = new Set<string>();
   let logged: ReadonlyMap<string, readonly LogRecord[]> | undefined;
 
-  /** One round of queries serves every incident of a step. */
-  async function ask(at: Instant): Promise<void> {
-    if (at === askedAt) return;
-    askedAt = at;
-    failed = new Set();
-    for (const expr of exprs) {
+  /** A query serves every incident of a step, and is not asked before a mode is in question that it tells something of. */
+  async function ask(at: Instant, wanted: readonly SymptomSpec[]): Promise<void> {
+    if (at !== askedAt) {
+      askedAt = at;
+      asked = new Set();
+      failed = new Set();
+      logged = await searchLogs(at);
+    }
+    for (const { source } of wanted) {
+      if (source.kind !== "expr" || asked.has(source.expr)) continue;
+      const { expr } = source;
+      asked.add(expr);
       const values = await queries.byEntity(expr, at);
       if (values === undefined) failed.add(expr);
       const recent = seen.get(expr) ?? new Map<EntityId, { at: Instant; value: number }>();
@@ -75,7 +82,6 @@ export function createLooker(
       for (const [entity, value] of values ?? []) recent.set(entity, { at, value });
       seen.set(expr, recent);
     }
-    logged = await searchLogs(at);
   }
 
   /** Records by text; undefined: logs do not answer. */
@@ -92,19 +98,26 @@ export function createLooker(
   }
 
   return {
-    async look(scene) {
-      await ask(scene.at);
+    async look(scene, wanted) {
+      await ask(scene.at, wanted);
+      const anomaliesOf = byWhatAndWhere(scene.anomalies);
+      const speakers = new Map<LogRecord, readonly EntityId[]>();
+      const speaksOf = (record: LogRecord): readonly EntityId[] => {
+        const known = speakers.get(record) ?? scene.topology.namedBy(record);
+        speakers.set(record, known);
+        return known;
+      };
       const lookAt: Look = (spec, entity) => {
         const { source } = spec;
         switch (source.kind) {
           case "expr":
             return ofQuery(spec, entity, scene, seen.get(source.expr)?.get(entity), failed.has(source.expr));
           case "anomaly":
-            return ofAnomaly(spec, entity, source.signal, source.direction, scene);
+            return ofAnomaly(spec, entity, source, anomaliesOf.get(`${source.signal} ${entity}`), scene);
           case "change":
             return ofChange(spec, entity, source, scene);
           case "log":
-            return ofLog(spec, entity, source, scene, logged?.get(source.contains));
+            return ofLog(spec, entity, source, scene.at, logged?.get(source.contains), speaksOf);
         }
       };
       return (spec, entity) => {
@@ -117,6 +130,17 @@ export function createLooker(
       };
     },
   };
+}
+
+function byWhatAndWhere(anomalies: readonly Anomaly[]): ReadonlyMap<string, readonly Anomaly[]> {
+  const groups = new Map<string, Anomaly[]>();
+  for (const anomaly of anomalies) {
+    const key = `${anomaly.signal} ${anomaly.entity}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [anomaly]);
+    else group.push(anomaly);
+  }
+  return groups;
 }
 
 /** One finding of several places: present on enough of them; unknown where nothing is known of enough of them. */
@@ -146,15 +170,12 @@ function ofQuery(
 function ofAnomaly(
   spec: SymptomSpec,
   entity: EntityId,
-  signal: string,
-  direction: "up" | "down" | "both",
+  { signal, direction }: Extract<SymptomSpec["source"], { kind: "anomaly" }>,
+  anomalies: readonly Anomaly[] | undefined,
   scene: Scene,
 ): Finding {
-  const found = scene.anomalies.find(
-    (anomaly) =>
-      anomaly.entity === entity &&
-      anomaly.signal === signal &&
-      (direction === "both" || anomaly.direction === "both" || anomaly.direction === direction),
+  const found = anomalies?.find(
+    (anomaly) => direction === "both" || anomaly.direction === "both" || anomaly.direction === direction,
   );
   if (found === undefined) return { state: scene.alive.has(entity) ? "absent" : "unknown" };
   const { low, high } = found.expected;
@@ -210,15 +231,16 @@ function ofLog(
   spec: SymptomSpec,
   entity: EntityId,
   { withinMs, matches }: Extract<SymptomSpec["source"], { kind: "log" }>,
-  { at, topology }: Scene,
+  at: Instant,
   records: readonly LogRecord[] | undefined,
+  speaksOf: (record: LogRecord) => readonly EntityId[],
 ): Finding {
   if (records === undefined) return { state: "unknown" };
   const record = records.find(
     (one) =>
       one.at >= at - withinMs &&
       (matches === undefined || matches.test(one.body.slice(0, 4000))) &&
-      (one.entity === entity || topology.namedBy(one).includes(entity)),
+      (one.entity === entity || speaksOf(one).includes(entity)),
   );
   if (record === undefined) return { state: "absent" };
   return {

@@ -32,7 +32,7 @@ interface Judged {
 }
 
 /**
- * Ranks the modes by posterior probability, each at the entity where its evidence is strongest. The probabilities and the
+ * Ranks the modes (all of the catalogue, or those {@link inQuestion}) by posterior probability, each at the entity where its evidence is strongest. The probabilities and the
  * one of "none of them" add up to 1. Modes with nothing in their favour are left out.
  *
  * Naive Bayes (Duda, Hart, Stork, Pattern Classification, 2.12) takes symptoms as independent given the mode, which they
@@ -41,6 +41,7 @@ interface Judged {
  */
 export function rank(
   modes: readonly FailureMode[],
+  nonePrior: number,
   scope: EntityId,
   entities: readonly EntityId[],
   look: Look,
@@ -58,12 +59,33 @@ export function rank(
     if (best === undefined || best.for.length === 0) return [];
     return [isEverywhere(best, places) ? { ...best, everywhere: scope } : best];
   });
-  const nonePrior = Math.max(nonePriorMin, 1 - modes.reduce((sum, { prior }) => sum + prior, 0));
   const weights = judged.map(({ mode, logOdds }) => mode.prior * Math.exp(logOdds));
   const total = nonePrior + weights.reduce((sum, weight) => sum + weight, 0);
   return judged
     .map((one, i) => toCause(one, weights[i]! / total))
     .sort((a, b) => b.probability - a.probability || (a.failureMode < b.failureMode ? -1 : 1));
+}
+
+/** What is left for "none of them" by the whole catalogue. */
+export function priorOfNone(catalogue: readonly FailureMode[]): number {
+  return Math.max(nonePriorMin, 1 - catalogue.reduce((sum, { prior }) => sum + prior, 0));
+}
+
+/** The modes that a symptom or an alert speaks for, wherever: only of these it matters what they are told from. */
+export function inQuestion(
+  catalogue: readonly FailureMode[],
+  entities: readonly EntityId[],
+  look: Look,
+  alerts: readonly Alert[],
+): readonly FailureMode[] {
+  return catalogue.filter(
+    ({ id, at, symptoms }) =>
+      alerts.some(({ failureMode }) => failureMode === id) ||
+      entities.some(
+        (entity) =>
+          at.some((kind) => kind === kindOf(entity)) && symptoms.some((spec) => look(spec, entity).state === "present"),
+      ),
+  );
 }
 
 /** Whether most replicas show about the same as the worst of them. */

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createDiagnosis } from "../../../src/diagnose/diagnose.ts";
 import { createLooker } from "../../../src/diagnose/look.ts";
 import { createQueries } from "../../../src/diagnose/queries.ts";
-import { rank } from "../../../src/diagnose/rank.ts";
+import { priorOfNone, rank } from "../../../src/diagnose/rank.ts";
 import { createTopology } from "../../../src/diagnose/topology.ts";
 import type { Alert, Anomaly } from "../../../src/model/anomaly.ts";
 import type { ChangeEvent } from "../../../src/model/change.ts";
@@ -105,10 +105,17 @@ async function rankedOfEnginesAlone(situation: Situation): Promise<readonly stri
   const alive = await queries.alive(at, 60_000);
   const anomalies = anomaliesOf(alone, at);
   const looker = createLooker(modes, queries, memoryLogs(), silentTelemetry);
+  const specs = modes.flatMap(({ symptoms, discriminators }) => [...symptoms, ...discriminators]);
   const scene = { at, onset, knownAt: at, scope: deployment, anomalies, changes: undefined, alive, topology };
-  return rank(modes, deployment, topology.members(deployment), await looker.look(scene), [], at).map(
-    (cause) => cause.failureMode,
-  );
+  return rank(
+    modes,
+    priorOfNone(modes),
+    deployment,
+    topology.members(deployment),
+    await looker.look(scene, specs),
+    [],
+    at,
+  ).map((cause) => cause.failureMode);
 }
 
 function endOf({ minutes = 4 }: Situation): number {
