@@ -21,13 +21,17 @@ export interface SymptomBook {
   remember(anomalies: readonly Anomaly[]): void;
 }
 
+type Where = Pick<Topology, "scopeOf" | "labelledBy" | "onlyDeployment">;
+
 const anomaliesMax = 5000;
 /** An anomaly nobody speaks of any more is over: its detector may have been restarted. */
 const forgetMs = 30 * 60_000;
 const forgetRememberedMs = 3 * 60_000;
 
-export function createSymptomBook({ scopeOf }: Pick<Topology, "scopeOf">, telemetry: Telemetry): SymptomBook {
+export function createSymptomBook(topology: Where, telemetry: Telemetry): SymptomBook {
+  const { scopeOf } = topology;
   const active = new Map<string, { anomaly: Anomaly; heardAt: Instant; remembered: boolean }>();
+  let hasRemembered = false;
   let firing: readonly Alert[] = [];
 
   function take(at: Instant, anomaly: Anomaly): void {
@@ -35,10 +39,12 @@ export function createSymptomBook({ scopeOf }: Pick<Topology, "scopeOf">, teleme
       active.delete(anomaly.id);
       return;
     }
-    for (const [id, { anomaly: old, remembered }] of active) {
-      if (remembered && old.entity === anomaly.entity && old.signal === anomaly.signal && old.signal !== "series")
-        active.delete(id);
-    }
+    // Only after a restart is there anything remembered, and only until detection speaks again.
+    if (hasRemembered)
+      for (const [id, { anomaly: old, remembered }] of active) {
+        if (remembered && old.entity === anomaly.entity && old.signal === anomaly.signal && old.signal !== "series")
+          active.delete(id);
+      }
     if (active.size >= anomaliesMax && !active.has(anomaly.id)) {
       telemetry.count("homeostat.diagnose.dropped", 1, { reason: "too-many-anomalies" });
       return;
@@ -46,12 +52,22 @@ export function createSymptomBook({ scopeOf }: Pick<Topology, "scopeOf">, teleme
     active.set(anomaly.id, { anomaly, heardAt: at, remembered: false });
   }
 
+  /** What tells of a failure of serving is one of the only deployment, even if nothing is left of the labels of its series. */
+  function whom({ entity, labels, failureMode }: Alert): EntityId | undefined {
+    const said = entity ?? labels["entity"] ?? labels["parent"];
+    if (said !== undefined || failureMode === undefined) return said;
+    // Whoever names an instance means that one, known or not: Homeostat's own troubles are not the deployment's.
+    return topology.labelledBy(labels) ?? (labels["instance"] === undefined ? topology.onlyDeployment() : undefined);
+  }
+
   return {
     update(at, anomalies, alerts) {
       for (const anomaly of anomalies) take(at, anomaly);
+      hasRemembered = false;
       for (const [id, entry] of active) {
         if (entry.remembered && entry.heardAt === Number.NEGATIVE_INFINITY) entry.heardAt = at;
         if (at - entry.heardAt > (entry.remembered ? forgetRememberedMs : forgetMs)) active.delete(id);
+        else hasRemembered ||= entry.remembered;
       }
       firing = alerts.filter(({ state }) => state === "firing");
     },
@@ -65,7 +81,7 @@ export function createSymptomBook({ scopeOf }: Pick<Topology, "scopeOf">, teleme
       const all = [...active.values()].map(({ anomaly }) => anomaly);
       for (const anomaly of all) if (anomaly.signal !== "series") of(scopeOf(anomaly.entity)).anomalies.push(anomaly);
       for (const alert of firing) {
-        const entity = alert.entity ?? alert.labels["entity"] ?? alert.labels["parent"];
+        const entity = whom(alert);
         // An alert that names nobody cannot be placed; it is still an alert, only not part of an incident.
         if (entity !== undefined)
           of(scopeOf(entity)).alerts.push(entity === alert.entity ? alert : { ...alert, entity });
@@ -78,6 +94,7 @@ export function createSymptomBook({ scopeOf }: Pick<Topology, "scopeOf">, teleme
       for (const anomaly of anomalies.slice(0, anomaliesMax)) {
         if (anomaly.endedAt === undefined) {
           active.set(anomaly.id, { anomaly, heardAt: Number.NEGATIVE_INFINITY, remembered: true });
+          hasRemembered = true;
         }
       }
     },

@@ -1,6 +1,8 @@
 // What belongs to what and runs where: replicas and deployments, pods, nodes and GPUs, read off what entities say of themselves.
 import { type Entity, type EntityId, type EntityKind, entityId } from "../model/entity.ts";
+import type { Labels } from "../model/labels.ts";
 import type { LogRecord } from "../model/ports/log-source.ts";
+import { nameWithin } from "../model/tenant.ts";
 
 export interface Topology {
   /** Whole again at each step: entities that left are forgotten with it. */
@@ -11,8 +13,15 @@ export interface Topology {
   members(scope: EntityId): readonly EntityId[];
   /** Entities of a kind that an entity is part of, runs on, or consists of; itself where the kind is its own. */
   related(entity: EntityId, kind: EntityKind): readonly EntityId[];
-  /** Whom a log record speaks of: the replica, container and GPU it names, and the node it comes from. */
+  /** Whom a log record speaks of: the replica, container and GPU it names, and the node and service it comes from. */
   namedBy(record: LogRecord): readonly EntityId[];
+  /**
+   * Whom an alert without an `entity` is about, by the labels that are left of its series: the smallest thing they name. GPUs,
+   * nodes and services that are named need not be known. Undefined where they name nobody, or two deployments of one model.
+   */
+  labelledBy(labels: Labels): EntityId | undefined;
+  /** The deployment, if there is just one with replicas. */
+  onlyDeployment(): EntityId | undefined;
 }
 
 const none: readonly EntityId[] = [];
@@ -20,6 +29,16 @@ const nodeKeys = ["k8s.node.name", "host.name", "node", "hostname"];
 const podKeys = ["k8s.pod.name", "pod"];
 /** As the GPU driver writes it into the kernel's log. */
 const inBody = /(?:PCI:|GPU )([0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2})/;
+/** Labels of series, most telling first, as exporters and rule packs write them. */
+const alertKeys = {
+  uuid: ["UUID", "uuid", "gpu_uuid"],
+  gpu: ["gpu", "GpuIndex", "gpu_id"],
+  pod: ["exported_pod", "pod", "k8s_pod_name"],
+  node: ["node", "Hostname", "nodename", "hostname", "k8s_node_name"],
+  deployment: ["deployment", "k8s_deployment_name"],
+  service: ["application", "app_name", "service_name", "service"],
+  model: ["model", "model_name", "gen_ai_request_model", "gen_ai_response_model"],
+} as const;
 const replicaKeys = ["service.instance.id", "k8s.pod.name", "instance"];
 
 /**
@@ -34,6 +53,9 @@ export function createTopology(): Topology {
   /** `node:…`, `pod:…` and `pci:…` as logs write them, to entities. */
   let names = new Map<string, EntityId[]>();
   let seen: readonly Entity[] = [];
+  let services: readonly EntityId[] = [];
+  /** What {@link Topology.related} answered since the last update. */
+  let relations = new Map<string, readonly EntityId[]>();
 
   const of = (kind: EntityKind): Entity[] => [...known.values()].filter((entity) => entity.kind === kind);
 
@@ -61,14 +83,21 @@ export function createTopology(): Topology {
     for (const one of replicas) {
       name(`replica:${one.name}`, one.id);
       if (one.place?.["pod"] !== undefined) name(`pod:${one.place["pod"]}`, one.id);
-      if (one.parent !== undefined) link(one.id, one.parent);
+      if (one.labels["model"] !== undefined) name(`model:${one.labels["model"]}`, one.parent ?? one.id);
+      if (one.parent !== undefined) {
+        link(one.id, one.parent);
+        name(one.parent, one.parent);
+        name("deployments", one.parent);
+      }
     }
+    for (const service of of("service")) name(`service:${service.name}`, service.id);
     for (const node of of("node")) {
       name(`node:${node.name}`, node.id);
       for (const replica of byNode.get(node.name) ?? []) link(replica.id, node.id);
     }
     for (const gpu of of("gpu")) {
       const node = gpu.place?.["node"] ?? "";
+      name(`gpu:${gpu.name}`, gpu.id);
       if (gpu.parent !== undefined) link(gpu.id, gpu.parent);
       if (gpu.place?.["pci"] !== undefined) name(`pci:${node}/${busId(gpu.place["pci"])}`, gpu.id);
       const onNode = byNode.get(node) ?? [];
@@ -99,6 +128,46 @@ export function createTopology(): Topology {
     return [...(links.get(entity) ?? none)].filter((id) => kindOf(id) === kind);
   }
 
+  function findRelated(entity: EntityId, kind: EntityKind): readonly EntityId[] {
+    if (kindOf(entity) === kind) return [entity];
+    const direct = near(entity, kind);
+    if (direct.length > 0) return direct;
+    if (kind === "service") return services;
+    if (kindOf(entity) === "service") return of(kind).map(({ id }) => id);
+    // By way of the replicas: a deployment's GPUs, a GPU's deployment, a container's node.
+    return [...new Set(near(entity, "replica").flatMap((replica) => near(replica, kind)))];
+  }
+
+  function labelledBy(labels: Labels): EntityId | undefined {
+    const say = (keys: readonly string[]): string | undefined => keys.map((key) => labels[key]).find(Boolean);
+    /** Within its tenant first: entities of tenants are named so. */
+    const known = (kind: string, value: string | undefined): readonly EntityId[] =>
+      value === undefined
+        ? none
+        : (names.get(`${kind}:${nameWithin(labels["tenant"], value)}`) ?? names.get(`${kind}:${value}`) ?? none);
+    const orUnknown = (kind: EntityKind, value: string | undefined): EntityId | undefined =>
+      known(kind, value)[0] ?? (value === undefined ? undefined : entityId(kind, nameWithin(labels["tenant"], value)));
+    const host = say(alertKeys.node) ?? labels["instance"]?.replace(/:\d+$/, "");
+    const index = say(alertKeys.gpu);
+    const uuid = say(alertKeys.uuid);
+    const service = say(alertKeys.service);
+    const ofPod = known("pod", say(alertKeys.pod));
+    return (
+      orUnknown("gpu", uuid) ??
+      (index === undefined ? undefined : known("gpu", `${host}/${index}`)[0]) ??
+      ofPod.find((id) => kindOf(id) === "replica") ??
+      ofPod[0] ??
+      known("replica", labels["instance"])[0] ??
+      orUnknown("node", say(alertKeys.node)) ??
+      known("node", host)[0] ??
+      known("deployment", say(alertKeys.deployment))[0] ??
+      known("service", service)[0] ??
+      known("deployment", service)[0] ??
+      orUnknown("service", service) ??
+      only(known("model", say(alertKeys.model)))
+    );
+  }
+
   return {
     update(entities) {
       // The same list of the same entities: nothing moved.
@@ -109,26 +178,32 @@ export function createTopology(): Topology {
       scopes = new Map();
       byScope = new Map();
       names = new Map();
+      relations = new Map();
+      services = of("service").map(({ id }) => id);
       place();
       for (const entity of known.values()) {
         const scope = findScope(entity);
         scopes.set(entity.id, scope);
-        byScope.set(scope, [...(byScope.get(scope) ?? [scope]), ...(entity.id === scope ? [] : [entity.id])]);
+        const members = byScope.get(scope) ?? [scope];
+        if (entity.id !== scope) members.push(entity.id);
+        byScope.set(scope, members);
       }
       for (const members of byScope.values()) members.sort();
     },
     scopeOf: (entity) => scopes.get(entity) ?? known.get(entity)?.parent ?? entity,
     members: (scope) => byScope.get(scope) ?? none,
     related(entity, kind) {
-      if (kindOf(entity) === kind) return [entity];
-      const direct = near(entity, kind);
-      if (direct.length > 0) return direct;
-      if (kind === "service") return of("service").map(({ id }) => id);
-      if (kindOf(entity) === "service") return of(kind).map(({ id }) => id);
-      // By way of the replicas: a deployment's GPUs, a GPU's deployment, a container's node.
-      return [...new Set(near(entity, "replica").flatMap((replica) => near(replica, kind)))];
+      const key = `${kind} ${entity}`;
+      const before = relations.get(key);
+      if (before !== undefined) return before;
+      const found = findRelated(entity, kind);
+      // Of entities that are known, so their number bounds it.
+      if (known.has(entity) || links.has(entity)) relations.set(key, found);
+      return found;
     },
-    namedBy({ resource, attributes, body }) {
+    labelledBy,
+    onlyDeployment: () => only(names.get("deployments")),
+    namedBy({ resource, attributes, body, service }) {
       const say = (keys: readonly string[]): string | undefined =>
         keys.map((key) => attributes[key] || resource[key]).find((value) => value !== undefined && value !== "");
       const node = say(nodeKeys);
@@ -140,9 +215,14 @@ export function createTopology(): Topology {
         ...(pod === undefined ? none : (names.get(`pod:${pod}`) ?? none)),
         ...(pci === undefined ? none : (names.get(`pci:${node ?? ""}/${busId(pci)}`) ?? none)),
         ...(node === undefined ? none : (names.get(`node:${node}`) ?? none)),
+        ...(names.get(`service:${resource["service.name"] || service}`) ?? none),
       ];
     },
   };
+}
+
+function only<T>(items: readonly T[] | undefined): T | undefined {
+  return items?.length === 1 ? items[0] : undefined;
 }
 
 export function kindOf(entity: EntityId): string {

@@ -1,12 +1,13 @@
 // Whether what is seen is worth waking somebody for.
 import type { Anomaly } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
-import type { EntityId } from "../model/entity.ts";
+import type { EntityId, EntityKind } from "../model/entity.ts";
 import type { FailureMode } from "../model/failure-mode.ts";
 import type { RankedCause } from "../model/incident.ts";
 import { type SignalId, signalOf } from "../model/signal.ts";
 import type { Instant } from "../model/time.ts";
 import type { Symptoms } from "./symptoms.ts";
+import { kindOf } from "./topology.ts";
 
 /** A replica that was just started is slow and silent for a while: that is a start, not a failure. */
 export const startupMs = 60_000;
@@ -22,6 +23,8 @@ const gapMs = 2 * 60_000;
 const persistentMs = 2 * 60_000;
 const strongTail = 1e-5;
 const likely = 0.5;
+/** Kinds of entity that were there before a deployment started. */
+const standing: ReadonlySet<string> = new Set<EntityKind>(["gpu", "node", "service"]);
 
 /** A replica that says nothing for this long, while its siblings do, is gone. */
 const goneMs = 5 * 60_000;
@@ -74,7 +77,7 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
   if (alerts.length > 0) return true;
   const anomalies = symptoms.anomalies.filter((anomaly) => counts(anomaly, facts));
   if (anomalies.some((anomaly) => isGone(anomaly, facts))) return true;
-  const explained = (causes[0]?.probability ?? 0) >= likely && (causes[0]?.for.length ?? 0) >= 2;
+  const explained = isFailure(causes[0], facts) && causes[0].probability >= likely && causes[0].for.length >= 2;
   const changed = explained && causes[0]?.trigger !== undefined;
   const harmful = anomalies.filter(isHarmful);
   const families = new Set(harmful.map(({ signal }) => family[signal as SignalId]));
@@ -112,10 +115,17 @@ function isKnown({ knownMs }: Anomaly): boolean {
   return (knownMs ?? dayMs) >= dayMs;
 }
 
+/** What is only worth knowing (a cold start) explains what is seen, and that it need not be told. */
+function isFailure(cause: RankedCause | undefined, { modes }: Facts): cause is RankedCause {
+  return cause !== undefined && modes.find(({ id }) => id === cause.failureMode)?.severity !== "info";
+}
+
 /** Whether `entity` was started so shortly before `onset` that what began then is part of the start. */
 function starting(entity: EntityId | undefined, onset: Instant, { starts, at, scope }: Facts): boolean {
+  // Engines start with their deployment; the hardware under them and who calls them do not.
+  const withScope = entity === undefined || !standing.has(kindOf(entity));
   return starts
-    .filter(({ target }) => target === entity || target === scope)
+    .filter(({ target }) => target === entity || (withScope && target === scope))
     .some((start) => onset >= start.at - 5000 && at - start.at <= startupMs);
 }
 
