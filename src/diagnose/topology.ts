@@ -55,7 +55,7 @@ export function createTopology(): Topology {
   let seen: readonly Entity[] = [];
   let services: readonly EntityId[] = [];
   /** What {@link Topology.related} answered since the last update. */
-  let relations = new Map<string, readonly EntityId[]>();
+  let relations = new Map<EntityKind, Map<EntityId, readonly EntityId[]>>();
 
   const of = (kind: EntityKind): Entity[] => [...known.values()].filter((entity) => entity.kind === kind);
 
@@ -193,12 +193,13 @@ export function createTopology(): Topology {
     scopeOf: (entity) => scopes.get(entity) ?? known.get(entity)?.parent ?? entity,
     members: (scope) => byScope.get(scope) ?? none,
     related(entity, kind) {
-      const key = `${kind} ${entity}`;
-      const before = relations.get(key);
+      const before = relations.get(kind)?.get(entity);
       if (before !== undefined) return before;
       const found = findRelated(entity, kind);
       // Of entities that are known, so their number bounds it.
-      if (known.has(entity) || links.has(entity)) relations.set(key, found);
+      if (!known.has(entity) && !links.has(entity)) return found;
+      const ofKind = relations.get(kind) ?? new Map<EntityId, readonly EntityId[]>();
+      relations.set(kind, ofKind.set(entity, found));
       return found;
     },
     labelledBy,
