@@ -7,7 +7,7 @@ import type { SeriesSource } from "../../../src/model/ports/series-source.ts";
 import { evaluateInstant } from "../../../src/promql/evaluate.ts";
 import { parseQuery } from "../../../src/promql/parse.ts";
 import { modes } from "../fleet.ts";
-import { causesOf, endOf, type Situation, seriesOf, t0 } from "./situation.ts";
+import { causesOf, causesOfEnginesAlone, endOf, type Situation, seriesOf, t0 } from "./situation.ts";
 
 export type Case = readonly [what: string, mode: string, at: string, situation: Situation];
 
@@ -22,6 +22,16 @@ export function judgeAll(cases: readonly Case[]): void {
     expect([causes[0]?.failureMode, causes[0]?.location], seen.join("\n")).toEqual([mode, at]);
     const failing = await failingChecks(modes.find(({ id }) => id === mode)!, at, source, endOf(situation));
     if (failing.length > 0) seenByChecks.add(mode);
+  });
+
+  test.each(cases)("%s: where only the engines are measured there is a ranking all the same", async (...row) => {
+    const causes = await causesOfEnginesAlone(row[3]);
+    const total = causes.reduce((sum, { probability }) => sum + probability, 0);
+    expect(total).toBeLessThan(1);
+    for (const { probability, for: pro } of causes) {
+      expect(probability).toBeGreaterThanOrEqual(0);
+      expect(pro).not.toEqual([]);
+    }
   });
 
   test("a repair of any of these modes is not taken for verified while the trouble lasts", () => {

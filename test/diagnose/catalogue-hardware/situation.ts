@@ -1,5 +1,9 @@
 // A situation on paper: half an hour of a healthy fleet (replicas, GPUs, nodes, containers, gateway), then minutes of trouble.
 import { createDiagnosis } from "../../../src/diagnose/diagnose.ts";
+import { createLooker } from "../../../src/diagnose/look.ts";
+import { createQueries } from "../../../src/diagnose/queries.ts";
+import { priorOfNone, rank } from "../../../src/diagnose/rank.ts";
+import { createTopology } from "../../../src/diagnose/topology.ts";
 import type { Alert, Anomaly } from "../../../src/model/anomaly.ts";
 import type { ChangeEvent } from "../../../src/model/change.ts";
 import type { Entity, EntityId, EntityKind } from "../../../src/model/entity.ts";
@@ -54,10 +58,36 @@ export async function causesOf(situation: Situation, source: MemorySeries): Prom
   return diagnoses[0]!.causes;
 }
 
-export function seriesOf(situation: Situation): MemorySeries {
+/** The same with nothing but the engines' own metrics: no logs, no changes, no alerts, nothing of what they run on. */
+export async function causesOfEnginesAlone({
+  signals = {},
+  raw = [],
+  ...rest
+}: Situation): Promise<readonly RankedCause[]> {
+  const alone: Situation = {
+    signals: Object.fromEntries(Object.entries(signals).filter(([id]) => id.startsWith("replica:"))),
+    raw: raw.filter(({ labels }) => labels["__name__"]?.startsWith("vllm:")),
+    anomalies: (rest.anomalies ?? []).filter(({ entity }) => entity.startsWith("replica:")),
+  };
+  const at = endOf(rest);
+  const engines = fleet.filter(({ kind }) => kind === "replica");
+  const source = seriesOf({ ...alone, troubleMs: at - t0 }, engines);
+  const topology = createTopology();
+  topology.update(engines);
+  const queries = createQueries(source, silentTelemetry);
+  const alive = await queries.alive(at, 60_000);
+  const looker = createLooker(modes, queries, memoryLogs(), silentTelemetry);
+  const specs = modes.flatMap(({ symptoms, discriminators }) => [...symptoms, ...discriminators]);
+  const anomalies = alone.anomalies ?? [];
+  const scene = { at, onset: t0, knownAt: at, scope: deployment, anomalies, changes: undefined, alive, topology };
+  const look = await looker.look(scene, specs);
+  return rank(modes, priorOfNone(modes), deployment, topology.members(deployment), look, [], at);
+}
+
+export function seriesOf(situation: Situation, entities: readonly Entity[] = fleet): MemorySeries {
   const source = memorySeries();
   for (let at = start; at <= endOf(situation); at += stepMs) {
-    for (const one of fleet) {
+    for (const one of entities) {
       const trouble = at >= t0 ? situation.signals?.[one.id] : undefined;
       if (trouble === null) continue;
       for (const [metric, value] of Object.entries(restless({ ...healthy(one, at), ...trouble }, at))) {
