@@ -196,7 +196,8 @@ export async function createDetection(options: DetectionOptions, deps: Detection
 
   function judgeEntities(one: Watched, batches: FrameBatches, frame: Frame, out: Anomaly[]): readonly Lesson[] {
     const votes = [one.vote(batches, frame.at, joint, judging)];
-    const { slots, values } = one.watch.feature === "silence" ? batches.silence : batches.stillness;
+    const { feature } = one.watch;
+    const { slots, values } = batches[feature === "silence" || feature === "absence" ? feature : "stillness"];
     judge({ name: one.watch.kind.kind, signals: joint, slots, values, votes }, frame, out);
     return lessonsOf([one], votes, batches, frame.at);
   }

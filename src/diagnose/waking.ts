@@ -147,8 +147,10 @@ function isGone({ detector, entity, onset }: Anomaly, { at, scope, members, aliv
   return !known && members.some((member) => alive.has(member));
 }
 
-function isNoticeable({ signal, tail, onset, observed, expected }: Anomaly, { at }: Facts): boolean {
-  if (!latencies.has(signal) || tail > strongTail || at - onset < demandMs) return false;
+/** Before its day was seen the first replica that steps up with the load looks alone. */
+function isNoticeable(anomaly: Anomaly, { at }: Facts): boolean {
+  const { signal, tail, onset, observed, expected } = anomaly;
+  if (!isKnown(anomaly) || !latencies.has(signal) || tail > strongTail || at - onset < demandMs) return false;
   return observed >= noticeableFactor * expected.high;
 }
 

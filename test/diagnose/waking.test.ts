@@ -42,6 +42,12 @@ describe("a latency", () => {
     expect(await opened(7 * minuteMs, { anomalies: [late("vllm-1", 0.9)] })).toBe(1);
   });
 
+  test("of a replica whose day is not known yet is none", async () => {
+    const young = { ...late("vllm-1", 0.9), knownMs: 3_600_000 };
+    expect(await opened(10 * minuteMs, { anomalies: [young] })).toBe(0);
+    expect(await opened(10 * minuteMs, { anomalies: [{ ...young, knownMs: 86_400_000 }] })).toBe(1);
+  });
+
   test("hardly worse, or worse on all alike, is none", async () => {
     expect(await opened(10 * minuteMs, { anomalies: [late("vllm-1", 0.6)] })).toBe(0);
     expect(await opened(10 * minuteMs, { anomalies: replicas.map((name) => late(name, 0.9)) })).toBe(0);
