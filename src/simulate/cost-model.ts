@@ -109,29 +109,31 @@ export function createCostModel(
   const expertFactor = options.moeConfigTuned ? 1 : untunedExpertFactor;
   const expertReadMs = moe ? readMs(feedForward * model.experts) * expertFactor : 0;
   const untouched = moe ? 1 - model.expertsPerToken / model.experts : 0;
-  const fixedMs = model.layers * layerMs + denseReadMs;
-  const prefillFactor = moe ? expertFactor : 1;
+  const layersMs = model.layers * layerMs;
+  const fixedMs = layersMs + stepOverheadMs + denseReadMs;
+  const slower = options.stepTimeFactor;
+  const moeFactor = moe ? expertFactor : 1;
   const exchangeMsPerToken =
     (tensorParallelFactor * 8 * model.layers * model.hidden * model.valueBytes * (tp - 1)) / (tp * bytesPerMs);
 
   function stepMs(work: StepWork): number {
     const tokens = work.prefillTokens + work.decodeTokens;
     const prefillMs =
-      ((work.prefillTokens * flopsPerToken + work.prefillAttention * flopsPerAttention) / usableFlopsPerMs) *
-      prefillFactor;
+      ((work.prefillTokens * flopsPerToken + work.prefillAttention * flopsPerAttention) / usableFlopsPerMs) * moeFactor;
     const kvMs = (work.decodeContext + work.decodeTokens) * kvMsPerToken;
     const expertsMs = moe ? expertReadMs * (1 - untouched ** tokens) : 0;
+    const memoryMs = layersMs + denseReadMs + kvMs + expertsMs;
+    const hostMs = stepOverheadMs + work.batch * requestMs;
     const linkMs = tokens * exchangeMsPerToken * pace.linkFactor;
-    const gpuPrefillMs = options.stepTimeFactor * pace.prefillFactor * prefillMs;
-    const gpuMemoryMs = options.stepTimeFactor * pace.memoryFactor * (fixedMs + kvMs + expertsMs);
-    const hostMs =
-      pace.hostFactor *
-      (options.stepTimeFactor * (stepOverheadMs + work.batch * requestMs) + work.batch * pace.hostMsPerSequence);
-    pace.tensorMs += gpuPrefillMs;
-    pace.dramMs += gpuMemoryMs;
+    const ownMs = pace.hostFactor * work.batch * pace.hostMsPerSequence;
+    const { prefillFactor, memoryFactor, hostFactor } = pace;
+    pace.tensorMs += slower * prefillFactor * prefillMs;
+    pace.dramMs += slower * memoryFactor * memoryMs;
     pace.linkMs += linkMs;
-    pace.hostMs += hostMs;
-    return gpuPrefillMs + gpuMemoryMs + linkMs + hostMs;
+    pace.hostMs += slower * hostFactor * hostMs + ownMs;
+    // As a sum of what it should be and what comes on top, so that nothing on top changes nothing, to the last bit.
+    const more = (prefillFactor - 1) * prefillMs + (memoryFactor - 1) * memoryMs + (hostFactor - 1) * hostMs;
+    return slower * (fixedMs + prefillMs + kvMs + expertsMs + work.batch * requestMs) + slower * more + linkMs + ownMs;
   }
 
   return { stepMs, admissionMs };

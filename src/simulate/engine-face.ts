@@ -41,6 +41,8 @@ export interface EngineOptions {
   /** How many groups of requests share prefixes. */
   readonly prefixGroups?: number;
   readonly adapters?: number;
+  /** Where it writes when its step ends: many engines are looked at at once. */
+  readonly deadline?: { readonly all: Float64Array; readonly place: number };
   /** Draws how many drafted tokens are accepted. */
   readonly random?: Random;
 }

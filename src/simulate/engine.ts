@@ -25,7 +25,7 @@ export function createEngine(
   cost: CostModel,
   requests: Requests,
   onFinish: OnFinish,
-  { condition = neutral(), prefixGroups = 1, adapters: adapterCount = 0, random }: EngineOptions = {},
+  { condition = neutral(), prefixGroups = 1, adapters: adapterCount = 0, random, deadline }: EngineOptions = {},
 ): Engine {
   const { promptTokens, outputTokens, generated, computed, scheduled, scheduledAt, readyAt, adapter } = requests;
   const stats = createStats(config.max_model_len);
@@ -43,7 +43,8 @@ export function createEngine(
   const work = createWork();
   const pool = createPool(blocksTotal, blockSize, condition, requests, cache, work);
   let runningCount = 0;
-  let stepEndsAt = Number.POSITIVE_INFINITY;
+  const { all: deadlines, place } = deadline ?? { all: new Float64Array(1), place: 0 };
+  deadlines[place] = Number.POSITIVE_INFINITY;
   let stallMs = 0;
   let hung = false;
 
@@ -78,6 +79,10 @@ export function createEngine(
       const slot = running[i]!;
       scheduled[slot] = 0;
       if (budget === 0) continue;
+      if (drafted === 0 && pool.giveOne(slot)) {
+        budget--;
+        continue;
+      }
       const n = wanted(slot, budget);
       let given = pool.give(slot, n);
       while (!given) {
@@ -100,7 +105,7 @@ export function createEngine(
       budget -= entered;
     }
     while (skipped.length > 0) waiting.pushFront(skipped.pop()!);
-    stepEndsAt =
+    deadlines[place] =
       work.batch === 0 ? deferred.nextAt : nowMs + cost.stepMs(work) * (1 + drafts.stepShare * drafted) + stalled();
   }
 
@@ -243,17 +248,17 @@ export function createEngine(
       return waiting.length + deferred.length;
     },
     get stepEndsAt() {
-      return stepEndsAt;
+      return deadlines[place]!;
     },
     get hung() {
       return hung;
     },
     add(slot, nowMs) {
       waiting.pushBack(slot);
-      if (!hung && stepEndsAt === Number.POSITIVE_INFINITY) schedule(nowMs);
+      if (!hung && deadlines[place] === Number.POSITIVE_INFINITY) schedule(nowMs);
     },
     step() {
-      const nowMs = stepEndsAt;
+      const nowMs = deadlines[place]!;
       complete(nowMs);
       schedule(nowMs);
     },
@@ -270,14 +275,14 @@ export function createEngine(
       report();
     },
     stall(ms) {
-      if (stepEndsAt === Number.POSITIVE_INFINITY) stallMs += ms;
-      else stepEndsAt += ms;
+      if (deadlines[place] === Number.POSITIVE_INFINITY) stallMs += ms;
+      else deadlines[place] = deadlines[place]! + ms;
     },
     resetPrefixCache: cache.clear,
     setHung(next, nowMs) {
       hung = next;
       if (hung) {
-        stepEndsAt = Number.POSITIVE_INFINITY;
+        deadlines[place] = Number.POSITIVE_INFINITY;
         return;
       }
       // What the step had scheduled is lost with it; the blocks are kept.

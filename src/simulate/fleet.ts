@@ -107,6 +107,7 @@ export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
     promptMax,
   });
   const replicas: Replica[] = [];
+  const deadlines = new Float64Array(32).fill(Number.POSITIVE_INFINITY);
   let nowMs = 0;
 
   function onFinish(slot: number, atMs: number, reason: "stop" | "length"): void {
@@ -120,7 +121,7 @@ export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
     gateway.finished(slot, atMs);
   }
 
-  for (let i = 0; i < scenario.replicas; i++) replicas.push(createReplica(scenario, i, requests, onFinish));
+  for (let i = 0; i < scenario.replicas; i++) replicas.push(createReplica(scenario, i, requests, onFinish, deadlines));
   const nodes = replicas.map((replica) => createNode(scenario, replica, replica.host));
   const tick = createMachines(scenario, nodes, replicas);
   const delivery = createDelivery(scenario, requests, timeline, nodes);
@@ -168,7 +169,7 @@ export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
     change: (change) => sink.change?.(change),
   };
   const capacity = createCapacity(world, replicas, nodes, (index) =>
-    createReplica(scenario, index, requests, onFinish),
+    createReplica(scenario, index, requests, onFinish, deadlines),
   );
   const actions: Actions = createActions(world, rollouts, capacity);
   startHousekeeping(world, tick);
@@ -211,11 +212,8 @@ export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
       let next = arrivals.nextAt;
       let stepping = -1;
       for (let i = 0; i < replicas.length; i++) {
-        const replica = replicas[i]!;
-        if (replica.state !== "serving") continue;
-        const endsAt = replica.engine.stepEndsAt;
-        if (endsAt < next) {
-          next = endsAt;
+        if (deadlines[i]! < next) {
+          next = deadlines[i]!;
           stepping = i;
         }
       }
@@ -226,7 +224,9 @@ export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
         timeline.runNext();
       } else if (stepping >= 0) {
         nowMs = next;
-        replicas[stepping]!.engine.step();
+        const { state, engine } = replicas[stepping]!;
+        if (state === "serving") engine.step();
+        else deadlines[stepping] = Number.POSITIVE_INFINITY;
       } else {
         nowMs = next;
         gateway.arrive(arrivals.take(), nowMs);

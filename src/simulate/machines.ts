@@ -76,6 +76,8 @@ export const machineTickMs = 5000;
 const slowdownCelsius = 87;
 const clockStepMhz = 45;
 const thermalSeconds = 35;
+/** CPU an API process uses with nothing to do. */
+const idleApiShare = 0.02;
 /** Kelvin at full power above the air around. */
 const riseCelsius = 38.5;
 export const cpuCores = 32;
@@ -234,6 +236,8 @@ export function createMachines(scenario: Scenario, nodes: readonly Node[], repli
   /** CPU and memory of the container. */
   function account(replica: Replica, node: Node, work: ReturnType<typeof workOf>): void {
     if (replica.state !== "serving") return;
+    // Answering scrapes and probes costs something even when nobody asks for tokens.
+    replica.api.busyMs += idleApiShare * machineTickMs;
     // The core process waits for the GPU by looking, not by sleeping.
     const core = replica.engine.hung ? 1 : Math.min(1, 0.15 + work.tensor + work.dram + work.link + work.host);
     replica.cpuSeconds += seconds * (core + 0.05);

@@ -12,6 +12,8 @@ export interface Pool {
   free(): number;
   /** Gives a request `n` tokens of this step and the blocks they need. False if there are too few. */
   give(slot: number, n: number): boolean;
+  /** One more token for an answer under way that has room for it in its last block. False for all others. */
+  giveOne(slot: number): boolean;
   /** Gives it so many blocks in all, and nothing to compute. False if there are too few. */
   hold(slot: number, count: number): boolean;
   giveBack(slot: number): void;
@@ -46,6 +48,16 @@ export function createPool(
     size: () => total - condition.leakedBlocks,
     free: () => total - condition.leakedBlocks - used,
     hold,
+    giveOne(slot) {
+      const done = computed[slot]!;
+      const made = generated[slot]!;
+      if (made === 0 || promptTokens[slot]! + made - done !== 1 || done >= blocks[slot]! * blockSize) return false;
+      scheduled[slot] = 1;
+      work.batch++;
+      work.decodeTokens++;
+      work.decodeContext += done;
+      return true;
+    },
     give(slot, n) {
       const done = computed[slot]!;
       if (!hold(slot, Math.max(blocks[slot]!, Math.ceil((done + n) / blockSize)))) return false;

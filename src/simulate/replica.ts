@@ -62,11 +62,19 @@ export interface Replica {
   throttledPeriods: number;
   /** Requests the gateway waits for. */
   inFlight: number;
+  /** When the step of each replica of the fleet ends. */
+  readonly deadlines: Float64Array;
 }
 
 const historyMax = 16;
 
-export function createReplica(scenario: Scenario, index: number, requests: Requests, onFinish: OnFinish): Replica {
+export function createReplica(
+  scenario: Scenario,
+  index: number,
+  requests: Requests,
+  onFinish: OnFinish,
+  deadlines: Float64Array,
+): Replica {
   const spec: Spec = { version: scenario.version, stepTimeFactor: 1, config: scenario.engine };
   const replica: Omit<Replica, "engine"> & { engine?: Engine } = {
     name: `vllm-${index}`,
@@ -89,6 +97,7 @@ export function createReplica(scenario: Scenario, index: number, requests: Reque
     periods: 0,
     throttledPeriods: 0,
     inFlight: 0,
+    deadlines,
   };
   startEngine(replica as Replica, scenario, requests, onFinish);
   return replica as Replica;
@@ -115,6 +124,7 @@ export function startEngine(replica: Replica, scenario: Scenario, requests: Requ
     condition: replica.condition,
     prefixGroups: scenario.workload.prefixGroups,
     adapters: scenario.loraAdapters,
+    deadline: { all: replica.deadlines, place: index },
     random: createRandom(scenario.seed, `engine/${index}/${epoch}`),
   });
 }
