@@ -22,15 +22,19 @@ export function answerKind(condition: Condition, random: Random): AnswerKind {
 }
 
 export function answerText(kind: AnswerKind, random: Random): string {
-  const pick = (): string => sentences[Math.floor(random.uniform() * sentences.length)]!;
+  const first = Math.floor(random.uniform() * sentences.length);
+  const pick = (): string => sentences[first]!;
+  /** Another sentence than the first: the same twice is a loop. */
+  const another = (): string =>
+    sentences[(first + 1 + Math.floor(random.uniform() * (sentences.length - 1))) % sentences.length]!;
   switch (kind) {
     case "loop":
       return "!".repeat(400);
     case "garbled":
       return `${pick()} \uFFFD\uFFFDÃ©\uFFFD ä½ \uFFFDสวัส\uFFFD\uFFFD ${pick().split("").reverse().join("")} \uFFFD\uFFFD\uFFFD`;
     case "foreign":
-      return `${pick()} [tenant-b canary 7f3a-91c2] ${pick()}`;
+      return `${pick()} [tenant-b canary 7f3a-91c2] ${another()}`;
     default:
-      return `${pick()} ${pick()}`;
+      return `${pick()} ${another()}`;
   }
 }

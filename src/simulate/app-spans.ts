@@ -112,7 +112,10 @@ export function createAppSpans(
         attributes: tool,
       });
     }
-    if (name === "chat" && random.uniform() < 0.15) callOutside(inner, to, tell);
+    if (name !== "chat" || random.uniform() >= 0.15) return;
+    // What goes to a provider is checked like everything else.
+    guard(inner, to, tell);
+    callOutside(inner, to, tell);
   }
 
   function guard(inner: { service: string; parentId: string }, from: number, tell: ReturnType<typeof trace>): void {
