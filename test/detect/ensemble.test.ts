@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { tryEnsemble } from "../../src/detect/eval/evaluate.ts";
 import { createEnsemble } from "../../src/detect/statistical/ensemble.ts";
+import { addToExceedance, exceedance, exceedanceNumbers } from "../../src/detect/statistical/exceedance.ts";
 import { medianOf3, medianOf5 } from "../../src/detect/statistical/few.ts";
 import { createSeriesLevel, seriesLevel } from "../../src/detect/statistical/series-level.ts";
 import { createSeriesPattern, seriesPattern } from "../../src/detect/statistical/series-pattern.ts";
@@ -83,6 +84,74 @@ describe("what the full tier catches", () => {
     values[700] = 40;
     values[725] = 40;
     expect(oddsOf(values)).toEqual(expect.arrayContaining([700, 725]));
+  });
+});
+
+describe("what no single point tells", () => {
+  const fiveMinutes = 300;
+  const firstOdd = (values: Float64Array, from: number): number =>
+    tryEnsemble([values], fiveMinutes).odd.findIndex((odd, i) => odd === 1 && i >= from);
+
+  const bursts = (from: number, to: number): Float64Array => {
+    const random = seededRandom(22);
+    const values = noise(4000, 23).map((value) => 10 + value);
+    for (let i = 20; i < 4000; i += 15 + Math.floor(40 * random())) values[i] = from + (to - from) * random();
+    return values;
+  };
+
+  test("a level a few deviations higher for an hour, within half of it, where single points are often odd", () => {
+    const values = bursts(30, 60);
+    for (let i = 264; i < 276; i++) values[i] = 19 + (i % 2);
+    const first = firstOdd(values, 200);
+    expect(first).toBeGreaterThanOrEqual(264);
+    expect(first).toBeLessThan(271);
+  });
+
+  test("a burst somewhat higher than any before it", () => {
+    const values = bursts(800, 1000);
+    expect(firstOdd(values, 1000)).toBe(-1);
+    values[3000] = 1100;
+    expect(firstOdd(values, 1000)).toBe(3000);
+    const upsideDown = values.map((value) => -value);
+    expect(firstOdd(upsideDown, 1000)).toBe(3000);
+  });
+
+  test("bursts of any height up to a limit are left alone", () => {
+    expect(firstOdd(bursts(500, 1000), 1000)).toBe(-1);
+  });
+
+  test("how rarely a height is reached: known from the highs of blocks, forgotten after long", () => {
+    const random = seededRandom(24);
+    const exponential = () => -Math.log(1 - random());
+    const blocksPerDay = 4.8;
+    const states = Array.from({ length: 41 }, () => {
+      const state = new Float64Array(exceedanceNumbers);
+      for (let i = 0; i < 12_000; i++) addToExceedance(state, 0, exponential());
+      return state;
+    });
+    // Height h is reached once in exp(h) points, of which a day has 288. Of ten highs that is known but roughly.
+    for (const height of [10, 12]) {
+      const rarity = height / Math.LN10 - Math.log10(288);
+      const told = states.map((state) => exceedance(state, 0, height, blocksPerDay)).toSorted((a, b) => a - b);
+      expect(Math.abs(told[20]! - rarity)).toBeLessThan(0.3);
+    }
+    const state = states[0]!;
+    addToExceedance(state, 0, 40);
+    for (let i = 0; i < 60; i++) addToExceedance(state, 0, exponential());
+    const soon = exceedance(state, 0, 39, blocksPerDay);
+    for (let i = 0; i < 121_000; i++) addToExceedance(state, 0, exponential());
+    expect(exceedance(state, 0, 39, blocksPerDay)).toBeGreaterThan(soon + 2);
+  });
+
+  test("an alert fires on over a flicker, ends after 20 quiet points, and is told once", () => {
+    const values = noise(900, 25);
+    for (const i of [700, 712, 724]) values[i] = 60;
+    const { firing, alerts, odd } = tryEnsemble([values], minute);
+    expect(odd[706]).toBe(0);
+    for (let i = 700; i <= 724; i++) expect(firing?.[i]).toBe(1);
+    expect(firing?.[699]).toBe(0);
+    expect(firing?.[760]).toBe(0);
+    expect([...alerts.keys()].filter((i) => alerts[i] === 1)).toEqual([700]);
   });
 });
 

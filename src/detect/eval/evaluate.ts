@@ -2,7 +2,7 @@
 import { createEnsemble } from "../statistical/ensemble.ts";
 import { createOnlineChangePoint } from "../statistical/online-change-point.ts";
 import { changePointCover, changePointF1 } from "./change-points.ts";
-import { countEvents, eventF1 } from "./events.ts";
+import { countEvents, type EventCounts, eventF1 } from "./events.ts";
 import type { AnnotatedSeries, Folder, LabelledSeries } from "./folder.ts";
 import { hitRates, tryJointly } from "./joint.ts";
 import { nabLowFalsePositives, nabScore, nabStandard } from "./nab.ts";
@@ -30,14 +30,17 @@ export const trySeries: Trial = (columns, stepSeconds) =>
 /** Several columns are as odd as the oddest of them. Points are learned `behindSeconds` after they were judged. */
 export function tryEnsemble(columns: readonly Float64Array[], stepSeconds: number, behindSeconds = 0): Trace {
   const length = columns[0]?.length ?? 0;
-  const trace = emptyTrace(length);
+  const firing = new Uint8Array(length);
+  const trace = { ...emptyTrace(length), firing };
   for (const column of columns) {
     const ensemble = createEnsemble({ stepSeconds, behindPoints: Math.ceil(behindSeconds / stepSeconds) });
     for (let i = 0; i < length; i++) {
-      const { score, held, odd, alert } = ensemble.push(column[i]!);
+      const verdict = ensemble.push(column[i]!);
+      const { score, held, odd, alert } = verdict;
       trace.scores[i] = Math.max(trace.scores[i]!, score);
       trace.held[i] = Math.max(trace.held[i]!, held);
       if (odd) trace.odd[i] = 1;
+      if (verdict.firing) firing[i] = 1;
       if (alert) trace.alerts[i] = 1;
     }
   }
@@ -79,6 +82,7 @@ export function changePointFigures(
 
 function labelledFigures(series: readonly LabelledSeries[], trial: Trial): Figures {
   const counts = [];
+  const pointCounts = [];
   const raw = [];
   const shipped = [];
   const hits: number[] = [];
@@ -88,17 +92,22 @@ function labelledFigures(series: readonly LabelledSeries[], trial: Trial): Figur
     if (causes !== undefined && trace.parts !== undefined)
       hits.push(...hitRates(trace.parts, columns.length, teaching, causes));
     const segments = segmentsOf(labels.subarray(teaching));
-    counts.push(countEvents(trace.odd.subarray(teaching), segments));
+    counts.push(countEvents((trace.firing ?? trace.odd).subarray(teaching), segments));
+    if (trace.firing !== undefined) pointCounts.push(countEvents(trace.odd.subarray(teaching), segments));
     days += ((labels.length - teaching) * stepSeconds) / 86_400;
     if (segments.length === 0) continue;
     const window = vusWindow(columns[0]!.subarray(teaching));
     raw.push(vusPr(trace.scores.subarray(teaching), segments, window));
     shipped.push(vusPr(trace.held.subarray(teaching), segments, window));
   }
-  const falseAlarms = counts.reduce((sum, count) => sum + count.falseAlarms, 0);
-  const figures = { event_f1: eventF1(counts), fa_per_series_day: falseAlarms / days };
+  const falseAlarms = (of: readonly EventCounts[]) => of.reduce((sum, count) => sum + count.falseAlarms, 0) / days;
   return {
-    ...figures,
+    event_f1: eventF1(counts),
+    fa_per_series_day: falseAlarms(counts),
+    // The same of single points, without what an alert that fires on adds and spares.
+    ...(pointCounts.length === 0
+      ? {}
+      : { event_f1_points: eventF1(pointCounts), fa_per_series_day_points: falseAlarms(pointCounts) }),
     ...(raw.length === 0 ? {} : { vus_pr_raw: mean(raw), vus_pr_shipped: mean(shipped) }),
     ...(hits.length === 0 ? {} : { hit_rate_150: mean(hits) }),
   };

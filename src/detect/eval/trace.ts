@@ -4,7 +4,10 @@ export interface Trace {
   readonly scores: Float64Array;
   /** The scores with a decaying hold, as charts and rankings show them. */
   readonly held: Float64Array;
+  /** Points that are odd by themselves. */
   readonly odd: Uint8Array;
+  /** Points at which an alert fires, where that is not the same: one that flickers fires on. */
+  readonly firing?: Uint8Array;
   readonly alerts: Uint8Array;
   /** What each column had to do with each score: `[point * columns + column]`. */
   readonly parts?: Float64Array;

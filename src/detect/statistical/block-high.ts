@@ -1,9 +1,11 @@
-// How high a score usually gets: a high quantile of its maxima over blocks of points, in a bounded histogram.
+// How high a score usually gets: high quantiles of its maxima over blocks of points, in a bounded histogram.
 
 export const usualHighNumbers = 3 + 48;
 
 const blockPoints = 60;
+/** What is called the usual high, and how high the highest of a day or so gets. */
 const quantile = 0.9;
+const quantileOfTail = 0.96;
 const bins = usualHighNumbers - 3;
 const lowest = 0.4;
 const logWidth = 0.26;
@@ -40,15 +42,24 @@ export function addToUsualHigh(state: Float64Array, at: number, score: number): 
 
 /** The usual high, as a multiple of `expected`, which is believed before there is data. */
 export function usualHigh(state: Float64Array, at: number, expected: number): number {
-  const wanted = (1 - quantile) * (state[at + BLOCKS]! + priorBlocks);
+  return highAt(state, at, expected, quantile) / expected;
+}
+
+/** How much higher than the usual high the highest highs are: 1.6 or so while there is no data, more for a heavy tail. */
+export function tailOfHighs(state: Float64Array, at: number, expected: number): number {
+  return highAt(state, at, expected, quantileOfTail) / highAt(state, at, expected, quantile);
+}
+
+function highAt(state: Float64Array, at: number, expected: number, share: number): number {
+  const wanted = (1 - share) * (state[at + BLOCKS]! + priorBlocks);
   const centre = Math.log(expected / lowest) / logWidth;
   let above = 0;
-  let bin = bins - 1;
-  for (; bin > 0; bin--) {
-    above += state[at + BINS + bin]! + priorOf(bin - centre);
-    if (above >= wanted) break;
+  for (let bin = bins - 1; bin >= 0; bin--) {
+    const here = state[at + BINS + bin]! + priorOf(bin - centre);
+    above += here;
+    if (above >= wanted && here > 0) return lowest * Math.exp((bin + (above - wanted) / here) * logWidth);
   }
-  return (lowest * Math.exp((bin + 0.5) * logWidth)) / expected;
+  return lowest;
 }
 
 function priorOf(bin: number): number {

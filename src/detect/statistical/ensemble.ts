@@ -10,6 +10,8 @@ export interface Verdict {
   held: number;
   /** The last point is odd enough for an alert. */
   odd: boolean;
+  /** An alert fires: an odd point raised it, and few enough points since were quiet for it to go on. */
+  firing: boolean;
   /** An alert starts at the last point. */
   alert: boolean;
 }
@@ -20,7 +22,10 @@ export interface Ensemble {
 }
 
 const holdPerPoint = 0.95;
-/** Points without an odd one after which the next is a new alert. */
+/** An alert ends after so many points below this share of its limit: an incident that flickers is one. */
+const quietPoints = 20;
+const quietShare = 0.5;
+/** Points after its end after which an alert is a new one. */
 const calmPoints = 50;
 /** Two odd points of three are so much odder than the second of them alone. */
 const pairFactor = 1.3;
@@ -32,9 +37,10 @@ export function createEnsemble(options: SeriesPatternOptions): Ensemble {
   const later = oneRow();
   const out = new Float64Array(1);
   const waiting = new Float64Array(options.behindPoints + 1).fill(Number.NaN);
-  const verdict: Verdict = { score: 0, held: 0, odd: false, alert: false };
+  const verdict: Verdict = { score: 0, held: 0, odd: false, firing: false, alert: false };
   let points = 0;
   let calm = calmPoints;
+  let quiet = 0;
   let before = 0;
   let beforeThat = 0;
 
@@ -53,8 +59,10 @@ export function createEnsemble(options: SeriesPatternOptions): Ensemble {
       before = point;
       verdict.held = Math.max(verdict.score, verdict.held * holdPerPoint);
       verdict.odd = verdict.score >= oddScore;
-      verdict.alert = verdict.odd && calm >= calmPoints;
-      calm = verdict.odd ? 0 : calm + 1;
+      quiet = verdict.score >= quietShare * oddScore ? 0 : quiet + 1;
+      verdict.firing = verdict.odd || (verdict.firing && quiet <= quietPoints);
+      verdict.alert = verdict.firing && calm >= calmPoints;
+      calm = verdict.firing ? 0 : calm + 1;
       waiting[points % waiting.length] = value;
       points++;
       if (points >= waiting.length) {

@@ -1,30 +1,40 @@
 // Detector, the full tier: the cheap tier's distance, excused by what is usual at this time of day, and slower oddities.
 import type { Detector, DetectorKind, PointBatch } from "../../model/detector.ts";
-import { UNUSABLE } from "../../model/series.ts";
 import type { Instant } from "../../model/time.ts";
 import { doublesOf, pack, unpack } from "../packing.ts";
 import { createDayMemory, type DayMemory } from "./day-memory.ts";
+import { exceedanceBlockPoints } from "./exceedance.ts";
+import { excused } from "./excuse.ts";
 import { type Band, createForecastDistance } from "./forecast-distance.ts";
-import { bandOf, harmful, type Nature, type NatureOf, plainNature, unknownBand } from "./natures.ts";
+import { bandOf, harmful, type Nature, type NatureOf, plainNature, unknownBand, usable } from "./natures.ts";
 import {
   countHigh,
   createNumbers,
   FOLLOWED,
+  followReach,
   followSlow,
   followUnrest,
   GAP,
   HIGH,
+  innerOf,
+  interrupt,
   LAST_AT,
+  moveReach,
   NUMBERS,
   POINTS,
   SEASON,
   SHIFT,
   SLOW,
   SLOW_SCORE,
+  SUSTAINED,
+  SUSTAINED_SEEN,
   shiftPointsMin,
   UNREST,
   UNREST_SEEN,
 } from "./pattern-state.ts";
+import { oddReach, quietMin, valueLimit } from "./point-limits.ts";
+import { followSustained } from "./sustained.ts";
+import { oddTogether } from "./together.ts";
 import { addDistance, fadeOf, grainOf, sigmasPerMean, usualDistance } from "./usual-distance.ts";
 
 export interface SeriesPatternOptions {
@@ -52,24 +62,14 @@ export const seriesPattern: DetectorKind<"point"> = {
 };
 
 /** Deviations that are odd, at a point a minute in a series as quiet as expected. */
-const oddValue = 10;
-const oddSeason = 12;
-const oddShift = 10;
+const oddSeason = 12.6;
+const oddShift = 10.5;
 /** Mean oddness of the last dozen points that is odd. */
-const oddUnrest = 3.8;
+const oddUnrest = 4;
 /** Scores have tails that fall with about the third power: five times fewer points a day may score 1.7 times lower. */
 const stepPower = 1 / 3;
 const stepReferenceSeconds = 60;
-
-/** A series quieter than expected may be judged at this share of the limit, no lower. */
-const quietMin = 0.6;
-/** How far a restless series raises the limit of a single value: fully would be to never believe it. */
-const valueTrust = 0.8;
-
-/** Oddness that a time of day must usually have before it excuses any, and how much more than usual is excused. */
-const excuseMin = 3.5;
-const excuseFactor = 1.2;
-const excusedShare = 0.02;
+const secondsPerDay = 86_400;
 
 /** Five days at a second a point are too many to pass one by one. */
 const missedMax = 500_000;
@@ -102,7 +102,8 @@ export function createSeriesPattern(options: SeriesPatternOptions, snapshot?: Ui
   const strictness = (stepReferenceSeconds / stepSeconds) ** stepPower;
   const stepMs = 1000 * stepSeconds;
   /** Of the point at hand: how far off its time of day, shifted, and restless. */
-  const slow = { offDay: 0, season: 0, shift: 0, unrest: 0 };
+  const slow = { offDay: 0, season: 0, shift: 0, unrest: 0, together: 0 };
+  const blocksPerDay = secondsPerDay / (stepSeconds * exceedanceBlockPoints);
   if (known !== undefined) restore(known.header["slots"], known.columns);
 
   return {
@@ -122,6 +123,8 @@ export function createSeriesPattern(options: SeriesPatternOptions, snapshot?: Ui
       if (one === undefined || !Number.isFinite(moved)) return;
       one.memory.shift(moved);
       one.state[SLOW] = level;
+      moveReach(one.state, moved);
+      interrupt(one.state);
       distances.interrupt(slot);
     },
     explain(batch, row) {
@@ -150,9 +153,9 @@ export function createSeriesPattern(options: SeriesPatternOptions, snapshot?: Ui
     const one = slots[slot];
     if (one === undefined || Number.isNaN(raw)) return Number.NaN;
     const { state, memory } = one;
-    const limit = oddValue * strictness * Math.max(quietMin, state[HIGH]!) ** valueTrust;
     const odd = excused(harmful(nature, raw, value - distances.levelSeen(slot)), memory, aheadOf(state, now));
-    return oddScore * Math.max(odd / limit, state[SLOW_SCORE]!);
+    const reach = oddReach(state, nature, value, blocksPerDay);
+    return oddScore * Math.max(odd / valueLimit(state, strictness), reach, state[SLOW_SCORE]!);
   }
 
   function followOne(batch: PointBatch, row: number, now: Instant): void {
@@ -163,10 +166,14 @@ export function createSeriesPattern(options: SeriesPatternOptions, snapshot?: Ui
     const raw = distances.score(slot, value);
     const side = value - distances.levelSeen(slot);
     const counts = distances.follow(slot, value);
-    if (one === undefined || Number.isNaN(raw) || !counts) return;
+    if (one === undefined) return;
     const { state, memory } = one;
-    state[FOLLOWED] = 1;
     const ahead = aheadOf(state, now);
+    const point = { value, grain: grainOf(value), spread: distances.spread(slot), ahead };
+    slow.together = oddTogether(one, nature, SUSTAINED_SEEN, point, false);
+    followSustained(state, SUSTAINED_SEEN, value, distances.levelSeen(slot));
+    if (Number.isNaN(raw) || !counts) return;
+    state[FOLLOWED] = 1;
     measure(one, nature, slot, distances.levelSeen(slot), grainOf(value), ahead);
     slow.unrest = followUnrest(state, UNREST_SEEN, excused(harmful(nature, raw, side), memory, ahead));
     state[SLOW_SCORE] = slowScore(one);
@@ -179,7 +186,10 @@ export function createSeriesPattern(options: SeriesPatternOptions, snapshot?: Ui
     if (usable(batch, row)) {
       if (before === undefined && slotsKnown >= slotsMax) return;
       const one = before ?? create(slot);
-      if (one.state[GAP]! >= gapPoints) distances.interrupt(slot);
+      if (one.state[GAP]! >= gapPoints) {
+        distances.interrupt(slot);
+        interrupt(one.state);
+      }
       one.state[GAP] = 0;
       if (at !== undefined) one.state[LAST_AT] = at;
       fold(one, slot, batch.values[row] as number);
@@ -206,12 +216,17 @@ export function createSeriesPattern(options: SeriesPatternOptions, snapshot?: Ui
     const raw = distances.fold(slot, value);
     const level = distances.level(slot);
     state[POINTS]!++;
+    followReach(state, value);
     if (Number.isNaN(level)) return;
+    const point = { value, grain: grainOf(value), spread: distances.spread(slot), ahead: 0 };
+    const together = oddTogether(one, nature, SUSTAINED, point, !Number.isNaN(raw));
+    followSustained(state, SUSTAINED, value, level);
     if (Number.isNaN(raw)) {
       memory.learn(level, 0);
       return;
     }
-    const grain = grainOf(value);
+    const { grain } = point;
+    if (state[FOLLOWED] === 0) slow.together = together;
     const odd = excused(harmful(nature, raw, value - levelBefore), memory, 0);
     measure(one, nature, slot, level, grain, 0);
     addDistance(state, SEASON, slow.offDay, grain, seasonFade);
@@ -250,6 +265,7 @@ export function createSeriesPattern(options: SeriesPatternOptions, snapshot?: Ui
       memory.days < 2 ? 0 : slow.season / oddSeason / Math.max(quietMin, state[HIGH + 1]!),
       state[POINTS]! < shiftPointsMin ? 0 : slow.shift / oddShift / Math.max(quietMin, state[HIGH + 2]!),
       slow.unrest / oddUnrest / Math.max(quietMin, state[HIGH + 3]!),
+      slow.together / strictness,
     );
     return most / strictness;
   }
@@ -277,22 +293,4 @@ export function createSeriesPattern(options: SeriesPatternOptions, snapshot?: Ui
     slotsKnown++;
     return one;
   }
-}
-
-/** What is left of an oddness that this time of day usually has, too. */
-function excused(odd: number, memory: DayMemory, ahead: number): number {
-  if (odd <= excuseMin) return odd;
-  const usual = memory.usualOddness(ahead);
-  return usual <= excuseMin ? odd : Math.max(excusedShare * odd, odd - excuseFactor * usual);
-}
-
-function innerOf(known: ReturnType<typeof unpack>): Uint8Array | undefined {
-  const [length, column] = known?.columns ?? [];
-  const bytes = length?.[0];
-  if (column === undefined || bytes === undefined || !(bytes >= 0 && bytes <= 8 * column.length)) return undefined;
-  return new Uint8Array(column.buffer, column.byteOffset, bytes);
-}
-
-function usable(batch: PointBatch, row: number): boolean {
-  return ((batch.quality[row] as number) & UNUSABLE) === 0 && Number.isFinite(batch.values[row] as number);
 }

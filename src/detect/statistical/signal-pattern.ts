@@ -3,7 +3,7 @@ import type { DetectorKind } from "../../model/detector.ts";
 import { relativeNature as natureOf } from "./natures.ts";
 import { createSeriesPattern, oddScore } from "./series-pattern.ts";
 
-/** 90 MB at most, in memory and in a snapshot. */
+/** 120 MB at most, in memory and in a snapshot. */
 const slotsMax = 10_000;
 const memoryBinSeconds = 300;
 
