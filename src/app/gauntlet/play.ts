@@ -26,8 +26,9 @@ export interface Played {
   readonly story: readonly string[];
 }
 
-/** Virtual time zero of every scenario: noon of a past day, so that nothing lies in the future of the doors. */
-const startAt = Date.UTC(2026, 0, 14, 12);
+const dayMs = 86_400_000;
+/** Virtual time zero of every scenario: noon of yesterday. Later lies in the future of the doors; earlier, what is stored expires. */
+const startAt = Math.floor(Date.now() / dayMs) * dayMs - dayMs / 2;
 /** A third as often as the service looks by default, which can only make finding slower: looking is what costs here. */
 const tickMs = 15_000;
 
