@@ -17,12 +17,16 @@ import type { Probes } from "./config-probes.ts";
 import type { ProbeKnowledge } from "./probe-files.ts";
 
 export interface ProbesJob extends AsyncDisposable {
-  /** Undefined while no target and no manifest is configured. */
-  status(): ProbesStatus | undefined;
+  /** For the API: what it costs, what it can see, and what does not pass, a hundred at most. */
+  status(): ProbesStatus | "off";
 }
 
 interface Deps {
-  readonly head: SeriesSink & SeriesSource & { entities(): readonly Entity[] };
+  readonly head: SeriesSink &
+    SeriesSource & {
+      entities(): readonly Entity[];
+      newestAt(): Instant | undefined;
+    };
   readonly clock: Clock;
   readonly feed: EventFeed;
   readonly telemetry: Telemetry;
@@ -30,17 +34,34 @@ interface Deps {
 
 const tokenSignals = ["llm:generated_tokens:rate", "llm:prompt_tokens:rate"];
 const lookBackMs = 5 * 60_000;
+const shownMax = 100;
+const silentMs = 60_000;
 
 export function startProbes(config: Probes, knowledge: ProbeKnowledge, deps: Deps): ProbesJob {
   const { targets, tokenShare, floorTokensPerDay } = config;
   const { head, clock, feed, telemetry } = deps;
   if (targets.length === 0 && knowledge.manifests.length === 0)
-    return { status: () => undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
+    return { status: () => "off", [Symbol.asyncDispose]: () => Promise.resolve() };
   const budget = { share: tokenShare, floorPerDay: floorTokensPerDay * targets.length };
   const probes = createProbes(
     { probes: knowledge.probes, manifests: knowledge.manifests, targets, budget },
-    { sink: head, entities: head.entities, readFacts: factsOf, random, telemetry, tell: teller(telemetry) },
+    {
+      ...{
+        sink: head,
+        entities: head.entities,
+        eventTime,
+        readFacts: factsOf,
+        random,
+        telemetry,
+        tell: teller(telemetry),
+      },
+    },
   );
+  /** With the telemetry as long as there is any, else with the clock. */
+  function eventTime(now: Instant): Instant {
+    const newest = head.newestAt() ?? now;
+    return now - newest > silentMs ? now : Math.min(now, newest);
+  }
   const asked = new Set(targets.map(targetEntity));
   const job = clock.every("*/15 * * * * *", "probes", (now) => probes.step(now, servedPerSecond(head, asked, now)));
   const unfollow = feed.follow(({ type, data }) => {
@@ -51,7 +72,11 @@ export function startProbes(config: Probes, knowledge: ProbeKnowledge, deps: Dep
     });
   });
   return {
-    status: probes.status,
+    status() {
+      const status = probes.status();
+      const bad = status.results.filter(({ outcome }) => outcome !== "passed");
+      return { ...status, results: bad.slice(0, shownMax) };
+    },
     async [Symbol.asyncDispose]() {
       unfollow();
       await job.stop();

@@ -180,6 +180,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
           judgedThrough: pipeline.judgedThrough(),
           logs: logs.trouble() ?? "read",
           records: keeper.trouble() ?? "stored",
+          probes: probes.status(),
         }),
         metrics: () => telemetry.metricsText(),
         checks: readiness.checks,

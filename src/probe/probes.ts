@@ -27,6 +27,8 @@ export interface ProbesOptions {
 export interface ProbesDeps {
   readonly sink: SeriesSink;
   readonly entities: () => readonly Entity[];
+  /** Event time that samples made now are of; unset = now. Samples ahead of telemetry would make telemetry late. */
+  readonly eventTime?: (now: Instant) => Instant;
   readonly readFacts: ReadFacts;
   readonly random: Random;
   readonly telemetry: Telemetry;
@@ -137,9 +139,10 @@ export function createProbes(options: ProbesOptions, deps: ProbesDeps): Probes {
 
   function put(now: Instant): void {
     const entities = deps.entities();
+    const at = deps.eventTime?.(now) ?? now;
     const samples = [...series.values()].flatMap(({ target, series: one }) => {
       const resource = resourceOf(target, entities);
-      if (resource !== undefined) return one.samples(resource, now);
+      if (resource !== undefined) return one.samples(resource, now, at);
       telemetry.count("homeostat.probe.dropped", 1, { reason: "service-unknown" });
       if (!unplaced.has(target.url)) {
         const says =

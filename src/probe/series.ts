@@ -11,8 +11,8 @@ import { instanceOf, type ProbeTarget, targetEntity } from "./target.ts";
 export interface ProbeSeries {
   /** What a run came to: the results of one probe against one target. */
   note(results: readonly ProbeResult[], verdicts: readonly Verdict[], now: Instant): void;
-  /** Levels as they stand and what was counted since the last call; none of levels older than `freshMs`. */
-  samples(resource: Labels, now: Instant): readonly MadeSample[];
+  /** Levels as they stand and what was counted since the last call, as of `at`; none of levels older than `freshMs`. */
+  samples(resource: Labels, now: Instant, at: Instant): readonly MadeSample[];
 }
 
 /**
@@ -48,9 +48,9 @@ export function createProbeSeries(
       };
       canary = verdicts;
     },
-    samples(resource, now) {
+    samples(resource, now, at) {
       const attributes: Labels = model === "" ? { probe } : { probe, gen_ai_request_model: model };
-      const about = { at: now, resource, ...(target.tenant === undefined ? {} : { tenant: target.tenant }) };
+      const about = { at, resource, ...(target.tenant === undefined ? {} : { tenant: target.tenant }) };
       const isNew = countedAs !== model;
       countedAs = model;
       const counted = isNew ? 0 : failures;
