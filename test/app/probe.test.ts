@@ -148,7 +148,9 @@ test("the job asks on its own and after a repair, and rules see who fails, under
   await minutes(3);
   const failing = `sum by (entity, parent) (
     increase(homeostat_probe_failures_total{probe="known_answer", gen_ai_request_model="m"}[15m])) > 0`;
-  const found = await evaluateInstant(parseQuery(failing), now, head);
+  const query = parseQuery(failing);
+  if ("errors" in query) throw new Error(JSON.stringify(query.errors));
+  const found = await evaluateInstant(query, now, head);
   expect(found).toMatchObject({
     samples: [{ labels: { entity: "replica:vllm-0", parent: head.entities()[0]?.parent } }],
   });
