@@ -17,7 +17,7 @@ export interface ProbeSeries {
 
 /**
  * `probe_success` (1 = all cases passed), `probe_duration_seconds` (longest answer), `probe_quality_score` (mean),
- * `homeostat_probe_failures_total`, and of canaries `probe_canary_p_value`, each with `probe`. A run without an answer to judge
+ * `homeostat_probe_failures_total`, and of canaries `probe_canary_p_value` (that it is the worse one), each with `probe`. A run without an answer to judge
  * leaves no level: nothing known is no failure.
  */
 export function createProbeSeries(
@@ -63,11 +63,11 @@ export function createProbeSeries(
         const unit = metric.endsWith("_seconds") ? "s" : "1";
         if (Number.isFinite(value)) samples.push({ ...about, kind: "level", metric, unit, attributes, value });
       }
-      for (const { measure, pValue } of canary)
+      for (const { measure, pValue, worse, better } of canary)
         samples.push({
           ...{ ...about, kind: "level", metric: "probe_canary_p_value", unit: "1" },
           attributes: { ...attributes, measure },
-          value: pValue,
+          value: worse > better ? pValue : 1,
         });
       return samples;
     },
