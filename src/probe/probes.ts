@@ -217,11 +217,14 @@ export function createProbes(options: ProbesOptions, deps: ProbesDeps): Probes {
   function status(): ProbesStatus {
     return {
       budget: budget.status(),
-      probes: options.probes.map((spec) => ({
-        id: spec.id,
-        says: spec.says,
-        ...sensitivityOf(spec.every, "cases" in spec ? spec.cases.length : 1),
-      })),
+      // A canary probe without a canary runs nowhere.
+      probes: options.probes
+        .filter(({ id }) => plans.some((plan) => plan.probe === id))
+        .map((spec) => ({
+          id: spec.id,
+          says: spec.says,
+          ...sensitivityOf(spec.every, "cases" in spec ? spec.cases.length : 1),
+        })),
       canaries: [...tests].flatMap(([key, test]) => {
         const [probe = "", target = ""] = key.split(" ");
         return test.verdicts().map((verdict) => ({ probe, target, ...verdict }));

@@ -250,3 +250,49 @@ test("the budget holds back what costs, and essential probes last longest", asyn
   expect(spent).toBe(2);
   expect(left).toBe(22);
 });
+
+test("a canary that errs is told from the control beside it, and its series says so", async () => {
+  let errs = true;
+  await using canary = await startEngine((seen) => (errs ? "I do not know." : sound(seen)) as string);
+  await using control = await startEngine(sound);
+  const targets = [
+    { url: canary.url, instance: "new", service: "chat", model: "m", pool: "canary" as const },
+    { url: control.url, instance: "old", service: "chat", model: "m", pool: "control" as const },
+  ];
+  await using probes = open({ probes: specs(shippedProbe("canary")), targets });
+  const pValue = (measure: string): number | undefined => {
+    probes.samples.length = 0;
+    probes.step(t0, undefined);
+    const found = probes.samples.find(({ attributes }) => attributes["measure"] === measure);
+    return found?.kind === "level" && found.metric === "probe_canary_p_value" ? found.value : undefined;
+  };
+  const first = await probes.run(t0);
+  expect(first.map(({ entity, outcome }) => `${entity} ${outcome}`).toSorted()).toEqual([
+    ...Array.from({ length: 3 }, () => "replica:new failed"),
+    ...Array.from({ length: 3 }, () => "replica:old passed"),
+  ]);
+  expect(pValue("quality")).toBeGreaterThan(0.01);
+  for (let i = 0; i < 4; i++) await probes.run(t0);
+  expect(pValue("quality")).toBeLessThan(0.01);
+  errs = false;
+  expect(probes.status().canaries.find(({ measure }) => measure === "quality")).toMatchObject({
+    isWorse: true,
+    worse: 15,
+    better: 0,
+  });
+});
+
+test("what may be spent follows what is served", async () => {
+  await using engine = await startEngine(sound);
+  const targets = [{ url: engine.url, model: "tiny" }];
+  await using probes = open({ probes: [], targets, budget: { share: 0.001, floorPerDay: 0 } });
+  for (let minute = 0; minute <= 60; minute++) probes.step(t0 + minute * 60_000, 1000);
+  // An hour at 1000 tokens a second, and a thousandth of it.
+  expect(probes.status().budget).toMatchObject({ served: 3_600_000, spent: 0 });
+  expect(probes.status().budget.left).toBeCloseTo(3600, 6);
+  // A day without telemetry allows nothing more, and a fleet that was busy for long saves up a quarter of a day.
+  for (let hour = 2; hour <= 24; hour++) probes.step(t0 + hour * 3_600_000, undefined);
+  expect(probes.status().budget.left).toBeCloseTo(3600, 6);
+  for (let hour = 25; hour <= 99; hour++) probes.step(t0 + hour * 3_600_000, 1000);
+  expect(probes.status().budget.left).toBeCloseTo(21_600, 6);
+});
