@@ -253,7 +253,7 @@ test("the budget holds back what costs, and essential probes last longest", asyn
 
 test("a canary that errs is told from the control beside it, and its series says so", async () => {
   let errs = true;
-  await using canary = await startEngine((seen) => (errs ? "I do not know." : sound(seen)) as string);
+  await using canary = await startEngine((seen) => (errs ? "I do not know." : sound(seen)));
   await using control = await startEngine(sound);
   const targets = [
     { url: canary.url, instance: "new", service: "chat", model: "m", pool: "canary" as const },
