@@ -25,6 +25,10 @@ const Target = z.strictObject({
   model: z.string().min(1).optional().describe("Unset: the first that /v1/models names."),
   pool: z.enum(["canary", "control"]).optional().describe("Canaries are held beside controls."),
   tenant: tenant.optional(),
+  extra: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe("More fields of every request, such as chat_template_kwargs: { enable_thinking: false }."),
   authorization: z.string().min(1).optional().describe("Value of the Authorization header."),
   otherAuthorization: z
     .string()

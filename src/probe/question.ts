@@ -46,7 +46,7 @@ export function createAsker(
       const asked = {
         base: target.url,
         path: spec.api === "chat" ? "/v1/chat/completions" : "/v1/completions",
-        body: { ...spec.extra, ...bodyOf(spec, model, question) },
+        body: { ...target.extra, ...spec.extra, ...bodyOf(spec, model, question) },
         authorization: question.authorization ?? target.authorization,
         probe: spec.id,
       };

@@ -15,6 +15,8 @@ export interface ProbeTarget {
   readonly pool?: "canary" | "control" | undefined;
   /** Whose telemetry it is in, where there is more than one tenant. */
   readonly tenant?: string | undefined;
+  /** More fields of every request, such as `chat_template_kwargs` that keeps a reasoning model from thinking first. */
+  readonly extra?: Readonly<Record<string, unknown>> | undefined;
   /** Value of the Authorization header. */
   readonly authorization?: string | undefined;
   /** Another key's, for probes that look for one tenant's text in another's answers. Unset = the same one. */

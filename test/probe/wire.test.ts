@@ -169,10 +169,12 @@ test("a cache that mixes requests up fails determinism and gives the secret away
 
 test("the second tenant asks with a key of its own", async () => {
   await using engine = await startEngine(sound);
-  const targets = [{ url: engine.url, model: "tiny", authorization: "Bearer a", otherAuthorization: "Bearer b" }];
+  const keys = { authorization: "Bearer a", otherAuthorization: "Bearer b" };
+  const targets = [{ url: engine.url, model: "tiny", ...keys, extra: { think: false, user: "nobody" } }];
   await using probes = open({ probes: specs(shippedProbe("cross-request")), targets });
   await probes.run(t0);
   expect(engine.seen.map(({ headers }) => headers.authorization)).toEqual(["Bearer a", "Bearer b"]);
+  expect(engine.seen[0]?.body).toMatchObject({ think: false, user: "homeostat-probe" });
 });
 
 test("series begin at zero, count wrong answers once, and say nothing of silence", async () => {
