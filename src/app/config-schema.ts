@@ -4,6 +4,7 @@ import { actionKinds } from "../model/failure-mode.ts";
 import { defaultTenant, tenantPattern } from "../model/tenant.ts";
 import { parseDuration } from "../model/time.ts";
 import { Deliver } from "./config-deliver.ts";
+import { Probes } from "./config-probes.ts";
 
 const duration = (fallback: string) =>
   z
@@ -268,6 +269,7 @@ export const Config = z.strictObject({
     })
     .prefault({}),
   deliver: Deliver.prefault({}),
+  probes: Probes.prefault({}).describe("Test cases asked of served models. Off while no target is named."),
   act: z
     .strictObject({
       policies: z.array(Policy).default([]).describe("What may run. None: everything is only observed."),

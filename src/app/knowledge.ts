@@ -1,4 +1,4 @@
-// What users edit and Homeostat knows: rule files, signal mappings, failure modes, connectors. Loaded once, all mistakes told.
+// What users edit and Homeostat knows: rules, signal mappings, failure modes, connectors, probes. Loaded once, all mistakes told.
 import { existsSync } from "node:fs";
 import { basename, isAbsolute, join, resolve } from "node:path";
 import { type ConnectorSpec, loadConnectors } from "../act/connectors.ts";
@@ -9,6 +9,7 @@ import type { Mistake } from "../model/yaml.ts";
 import { parseMappings, type SignalMapping } from "../observe/mapping.ts";
 import type { Config } from "./config-schema.ts";
 import { readFolder, readOne, ruleFilesAt, shipped } from "./paths.ts";
+import { type ProbeKnowledge, probeKnowledge } from "./probe-files.ts";
 
 export interface Knowledge {
   readonly ruleFiles: readonly RuleFile[];
@@ -17,6 +18,7 @@ export interface Knowledge {
   readonly mappings: readonly SignalMapping[];
   readonly modes: readonly FailureMode[];
   readonly connectors: readonly ConnectorSpec[];
+  readonly probes: ProbeKnowledge;
   readonly mistakes: readonly Mistake[];
 }
 
@@ -32,7 +34,8 @@ export function loadKnowledge(config: Config): Knowledge {
   const mappings = parseMappings(readFolder(shipped.signals, ".yaml").map(({ name, text }) => ({ path: name, text })));
   const modes = loadFailureModes(readFolder(shipped.failureModes, ".yaml"));
   const connectors = loadConnectors(readFolder(shipped.connectors, ".yaml"));
-  mistakes.push(...mappings.mistakes, ...modes.mistakes, ...connectors.mistakes);
+  const probes = probeKnowledge(config.probes);
+  mistakes.push(...mappings.mistakes, ...modes.mistakes, ...connectors.mistakes, ...probes.mistakes);
   const rules = ruleFiles.flatMap(({ groups }) => groups.flatMap((group) => group.rules));
   const recorded = new Set(rules.filter(({ kind }) => kind === "record").map(({ name }) => name));
   return {
@@ -41,6 +44,7 @@ export function loadKnowledge(config: Config): Knowledge {
     mappings: mappings.mappings,
     modes: modes.modes,
     connectors: connectors.connectors,
+    probes,
     mistakes,
   };
 }

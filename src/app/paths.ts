@@ -10,6 +10,7 @@ export const shipped = {
   signals: join(root, "rules", "signals"),
   failureModes: join(root, "rules", "failure-modes"),
   connectors: join(root, "rules", "connectors"),
+  probes: join(root, "rules", "probes"),
   models: join(root, "models"),
   gauntlet: join(root, "test", "gauntlet"),
   plainThresholds: join(root, "rules", "gauntlet", "plain-thresholds.rules.yaml"),

@@ -34,6 +34,7 @@ import { latestSignals } from "./latest-signals.ts";
 import { startNotifications } from "./notifications.ts";
 import { shipped, version } from "./paths.ts";
 import { createPipeline } from "./pipeline.ts";
+import { startProbes } from "./probes-job.ts";
 import { prometheusDeps } from "./prometheus-deps.ts";
 import { createReadiness } from "./readiness.ts";
 import { receiveOptions } from "./receive-options.ts";
@@ -150,6 +151,8 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     };
     const upkeep = startUpkeep({ store, clock, feed, telemetry }, config.observe.lateness);
     undo.push("upkeep", () => upkeep.stop());
+    const probes = startProbes(config.probes, knowledge.probes, { head, clock, feed, telemetry });
+    undo.push("probes", () => probes[Symbol.asyncDispose]());
     const readiness = createReadiness({ store, upkeep, pipeline, now: Date.now });
     const show = await startShow(
       { host: config.show.host, port: config.show.port, tokens: config.show.tokens, version },
@@ -177,6 +180,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
           judgedThrough: pipeline.judgedThrough(),
           logs: logs.trouble() ?? "read",
           records: keeper.trouble() ?? "stored",
+          probes: probes.status(),
         }),
         metrics: () => telemetry.metricsText(),
         checks: readiness.checks,

@@ -10,6 +10,8 @@ import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { catalogue } from "../../src/model/signal.ts";
 import { loadMappings } from "../../src/observe/mapping.ts";
 import { createSpanSeries } from "../../src/observe/span-series.ts";
+import { measures } from "../../src/probe/canary.ts";
+import { createProbeSeries } from "../../src/probe/series.ts";
 import { compileMatcher } from "../../src/promql/matcher.ts";
 
 const directory = "rules/packs";
@@ -30,11 +32,7 @@ const ofOtherExporters = new Set([
 ]);
 
 /** What users send themselves, as rules/packs/README.md says. */
-const sentByUsers = new Set([
-  "homeostat_feedback_total",
-  "homeostat_probe_failures_total",
-  "homeostat_budget_usd_per_day",
-]);
+const sentByUsers = new Set(["homeostat_feedback_total", "homeostat_budget_usd_per_day"]);
 
 /** Labels that any series has, or that a collector's connector adds where it is told to. */
 const labelsOfAll = ["job", "instance", "entity", "service_name", "homeostat_scenario", "tenant", "le"];
@@ -81,7 +79,16 @@ const isKnown = (metric: string): boolean => {
   return [...known].some((pattern) => pattern.endsWith("*") && name.startsWith(pattern.slice(0, -1)));
 };
 
-/** Labels and their values of all that is made from a span that says everything, by metric. */
+/** All that is made of a probe of a canary that had an answer. */
+function probeSamples() {
+  const series = createProbeSeries("canary", { model: "m" }, 60_000);
+  const about = { probe: "canary", case: "a", target: "t", entity: "replica:a", model: "m", at: 0, reason: "" };
+  const verdicts = measures.map((measure) => ({ measure, pValue: 1, worse: 0, better: 0, isWorse: false }));
+  series.note([{ ...about, outcome: "passed", says: "", seconds: 1, tokens: 1, score: 1 }], verdicts, 0);
+  return series.samples({ "service.name": "s", parent: "deployment:s" }, 0, 0);
+}
+
+/** Labels and their values of all that is made from a span that says everything, and of probes, by metric. */
 function madeSeries(): Map<string, Map<string, Set<string>>> {
   const buckets = [...spanBounds.map(() => 1), 1];
   const group: SpanGroup = {
@@ -109,7 +116,8 @@ function madeSeries(): Map<string, Map<string, Set<string>>> {
     lengthRatios: { count: 1, sum: 1, buckets: [...ratioBounds.map(() => 1), 1] },
   };
   const made = new Map<string, Map<string, Set<string>>>();
-  for (const { metric, resource, attributes } of createSpanSeries(5000, silentTelemetry).samplesOf([group], 10_000)) {
+  const ofSpans = createSpanSeries(5000, silentTelemetry).samplesOf([group], 10_000);
+  for (const { metric, resource, attributes } of [...ofSpans, ...probeSamples()]) {
     const labels = made.get(metric) ?? new Map<string, Set<string>>();
     made.set(metric, labels);
     for (const [name, value] of Object.entries({ ...resource, ...attributes })) {
@@ -122,7 +130,7 @@ function madeSeries(): Map<string, Map<string, Set<string>>> {
 
 const made = madeSeries();
 /** Labels whose every value the product itself gives. */
-const closedLabels = ["side", "fact", "claim", "empty", "token_type", "status_code"];
+const closedLabels = ["side", "fact", "claim", "empty", "token_type", "status_code", "measure"];
 
 const source = readdirSync("src", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts"))

@@ -119,6 +119,7 @@ const hasTexts = `arrayExists(${isText}, mapKeys(SpanAttributes)) OR SpanAttribu
   OR arrayExists(event -> arrayExists(${isText}, mapKeys(event)), Events.Attributes)`;
 const logHasTexts = `arrayExists(${isText}, mapKeys(LogAttributes))`;
 
+/** Without those that Homeostat's own probes caused: they are no traffic. */
 function spanRows(table: string, more: string): string {
   const has = (key: string): string => `SpanAttributes['${key}']`;
   return `SELECT toFloat64((intDiv(toUnixTimestamp64Milli(Timestamp) + intDiv(Duration, 1000000), {step:Int64}) + 1) * {step:Int64}) AS at,
@@ -131,7 +132,7 @@ function spanRows(table: string, more: string): string {
         \`llm.input_tokens\` AS input, \`llm.output_tokens\` AS output,
         toFloat64OrZero(${has("gen_ai.usage.cache_read.input_tokens")}) AS cached,
         toFloat64OrZero(${has("gen_ai.usage.cost")}) AS cost${more}
-      FROM ${table} WHERE ${stored}`;
+      FROM ${table} WHERE ${stored} AND ${has("homeostat.probe")} = ''`;
 }
 
 /** Log records by which instrumentations tell prompts and answers apart from spans: only their texts count. */
