@@ -4,6 +4,7 @@ import { alertingRoutes } from "./alerting-routes.ts";
 import { anomalyRoutes } from "./anomaly-routes.ts";
 import { takeChanges } from "./changes.ts";
 import type { Check } from "./contract.ts";
+import { feedbackRoutes } from "./feedback-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { openApi } from "./openapi.ts";
 import { fromStore, refuse } from "./problem.ts";
@@ -138,6 +139,7 @@ export const routes: readonly Route[] = [
   },
   ...logRoutes,
   ...anomalyRoutes,
+  ...feedbackRoutes,
   ...prometheusRoutes,
   // Before the collections, whose `:id` would take what stands behind their path.
   ...alertingRoutes,

@@ -8,6 +8,7 @@ import type { Recommendation } from "../model/recommendation.ts";
 import { catalogue, type SignalId, signals } from "../model/signal.ts";
 import { alertingSchemas } from "./alerting-schemas.ts";
 import type { Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
+import { feedbackSchemas } from "./feedback-schemas.ts";
 import { diagnosis, incident } from "./incident-schemas.ts";
 import { logSchemas } from "./log-schemas.ts";
 import { prometheusAnswer, prometheusError } from "./prometheus/schemas.ts";
@@ -235,6 +236,7 @@ export const schemas = {
   PrometheusAnswer: prometheusAnswer,
   PrometheusError: prometheusError,
   ...alertingSchemas,
+  ...feedbackSchemas,
   ...logSchemas,
 } as const;
 
