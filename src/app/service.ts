@@ -164,6 +164,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
         alerting: { intake, silences, save: alerting.save, resolveTimeoutMs: config.deliver.resolveTimeout },
         feed,
         feedback,
+        entities: () => head.entities(),
         prometheus: prometheusDeps({
           whole: createWhole(head, past, { windowMs, readers: "anytime" }),
           history,

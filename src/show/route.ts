@@ -2,6 +2,7 @@
 import type { Request, Response } from "express";
 import type { z } from "zod";
 import type { Anomaly } from "../model/anomaly.ts";
+import type { Entity } from "../model/entity.ts";
 import type { Labels } from "../model/labels.ts";
 import type { AlertIntake, Silences } from "../model/ports/alerting.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
@@ -35,6 +36,8 @@ export interface ShowDeps {
   };
   readonly feed: EventFeed;
   readonly feedback: FeedbackDesk;
+  /** What telemetry is about. */
+  readonly entities: () => readonly Entity[];
   /** Takes an open anomaly for normal from now on, on somebody's word; undefined if none that is open has the id. */
   readonly accept: (id: string, by: string) => Promise<Anomaly | undefined>;
   /** The newest value of every canonical signal of every entity. */

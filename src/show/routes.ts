@@ -4,6 +4,7 @@ import { alertingRoutes } from "./alerting-routes.ts";
 import { anomalyRoutes } from "./anomaly-routes.ts";
 import { takeChanges } from "./changes.ts";
 import type { Check } from "./contract.ts";
+import { entityRoutes } from "./entity-routes.ts";
 import { feedbackRoutes } from "./feedback-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { openApi } from "./openapi.ts";
@@ -140,6 +141,7 @@ export const routes: readonly Route[] = [
   ...logRoutes,
   ...anomalyRoutes,
   ...feedbackRoutes,
+  ...entityRoutes,
   ...prometheusRoutes,
   // Before the collections, whose `:id` would take what stands behind their path.
   ...alertingRoutes,

@@ -86,6 +86,7 @@ export async function openWorld(
       resolveTimeoutMs: 300_000,
     },
     feed: createEventFeed(telemetry),
+    entities: () => [replica("vllm-2")],
     feedback: await openFeedback(modes, createRedactText({}), {
       records: memoryRecords(kept),
       head: { put: (samples) => void made.push(...samples), entities: () => [replica("vllm-2")] },
