@@ -168,8 +168,9 @@ export async function openFeedback(
   };
 }
 
+/** Also of what an earlier version may have saved. */
 function isVerdict(feedback: Feedback): feedback is DiagnosisVerdict {
-  return feedback.kind === "diagnosis";
+  return feedback.kind === "diagnosis" && typeof feedback.shares === "object" && Array.isArray(feedback.observed);
 }
 
 function resourceOf(entity: Entity | undefined, service: string | undefined): MadeSample["resource"] {

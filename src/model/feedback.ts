@@ -11,7 +11,7 @@ interface About {
   readonly at: Instant;
   /** Who said it, or the program that passed it on. */
   readonly by: string;
-  /** Taken back: it counts no more. */
+  /** Taken back: a verdict moves nothing any more; what a rating added to series stays there. */
   readonly undone?: { readonly at: Instant; readonly by: string };
 }
 

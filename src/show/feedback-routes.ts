@@ -29,7 +29,8 @@ export const feedbackRoutes: readonly Route[] = [
     method: "delete",
     path: "/api/v1/feedback/:id",
     needs: "operator",
-    summary: "Take it back: a verdict moves nothing any more. It stays listed, with who took it back.",
+    summary:
+      "Take it back: a verdict moves nothing any more; what a rating added to series stays there. It stays listed, with who took it back.",
     parameters: noParameters,
     answers: [{ status: 200, says: "As it is now.", contentType: json, schema: { one: "Feedback" } }],
     async handle({ request, response, deps, principal }) {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type DiagnosisVerdict, feedbackReasons, type Rating } from "../model/feedback.ts";
 import { instant, shapeOf } from "./shapes.ts";
 
-const undone = z.object({ at: instant, by: z.string() }).optional().describe("Taken back: it counts no more.");
+const undone = z.object({ at: instant, by: z.string() }).optional().describe("Taken back.");
 const about = { id: z.string(), at: instant, by: z.string(), undone };
 
 const rating = shapeOf<Rating>()({
