@@ -91,7 +91,6 @@ export function createDiagnosis(
     ),
   );
   const signs = modes.flatMap(({ symptoms }) => symptoms);
-  const nonePrior = priorOfNone(modes);
   const open = new Map<EntityId, Open>();
   let closed: Incident[] = [];
   let now = Number.NEGATIVE_INFINITY;
@@ -202,7 +201,7 @@ export function createDiagnosis(
       scene,
       left.flatMap(({ discriminators }) => discriminators),
     );
-    return rank(left, nonePrior, scope, candidates, closer, symptoms.alerts, at);
+    return rank(left, priorOfNone(modes), scope, candidates, closer, symptoms.alerts, at);
   }
 
   function publish(
