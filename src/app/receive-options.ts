@@ -11,7 +11,6 @@ const mib = 1024 * 1024;
 export function receiveOptions(config: Config): ReceiveOptions {
   const { host, httpPort, grpcPort, past, future, anyTime, seriesPerMetric, attributeKeys, tls } = config.receive;
   const { tenants, tenantDefaults } = config.receive;
-  const { salt, ...texts } = config.privacy;
   return {
     host,
     httpPort,
@@ -19,7 +18,7 @@ export function receiveOptions(config: Config): ReceiveOptions {
     seriesPerMetric,
     attributeKeys,
     window: anyTime ? null : { pastMs: past, futureMs: future },
-    privacy: { ...texts, ...(salt === undefined ? {} : { salt }) },
+    privacy: privacyOf(config),
     scrape: config.scrape.map(({ interval, timeout, ...job }) => ({
       ...job,
       intervalMs: interval,
@@ -36,6 +35,10 @@ export function receiveOptions(config: Config): ReceiveOptions {
     })),
     ...(tls === undefined ? {} : { tls: readTls(tls) }),
   };
+}
+
+export function privacyOf({ privacy: { salt, ...texts } }: Config): NonNullable<ReceiveOptions["privacy"]> {
+  return { ...texts, ...(salt === undefined ? {} : { salt }) };
 }
 
 function readTls(tls: NonNullable<Config["receive"]["tls"]>): NonNullable<ReceiveOptions["tls"]> {

@@ -10,7 +10,7 @@ export interface RecordKeeper {
 }
 
 /** Kinds whose later version replaces the earlier one. */
-export type KeptKind = Exclude<RecordKind, "actions" | "deliveries" | "changes">;
+export type KeptKind = Exclude<RecordKind, "actions" | "deliveries" | "changes" | "feedback">;
 
 /** Records of a kind that may wait. */
 const waitingMax = 1000;

@@ -17,6 +17,7 @@ import { createHead } from "../observe/head.ts";
 import { createHistory } from "../observe/history.ts";
 import { createUnited, createWithout } from "../observe/united.ts";
 import { createWhole } from "../observe/whole.ts";
+import { createRedactText } from "../receive/privacy/redact-text.ts";
 import { openReceive } from "../receive/receive.ts";
 import { createEventFeed } from "../show/event-feed.ts";
 import { startShow } from "../show/show.ts";
@@ -28,6 +29,7 @@ import { userError } from "./command.ts";
 import { formatMistakes } from "./config.ts";
 import type { Config } from "./config-schema.ts";
 import { descendantsOf, withDescendants } from "./descendants.ts";
+import { openFeedback } from "./feedback.ts";
 import { foreignSources } from "./foreign-sources.ts";
 import { loadKnowledge } from "./knowledge.ts";
 import { latestSignals } from "./latest-signals.ts";
@@ -37,7 +39,7 @@ import { createPipeline } from "./pipeline.ts";
 import { startProbes } from "./probes-job.ts";
 import { prometheusDeps } from "./prometheus-deps.ts";
 import { createReadiness } from "./readiness.ts";
-import { receiveOptions } from "./receive-options.ts";
+import { privacyOf, receiveOptions } from "./receive-options.ts";
 import { createRecordKeeper } from "./record-keeper.ts";
 import { openSeries, seriesShare } from "./series.ts";
 import { openState } from "./state.ts";
@@ -101,11 +103,14 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     );
     const { externalUrl } = config.deliver;
     const rules = createRules(knowledge.ruleFiles, { source: live, telemetry, externalUrl }, text(alerts));
+    const means = { records: store.records, head, state, telemetry, now: clock.now };
+    const feedback = await openFeedback(knowledge.modes, createRedactText(privacyOf(config)), means);
     const diagnose = createDiagnosis(knowledge.modes, {
       source: head,
       changes: store.changes,
       logs: store.logs,
       telemetry,
+      learned: feedback.learned,
     });
 
     const openIncidents = text(incidents);
@@ -161,6 +166,8 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
         changes: announced(store, feed, changed),
         alerting: { intake, silences, save: alerting.save, resolveTimeoutMs: config.deliver.resolveTimeout },
         feed,
+        feedback,
+        entities: () => head.entities(),
         prometheus: prometheusDeps({
           whole: createWhole(head, past, { windowMs, readers: "anytime" }),
           history,

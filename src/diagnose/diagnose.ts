@@ -68,15 +68,18 @@ const consequenceMs = 10 * 60_000;
 const lateChangesMs = 2 * 60_000;
 
 export function createDiagnosis(
-  modes: readonly FailureMode[],
+  catalogue: readonly FailureMode[],
   deps: {
     readonly source: SeriesSource;
     readonly changes: ChangeLog;
     readonly logs: LogSource;
     readonly telemetry: Telemetry;
+    /** The catalogue with odds that were learned; its ids and queries are the catalogue's. Absent: as it is. */
+    readonly learned?: () => readonly FailureMode[];
   },
 ): Diagnose {
   const { telemetry } = deps;
+  let modes = catalogue;
   const queries = createQueries(deps.source, telemetry);
   const looker = createLooker(modes, queries, deps.logs, telemetry);
   const topology = createTopology();
@@ -88,7 +91,6 @@ export function createDiagnosis(
     ),
   );
   const signs = modes.flatMap(({ symptoms }) => symptoms);
-  const nonePrior = priorOfNone(modes);
   const open = new Map<EntityId, Open>();
   let closed: Incident[] = [];
   let now = Number.NEGATIVE_INFINITY;
@@ -199,7 +201,7 @@ export function createDiagnosis(
       scene,
       left.flatMap(({ discriminators }) => discriminators),
     );
-    return rank(left, nonePrior, scope, candidates, closer, symptoms.alerts, at);
+    return rank(left, priorOfNone(modes), scope, candidates, closer, symptoms.alerts, at);
   }
 
   function publish(
@@ -229,6 +231,7 @@ export function createDiagnosis(
   return {
     async step({ at, anomalies, alerts, entities }) {
       now = at;
+      modes = deps.learned?.() ?? catalogue;
       topology.update(entities);
       book.update(at, anomalies, alerts);
       placeRestored();

@@ -16,9 +16,9 @@ const nonePriorMin = 0.05;
 const alikeLogOdds = 1.5;
 const everywhereShare = 0.6;
 /** What could not be looked up is worth telling where it would have changed the odds so much. */
-const tellUnknownFrom = 3;
+export const tellUnknownFrom = 3;
 /** Absence of what nearly always shows is worth telling. */
-const tellAbsentBelow = 0.5;
+export const tellAbsentBelow = 0.5;
 
 interface Judged {
   readonly mode: FailureMode;

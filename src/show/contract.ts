@@ -3,6 +3,7 @@ import type { LedgerEntry } from "../model/action.ts";
 import type { Alert, Anomaly } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
 import type { EntityId } from "../model/entity.ts";
+import type { Feedback } from "../model/feedback.ts";
 import type { Diagnosis, Incident } from "../model/incident.ts";
 import type { LogFinding } from "../model/log-finding.ts";
 import type { Role } from "../model/principal.ts";
@@ -81,6 +82,7 @@ export interface Collections {
   readonly actions: LedgerEntry;
   readonly recommendations: Recommendation;
   readonly changes: ChangeEvent;
+  readonly feedback: Feedback;
 }
 
 export interface Page<T> {

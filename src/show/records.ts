@@ -25,6 +25,7 @@ export const collections: {
   diagnoses: { schema: "Diagnosis", says: "diagnoses of incidents", timeOf: (one) => one.at },
   actions: { schema: "LedgerEntry", says: "entries of the ledger of repairs", timeOf: (one) => one.at },
   recommendations: { schema: "Recommendation", says: "tuning advice", timeOf: (one) => one.at },
+  feedback: { schema: "Feedback", says: "what people said of answers and of diagnoses", timeOf: (one) => one.at },
   changes: { schema: "Change", says: "change events", timeOf: (one) => one.at },
 };
 

@@ -2,10 +2,12 @@
 import type { Request, Response } from "express";
 import type { z } from "zod";
 import type { Anomaly } from "../model/anomaly.ts";
+import type { Entity } from "../model/entity.ts";
 import type { Labels } from "../model/labels.ts";
 import type { AlertIntake, Silences } from "../model/ports/alerting.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
+import type { FeedbackDesk } from "../model/ports/feedback.ts";
 import type { Records } from "../model/ports/records.ts";
 import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
@@ -33,6 +35,9 @@ export interface ShowDeps {
     readonly resolveTimeoutMs: number;
   };
   readonly feed: EventFeed;
+  readonly feedback: FeedbackDesk;
+  /** What telemetry is about. */
+  readonly entities: () => readonly Entity[];
   /** Takes an open anomaly for normal from now on, on somebody's word; undefined if none that is open has the id. */
   readonly accept: (id: string, by: string) => Promise<Anomaly | undefined>;
   /** The newest value of every canonical signal of every entity. */

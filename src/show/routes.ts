@@ -4,6 +4,8 @@ import { alertingRoutes } from "./alerting-routes.ts";
 import { anomalyRoutes } from "./anomaly-routes.ts";
 import { takeChanges } from "./changes.ts";
 import type { Check } from "./contract.ts";
+import { entityRoutes } from "./entity-routes.ts";
+import { feedbackRoutes } from "./feedback-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { openApi } from "./openapi.ts";
 import { fromStore, refuse } from "./problem.ts";
@@ -138,6 +140,8 @@ export const routes: readonly Route[] = [
   },
   ...logRoutes,
   ...anomalyRoutes,
+  ...feedbackRoutes,
+  ...entityRoutes,
   ...prometheusRoutes,
   // Before the collections, whose `:id` would take what stands behind their path.
   ...alertingRoutes,

@@ -3,11 +3,13 @@ import { z } from "zod";
 import type { Action, LedgerEntry } from "../model/action.ts";
 import { type Alert, type Anomaly, shapes } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
+import type { Entity } from "../model/entity.ts";
 import type { CheckSpec } from "../model/failure-mode.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { catalogue, type SignalId, signals } from "../model/signal.ts";
 import { alertingSchemas } from "./alerting-schemas.ts";
 import type { Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
+import { feedbackSchemas } from "./feedback-schemas.ts";
 import { diagnosis, incident } from "./incident-schemas.ts";
 import { logSchemas } from "./log-schemas.ts";
 import { prometheusAnswer, prometheusError } from "./prometheus/schemas.ts";
@@ -29,6 +31,15 @@ const signal = shapeOf<SignalRow>()({
   quality: z
     .int()
     .describe("Bits: stale 1, missing 2, reset 4, late 8, out of range 16, frozen 32, thin 64, suspect 128."),
+});
+
+const entity = shapeOf<Entity>()({
+  id: z.string().describe("`<kind>:<name>`"),
+  kind: z.enum(["replica", "deployment", "node", "gpu", "container", "service"]),
+  name: z.string(),
+  parent: z.string().optional().describe("What it belongs to; siblings share it."),
+  labels: labels.describe("Engine, model, version and so on."),
+  place: labels.optional().describe("Node, pod, bus address and so on."),
 });
 
 const coverage = shapeOf<CoverageRow>()({
@@ -220,6 +231,7 @@ const ready = z.object({
 export const schemas = {
   Signal: signal,
   Coverage: coverage,
+  Entity: entity,
   Anomaly: anomaly,
   Alert: alert,
   Incident: incident,
@@ -235,6 +247,7 @@ export const schemas = {
   PrometheusAnswer: prometheusAnswer,
   PrometheusError: prometheusError,
   ...alertingSchemas,
+  ...feedbackSchemas,
   ...logSchemas,
 } as const;
 

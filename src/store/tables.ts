@@ -31,7 +31,7 @@ export const storedTables: readonly StoredTable[] = [
   other("rollups", "metrics_1m", "Bucket"),
   ...[
     ...["anomalies", "alerts", "findings", "incidents", "diagnoses"],
-    ...["actions", "recommendations", "changes", "deliveries"],
+    ...["actions", "recommendations", "changes", "deliveries", "feedback"],
   ].map((name) => other("own", name, "toDateTime(at)")),
 ];
 

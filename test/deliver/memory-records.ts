@@ -18,6 +18,7 @@ export function memoryRecords(): MemoryRecords {
     recommendations: [],
     changes: [],
     deliveries: [],
+    feedback: [],
   };
   const memory: MemoryRecords = {
     all,

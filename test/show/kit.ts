@@ -1,16 +1,21 @@
 // What the tests of show share: a real server on a free port over records kept in memory.
 import { request as httpRequest } from "node:http";
+import { openFeedback } from "../../src/app/feedback.ts";
 import { createIntake } from "../../src/deliver/feeds/intake.ts";
 import { createSilences } from "../../src/deliver/feeds/silences.ts";
 import type { ChangeEvent } from "../../src/model/change.ts";
 import type { RecordKind, Records, RecordTypes } from "../../src/model/ports/records.ts";
+import type { MadeSample } from "../../src/model/ports/series-sink.ts";
 import type { Telemetry } from "../../src/model/ports/telemetry.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
+import { createRedactText } from "../../src/receive/privacy/redact-text.ts";
 import type { SignalView } from "../../src/show/contract.ts";
 import { createEventFeed } from "../../src/show/event-feed.ts";
 import { collections, type StoredCollection } from "../../src/show/records.ts";
 import type { ShowDeps } from "../../src/show/route.ts";
 import { type Show, type ShowOptions, startShow } from "../../src/show/show.ts";
+import { modes } from "../diagnose/fleet.ts";
+import { replica } from "../diagnose/memory-sources.ts";
 
 export const now = Date.parse("2026-03-01T12:00:00Z");
 
@@ -44,6 +49,8 @@ export interface World {
   readonly show: Show;
   readonly kept: Kept;
   readonly changes: ChangeEvent[];
+  /** Samples that went to the Head. */
+  readonly made: MadeSample[];
   readonly deps: ShowDeps;
   readonly counted: Map<string, number>;
   get(path: string, init?: RequestInit): Promise<Response>;
@@ -57,6 +64,7 @@ export async function openWorld(
 ): Promise<World> {
   const kept = over.kept ?? {};
   const changes: ChangeEvent[] = [];
+  const made: MadeSample[] = [];
   const counted = new Map<string, number>();
   const telemetry: Telemetry = {
     ...silentTelemetry,
@@ -78,6 +86,14 @@ export async function openWorld(
       resolveTimeoutMs: 300_000,
     },
     feed: createEventFeed(telemetry),
+    entities: () => [replica("vllm-2")],
+    feedback: await openFeedback(modes, createRedactText({}), {
+      records: memoryRecords(kept),
+      head: { put: (samples) => void made.push(...samples), entities: () => [replica("vllm-2")] },
+      state: { load: async () => undefined, save: async () => {} },
+      telemetry,
+      now: () => now,
+    }),
     prometheus: {
       source: { select: () => [], labelSets: async () => [] },
       limits: {},
@@ -101,7 +117,7 @@ export async function openWorld(
   const show = await startShow({ host: "127.0.0.1", port: 0, version: "1.2.3", ...over.options }, deps);
   const get = (path: string, init?: RequestInit): Promise<Response> => fetch(show.url + path, init);
   const json = async (path: string): Promise<never> => (await (await get(path)).json()) as never;
-  return { show, kept, changes, deps, counted, get, page: json, one: json };
+  return { show, kept, changes, made, deps, counted, get, page: json, one: json };
 }
 
 export function postJson(body: unknown, headers: Record<string, string> = {}): RequestInit {
@@ -140,6 +156,7 @@ export const bodies: Readonly<Record<string, unknown>> = {
   "/api/v1/changes": { kind: "deploy", target: "replica:a", summary: "s" },
   "/api/v1/alerts/intake": { version: "4", status: "firing", alerts: [{ labels: { alertname: "A" } }] },
   "/api/v2/alerts": [{ labels: { alertname: "A" } }],
+  "/api/v1/feedback": { kind: "rating", score: 1, model: "m", entity: "replica:vllm-2", text: "good" },
   "/api/v1/silences": { matchers: [{ name: "a", op: "=", value: "b" }], duration: "1h", comment: "upgrade" },
   "/api/v2/silences": { ...silenced, matchers: [{ name: "a", value: "b", isRegex: false }] },
 };

@@ -20,6 +20,7 @@ const ids: Record<string, string> = {
   actions: "action-1",
   recommendations: "recommendation-1",
   changes: "change-1",
+  feedback: "feedback-1",
 };
 
 describe("openapi.json", () => {
@@ -104,5 +105,7 @@ describe("openapi.json", () => {
         expect(strict.safeParse(JSON.parse(JSON.stringify(record))).error?.issues ?? []).toEqual([]);
       }
     }
+    const strict = z.union(schemas.Feedback.options.map((one) => one.strict()));
+    for (const record of samples().feedback!) expect(strict.safeParse(record).error?.issues ?? []).toEqual([]);
   });
 });

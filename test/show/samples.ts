@@ -3,6 +3,7 @@ import type { LedgerEntry } from "../../src/model/action.ts";
 import type { Alert, Anomaly } from "../../src/model/anomaly.ts";
 import type { ChangeEvent } from "../../src/model/change.ts";
 import type { Evidence } from "../../src/model/evidence.ts";
+import type { DiagnosisVerdict, Rating } from "../../src/model/feedback.ts";
 import type { Diagnosis, Incident } from "../../src/model/incident.ts";
 import type { LogFinding } from "../../src/model/log-finding.ts";
 import type { Recommendation } from "../../src/model/recommendation.ts";
@@ -149,6 +150,34 @@ export const change: ChangeEvent = {
   by: "ci",
 };
 
+export const rating: Rating = {
+  id: "rating-1",
+  kind: "rating",
+  at: now - 40_000,
+  by: "app",
+  model: "m",
+  entity: "replica:vllm-2",
+  service: "shop",
+  score: 0,
+  reason: "regenerate",
+  text: "wrong",
+};
+
+export const verdict: DiagnosisVerdict = {
+  id: "feedback-1",
+  kind: "diagnosis",
+  at: now - 20_000,
+  by: "ops",
+  diagnosis: "diagnosis-1",
+  incident: "incident-1",
+  verdict: "deny",
+  failureMode: "kv-cache-saturation",
+  rightCause: "traffic-burst",
+  shares: { "kv-cache-saturation": 0.93 },
+  observed: [{ failureMode: "kv-cache-saturation", seen: ["kv-cache-full"], unseen: ["queue"] }],
+  undone: { at: now - 10_000, by: "ops" },
+};
+
 export function samples(): Kept {
   return {
     anomalies: [anomaly],
@@ -159,5 +188,6 @@ export function samples(): Kept {
     actions: [entry, { ...entry, state: "sent", at: now - 800, reason: "approved" }],
     recommendations: [recommendation],
     changes: [change],
+    feedback: [rating, verdict],
   };
 }

@@ -9,6 +9,7 @@ import { createHead, type Head } from "../../observe/head.ts";
 import { loadMappings } from "../../observe/mapping.ts";
 import { parseExposition } from "../../receive/prometheus/exposition.ts";
 import type { CoverageRow } from "../../show/contract.ts";
+import { type Api, apiHelp, apiOptions, connectApi } from "../api-client.ts";
 import { type Command, type Io, userError } from "../command.ts";
 import { type LatestSignal, latestSignals } from "../latest-signals.ts";
 import { pageToPoints } from "../page-to-points.ts";
@@ -23,7 +24,7 @@ interface Report {
 }
 
 const pageMs = 60_000;
-const timeoutMs = 10_000;
+const rowsMax = 1_000_000;
 
 export const signals: Command = {
   name: "signals",
@@ -31,8 +32,7 @@ export const signals: Command = {
   help: `Usage: homeostat signals [--url URL] [--token TOKEN] [--json]
        homeostat signals FILE.prom [--json]
 
-  --url URL         a running service's API (default http://127.0.0.1:7070)
-  --token TOKEN     one of its show.tokens, if it has any
+${apiHelp}
   --json            one JSON document: { "coverage": […], "values": […] }
 
 With a file, or - for standard input, an exposition page is looked at without a service: curl -s host:8000/metrics |
@@ -42,13 +42,12 @@ homeostat signals -. Its counters and histograms are then read as if all they ho
       args: [...args],
       allowPositionals: true,
       options: {
-        url: { type: "string", default: "http://127.0.0.1:7070" },
-        token: { type: "string" },
+        ...apiOptions,
         json: { type: "boolean", default: false },
       },
     });
     const [file] = positionals;
-    const report = file === undefined ? await ofService(values.url, values.token) : await ofPage(file);
+    const report = file === undefined ? await ofService(connectApi(values)) : await ofPage(file);
     if (values.json) io.out(JSON.stringify(report));
     else tell(report, io);
     return 0;
@@ -91,31 +90,15 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-async function ofService(url: string, token: string | undefined): Promise<Report> {
-  const coverage = (await get(url, "/api/v1/coverage", token)) as { data: CoverageRow[] };
-  const values: Value[] = [];
-  for (let path: string | undefined = "/api/v1/signals?limit=1000"; path !== undefined; ) {
-    const page = (await get(url, path, token)) as { data: Value[]; next?: string };
-    values.push(...page.data.map(({ entity, signal, value, quality }) => ({ entity, signal, value, quality })));
-    path = page.next;
-  }
-  return { coverage: coverage.data, values };
-}
-
-async function get(base: string, path: string, token: string | undefined): Promise<unknown> {
-  if (!URL.canParse(path, base)) throw userError(`${base} is no URL; give one such as http://127.0.0.1:7070`);
-  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const answer = await fetch(new URL(path, base), { headers, signal: AbortSignal.timeout(timeoutMs) }).catch(
-    (error: unknown) => {
-      throw userError(
-        `nothing answers at ${base} (${String(error)}); start homeostat serve, or give its address with --url`,
-      );
-    },
-  );
-  if (answer.status === 401 || answer.status === 403)
-    throw userError(`${base} refuses (${answer.status}); give one of its show.tokens with --token`);
-  if (!answer.ok) throw userError(`${base}${path} answers ${answer.status}; is it a Homeostat of this version?`);
-  return await answer.json();
+async function ofService(api: Api): Promise<Report> {
+  const coverage = (await api.find("/api/v1/coverage")) as { readonly data?: readonly CoverageRow[] } | undefined;
+  if (coverage?.data === undefined)
+    throw userError("the service tells no coverage; is it a Homeostat of this version?");
+  const rows = await api.list<Value>("/api/v1/signals", rowsMax);
+  return {
+    coverage: coverage.data,
+    values: rows.map(({ entity, signal, value, quality }) => ({ entity, signal, value, quality })),
+  };
 }
 
 function finite({ entity, signal, value, quality }: LatestSignal): Value {

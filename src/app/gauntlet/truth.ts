@@ -40,8 +40,10 @@ function ownPlaces(
       return [entityId("node", `gpu-node-${index}`)];
     case "gpu": {
       const onNode = entities.filter((one) => one.kind === "gpu" && one.parent === `node:gpu-node-${index}`);
-      const one = onNode.map(({ id }) => id).toSorted()[gpu ?? 0];
-      return one === undefined ? [entityId("node", `gpu-node-${index}`)] : [one];
+      // Numbered by their place on the bus, as the driver numbers them.
+      const pci = (one: Entity): string => one.place?.["pci"] ?? one.id;
+      const one = onNode.toSorted((a, b) => (pci(a) < pci(b) ? -1 : 1))[gpu ?? 0];
+      return [one?.id ?? entityId("node", `gpu-node-${index}`)];
     }
     case "deployment":
     case "cluster":

@@ -3,6 +3,7 @@
 import type { LedgerEntry } from "../action.ts";
 import type { Alert, Anomaly } from "../anomaly.ts";
 import type { ChangeEvent } from "../change.ts";
+import type { Feedback } from "../feedback.ts";
 import type { Diagnosis, Incident } from "../incident.ts";
 import type { LogFinding } from "../log-finding.ts";
 import type { Recommendation } from "../recommendation.ts";
@@ -18,6 +19,7 @@ export interface RecordTypes {
   readonly recommendations: Recommendation;
   readonly changes: ChangeEvent;
   readonly deliveries: Delivery;
+  readonly feedback: Feedback;
 }
 
 export type RecordKind = keyof RecordTypes;

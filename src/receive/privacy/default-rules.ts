@@ -8,11 +8,15 @@ export type PrivacyAction = "keep" | "drop" | "mask" | "hash";
 /** Rules on this key speak of the messages of span statuses, which have no attribute key of their own. */
 export const statusMessageKey = "span.status_message";
 
+/** Rules on this key speak of what users write beside a rating. */
+export const feedbackTextKey = "homeostat.feedback.text";
+
 /** `person` = hashed if there is a salt, else masked: a masked opaque id is still one, an address is not. */
 type Default = PrivacyAction | "person";
 
 const byKey: readonly (readonly [key: string, action: Default])[] = [
   [statusMessageKey, "mask"],
+  [feedbackTextKey, "mask"],
   ["otel.status_description", "mask"],
   ["exception.message", "mask"],
   ["exception.stacktrace", "mask"],

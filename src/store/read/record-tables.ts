@@ -107,6 +107,23 @@ const describe: Describe = {
     numbers: { attempts: r.attempts },
     times: {},
   }),
+  feedback: (r) => ({
+    id: r.id,
+    at: r.at,
+    text: {
+      kind: r.kind,
+      state: r.undone === undefined ? "counts" : "undone",
+      entity: r.kind === "rating" ? (r.entity ?? "") : "",
+      model: r.kind === "rating" ? (r.model ?? "") : "",
+      diagnosis: r.kind === "diagnosis" ? r.diagnosis : "",
+      incident: r.kind === "diagnosis" ? r.incident : "",
+      failureMode: r.kind === "diagnosis" ? (r.rightCause ?? r.failureMode) : "",
+      verdict: r.kind === "diagnosis" ? r.verdict : "",
+      actor: r.by,
+    },
+    numbers: { score: r.kind === "rating" ? r.score : Number.NaN },
+    times: {},
+  }),
 };
 
 /** Rows of the kind's table. The engine casts plain strings and numbers to the table's own types. */
