@@ -9,14 +9,16 @@ import type { LogSource } from "../model/ports/log-source.ts";
 import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
+import { createRanking } from "./causes.ts";
 import { diagnosisOf, exclusionsOf, isNews, openIncident, updateIncident } from "./incidents.ts";
-import { createLooker, type Scene } from "./look.ts";
+import { createLooker } from "./look.ts";
 import { createQueries } from "./queries.ts";
-import { inQuestion, priorOfNone, rank } from "./rank.ts";
+import { createRecentChanges } from "./recent-changes.ts";
 import { type DiagnosisSnapshot, readSnapshot } from "./snapshot.ts";
+import { createSuspicion, suspectKinds, tellsOfItself } from "./suspicion.ts";
 import { createSymptomBook, type Symptoms } from "./symptoms.ts";
 import { createTopology } from "./topology.ts";
-import { startupMs, worthWaking } from "./waking.ts";
+import { worthWaking } from "./waking.ts";
 
 export interface DiagnosisInput {
   readonly at: Instant;
@@ -58,6 +60,7 @@ interface Open {
   readonly onsets: Map<EntityId, Instant>;
 }
 
+const noSymptoms: Pick<Symptoms, "anomalies"> = { anomalies: [] };
 const openMax = 200;
 const closedMax = 1000;
 const quietMs = 2 * 60_000;
@@ -84,35 +87,21 @@ export function createDiagnosis(
   const looker = createLooker(modes, queries, deps.logs, telemetry);
   const topology = createTopology();
   const book = createSymptomBook(topology, telemetry);
-  const changesBackMs = Math.max(
-    startupMs,
-    ...modes.flatMap(({ symptoms, discriminators }) =>
-      [...symptoms, ...discriminators].map(({ source }) => (source.kind === "change" ? source.withinMs : 0)),
-    ),
-  );
-  const signs = modes.flatMap(({ symptoms }) => symptoms);
+  const recent = createRecentChanges(deps.changes, catalogue, telemetry);
+  const rankScene = createRanking(looker, () => modes);
+  const suspicion = createSuspicion(catalogue);
   const open = new Map<EntityId, Open>();
   let closed: Incident[] = [];
   let now = Number.NEGATIVE_INFINITY;
   /** Of this step, once somebody wanted to know. */
   let alive: ReadonlySet<EntityId> | undefined;
 
-  async function changesWithin(from: Instant, to: Instant): Promise<readonly ChangeEvent[] | undefined> {
-    try {
-      return await deps.changes.within({ from, to: to + 1 });
-    } catch (error) {
-      telemetry.count("homeostat.diagnose.query_errors");
-      telemetry.log.error("the change log does not answer", { error: String(error) });
-      return undefined;
-    }
-  }
-
   async function consider(scope: EntityId, symptoms: Symptoms, at: Instant, out: Output): Promise<void> {
     const onset = onsetOf(symptoms);
-    const changes = await changesWithin(Math.min(onset, at) - changesBackMs, at);
+    const changes = await recent.within(Math.min(onset, at) - recent.backMs, at);
     alive ??= await queries.alive(at, aliveMs);
     const { anomalies } = symptoms;
-    const causes = await rankIn({ at, onset, knownAt: at, scope, anomalies, changes, alive, topology }, symptoms);
+    const causes = await rankScene({ at, onset, knownAt: at, scope, anomalies, changes, alive, topology }, symptoms);
     const starts = (changes ?? []).filter(({ kind }) => kind === "restart" || kind === "scale");
     if (
       !worthWaking(symptoms, { at, scope, members: topology.related(scope, "replica"), modes, causes, starts, alive })
@@ -130,6 +119,26 @@ export function createDiagnosis(
     publish(entry, scope, symptoms, causes, at, out);
   }
 
+  /** Looks through the catalogue unasked; what holds is an alert of the next step. */
+  async function suspect(
+    entities: readonly Entity[],
+    scopes: ReadonlyMap<EntityId, Symptoms>,
+    at: Instant,
+  ): Promise<void> {
+    const known = new Set(entities.flatMap(({ kind, id }) => (kind === "replica" ? topology.scopeOf(id) : [])));
+    suspicion.forget(known);
+    for (const scope of known) {
+      if (!suspicion.isDue(scope, at)) continue;
+      const changes = open.get(scope)?.changes ?? (await recent.within(at - recent.backMs, at));
+      alive ??= await queries.alive(at, aliveMs);
+      const { anomalies } = scopes.get(scope) ?? noSymptoms;
+      const onset = Math.min(at, ...anomalies.map((one) => one.onset));
+      const scene = { at, onset, knownAt: at, scope, anomalies, changes, alive, topology };
+      const among = (changes ?? []).some(({ kind }) => suspectKinds.has(kind)) ? undefined : tellsOfItself;
+      suspicion.take(scope, await rankScene(scene, { anomalies, alerts: [] }, among), at);
+    }
+  }
+
   async function follow(
     entry: Open,
     scope: EntityId,
@@ -143,12 +152,12 @@ export function createDiagnosis(
     // What happens from the opening on may be an answer to the incident, our own among them.
     const knownAt = openedAt - 1;
     if (entry.changes === undefined || at - openedAt <= lateChangesMs) {
-      entry.changes = (await changesWithin(onset - changesBackMs, knownAt)) ?? entry.changes;
+      entry.changes = (await recent.within(onset - recent.backMs, knownAt)) ?? entry.changes;
     }
     alive ??= await queries.alive(at, aliveMs);
     const { anomalies } = symptoms;
     const scene = { at, onset, knownAt, scope, anomalies, changes: entry.changes, alive, topology };
-    const causes = await rankIn(scene, symptoms);
+    const causes = await rankScene(scene, symptoms);
     const changed = publish(entry, scope, symptoms, causes, at, out);
     const shown = changed ? causes : (entry.diagnosis?.causes ?? causes);
     keep(entry, updateIncident(entry.incident, scope, symptoms, shown, modes, at), out);
@@ -190,20 +199,6 @@ export function createDiagnosis(
     if (!same) out.incidents.push(next);
   }
 
-  /** In two goes: what speaks for a mode first, and what tells it from others only of the modes that something speaks for. */
-  async function rankIn(scene: Scene, symptoms: Symptoms): Promise<readonly RankedCause[]> {
-    const { at, scope } = scene;
-    const touched = [...symptoms.anomalies, ...symptoms.alerts].flatMap(({ entity }) => entity ?? []);
-    const candidates = [...new Set([...topology.members(scope), ...touched])].sort((a, b) => (a < b ? -1 : 1));
-    const first = await looker.look(scene, signs);
-    const left = inQuestion(modes, candidates, first, symptoms.alerts);
-    const closer = await looker.look(
-      scene,
-      left.flatMap(({ discriminators }) => discriminators),
-    );
-    return rank(left, priorOfNone(modes), scope, candidates, closer, symptoms.alerts, at);
-  }
-
   function publish(
     entry: Open,
     scope: EntityId,
@@ -233,15 +228,16 @@ export function createDiagnosis(
       now = at;
       modes = deps.learned?.() ?? catalogue;
       topology.update(entities);
-      book.update(at, anomalies, alerts);
-      placeRestored();
       alive = undefined;
+      book.update(at, anomalies, [...alerts, ...suspicion.alerts(at)]);
+      placeRestored();
       const scopes = book.byScope();
       const out: Output = { incidents: [], diagnoses: [] };
       for (const [scope, entry] of [...open]) await follow(entry, scope, scopes.get(scope), at, out);
       for (const [scope, symptoms] of scopes) {
         if (!open.has(scope)) await consider(scope, symptoms, at, out);
       }
+      await suspect(entities, scopes, at);
       telemetry.gauge("homeostat.diagnose.open_incidents", open.size);
       return out;
     },

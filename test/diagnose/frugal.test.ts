@@ -48,8 +48,12 @@ const mode = (id: string, sign: string, look: string): FailureMode => ({
 });
 const odd = replicas.map((name) => anomaly(name, "ttft", "up", start));
 
-test("while nothing is wrong nothing is asked", async () => {
-  expect(await askedFor(modes, [], ["deployment:chat"])).toEqual([]);
+test("while nothing is wrong and nothing was changed, only what hardware says of itself is asked", async () => {
+  const onReplicas = modes.filter(({ at: kinds }) => kinds.every((kind) => kind !== "gpu" && kind !== "node"));
+  expect(onReplicas.length).toBeGreaterThan(30);
+  expect(await askedFor(onReplicas, [], ["deployment:chat"])).toEqual([]);
+  const hot: FailureMode = { ...mode("hot", "gpu:temperature_celsius", "look:hot"), at: ["gpu"] };
+  expect(await askedFor([...onReplicas, hot], [], ["deployment:chat"])).toEqual(["gpu:temperature_celsius"]);
 });
 
 test("what tells a mode from others is asked only if something speaks for the mode, and once for all incidents", async () => {

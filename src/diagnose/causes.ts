@@ -1,0 +1,34 @@
+// Which causes come into question for a scene, likeliest first: looking, in two goes, and ranking.
+import type { FailureMode } from "../model/failure-mode.ts";
+import type { RankedCause } from "../model/incident.ts";
+import type { Looker, Scene } from "./look.ts";
+import { inQuestion, priorOfNone, rank } from "./rank.ts";
+import type { Symptoms } from "./symptoms.ts";
+
+export type RankScene = (
+  scene: Scene,
+  symptoms: Pick<Symptoms, "anomalies" | "alerts">,
+  /** Only these modes; absent: all. */
+  among?: (mode: FailureMode) => boolean,
+) => Promise<readonly RankedCause[]>;
+
+/** `modes` are those of now: their odds may have been learned since. */
+export function createRanking(looker: Looker, modes: () => readonly FailureMode[]): RankScene {
+  /** What speaks for a mode first, and what tells it from others only of the modes that something speaks for. */
+  return async (scene, { anomalies, alerts }, among = () => true) => {
+    const { at, scope, topology } = scene;
+    const touched = [...anomalies, ...alerts].flatMap(({ entity }) => entity ?? []);
+    const candidates = [...new Set([...topology.members(scope), ...touched])].sort((a, b) => (a < b ? -1 : 1));
+    const possible = modes().filter(among);
+    const first = await looker.look(
+      scene,
+      possible.flatMap(({ symptoms }) => symptoms),
+    );
+    const left = inQuestion(possible, candidates, first, alerts);
+    const closer = await looker.look(
+      scene,
+      left.flatMap(({ discriminators }) => discriminators),
+    );
+    return rank(left, priorOfNone(modes()), scope, candidates, closer, alerts, at);
+  };
+}

@@ -1,0 +1,34 @@
+// The change log as diagnosis reads it: how far back it matters, and no answer instead of an error.
+import type { ChangeEvent } from "../model/change.ts";
+import type { FailureMode } from "../model/failure-mode.ts";
+import type { ChangeLog } from "../model/ports/change-log.ts";
+import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { DurationMs, Instant } from "../model/time.ts";
+import { startupMs } from "./waking.ts";
+
+export interface RecentChanges {
+  /** How far back a change is looked for that a mode could be set off by. */
+  readonly backMs: DurationMs;
+  /** Ends inclusive; undefined when the log does not answer. */
+  within(from: Instant, to: Instant): Promise<readonly ChangeEvent[] | undefined>;
+}
+
+export function createRecentChanges(
+  log: ChangeLog,
+  modes: readonly FailureMode[],
+  telemetry: Telemetry,
+): RecentChanges {
+  const specs = modes.flatMap(({ symptoms, discriminators }) => [...symptoms, ...discriminators]);
+  return {
+    backMs: Math.max(startupMs, ...specs.map(({ source }) => (source.kind === "change" ? source.withinMs : 0))),
+    async within(from, to) {
+      try {
+        return await log.within({ from, to: to + 1 });
+      } catch (error) {
+        telemetry.count("homeostat.diagnose.query_errors");
+        telemetry.log.error("the change log does not answer", { error: String(error) });
+        return undefined;
+      }
+    },
+  };
+}

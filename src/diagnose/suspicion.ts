@@ -1,0 +1,93 @@
+// Looking without being called: after a change, and for what needs no baseline, the catalogue itself tells that something is wrong.
+import type { Alert } from "../model/anomaly.ts";
+import type { EntityId } from "../model/entity.ts";
+import type { FailureMode } from "../model/failure-mode.ts";
+import { stableId } from "../model/ids.ts";
+import type { RankedCause } from "../model/incident.ts";
+import type { DurationMs, Instant } from "../model/time.ts";
+import { kindOf } from "./topology.ts";
+import { sentence } from "./words.ts";
+
+export interface Suspicion {
+  /** Whether the catalogue should be looked through for this scope now. */
+  isDue(scope: EntityId, at: Instant): boolean;
+  /** Takes what was found in the scope. */
+  take(scope: EntityId, causes: readonly RankedCause[], at: Instant): void;
+  /** Suspicions that held: alerts of the catalogue's own, for as long as they do. */
+  alerts(at: Instant): readonly Alert[];
+  forget(scopes: ReadonlySet<EntityId>): void;
+}
+
+const everyMs: DurationMs = 15_000;
+/** What is gone at the next look was a flicker. */
+const holdMs: DurationMs = 45_000;
+/** Evidence flickers as well as trouble does. */
+const keepMs: DurationMs = 60_000;
+const sure = 0.95;
+/** Changes after which the whole catalogue is looked through. */
+export const suspectKinds: ReadonlySet<string> = new Set(["deploy", "config", "model"]);
+const hardware: ReadonlySet<string> = new Set(["gpu", "node"]);
+
+interface Held {
+  readonly cause: RankedCause;
+  readonly since: Instant;
+  readonly seenAt: Instant;
+}
+
+/**
+ * Detectors need a past before they say anything, and somebody may have rolled out trouble before they have one. A cause is suspected
+ * if it is all but sure, is a failure, held over several looks, and rests on more than comparisons: a change set it off, a log record
+ * says it, or hardware tells of itself.
+ */
+export function createSuspicion(modes: readonly FailureMode[]): Suspicion {
+  const failures = new Set(modes.filter(({ severity }) => severity !== "info").map(({ id }) => id));
+  const held = new Map<EntityId, Held>();
+  const looked = new Map<EntityId, Instant>();
+
+  return {
+    isDue(scope, at) {
+      const last = looked.get(scope);
+      return last === undefined || at - last >= everyMs || at < last;
+    },
+    take(scope, causes, at) {
+      looked.set(scope, at);
+      const top = causes[0];
+      const before = held.get(scope);
+      if (top !== undefined && failures.has(top.failureMode) && isSound(top)) {
+        const same = before?.cause.failureMode === top.failureMode;
+        held.set(scope, { cause: top, since: same ? before.since : at, seenAt: at });
+      } else if (before !== undefined && at - before.seenAt > keepMs) held.delete(scope);
+    },
+    alerts: (at) =>
+      [...held].filter(([, { since, seenAt }]) => seenAt - since >= holdMs && at - seenAt <= keepMs).map(alertOf),
+    forget(scopes) {
+      for (const map of [held, looked]) for (const scope of map.keys()) if (!scopes.has(scope)) map.delete(scope);
+    },
+  };
+}
+
+/** Modes of hardware, which says itself what is wrong with it: the only ones looked for while nothing was changed. */
+export function tellsOfItself({ at }: FailureMode): boolean {
+  return at.some((kind) => hardware.has(kind));
+}
+
+function isSound({ probability, trigger, location, for: evidence }: RankedCause): boolean {
+  if (probability < sure || evidence.filter(({ kind }) => kind !== "alert").length < 2) return false;
+  return trigger !== undefined || hardware.has(kindOf(location)) || evidence.some(({ kind }) => kind === "log");
+}
+
+function alertOf([scope, { cause, since }]: readonly [EntityId, Held]): Alert {
+  const { failureMode, location, title, probability } = cause;
+  return {
+    id: stableId("suspicion", scope, failureMode, since),
+    rule: "FailureModeLikely",
+    group: "catalogue",
+    state: "firing",
+    labels: { failure_mode: failureMode, entity: location },
+    annotations: { summary: sentence(`${title.toLowerCase()} is all but sure`, location, probability) },
+    failureMode,
+    entity: location,
+    activeAt: since,
+    value: probability,
+  };
+}

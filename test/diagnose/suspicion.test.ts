@@ -1,0 +1,57 @@
+// Looking without being called: what was rolled out is found before any detector has a past to compare with.
+import { expect, test } from "vitest";
+import { createSuspicion } from "../../src/diagnose/suspicion.ts";
+import type { RankedCause } from "../../src/model/incident.ts";
+import { change, modes, start, world } from "./fleet.ts";
+
+const t0 = start + 15 * 60_000;
+const slow = (name: string, at: number) => (name === "vllm-1" && at >= t0 ? { itl: 0.08, ttft: 1.2 } : {});
+const versions = (name: string) => (name === "vllm-1" ? "2" : "1");
+
+test("a slower version is an incident although no detector says anything", async () => {
+  const { run } = world([change("deploy", "replica:vllm-1", t0, "image upgrade 1 -> 2")]);
+  await run(15 * 60_000);
+  const { incidents, diagnoses } = await run(3 * 60_000, { values: slow, version: versions });
+  expect(incidents[0]?.openedAt).toBeLessThanOrEqual(t0 + 2 * 60_000);
+  expect(diagnoses.at(-1)?.causes[0]).toMatchObject({ failureMode: "upgrade-regression", location: "replica:vllm-1" });
+});
+
+test("the same without a change, and a deploy that does nothing, are none", async () => {
+  const unchanged = world([]);
+  await unchanged.run(15 * 60_000);
+  expect((await unchanged.run(5 * 60_000, { values: slow })).incidents).toEqual([]);
+  const harmless = world([change("deploy", "replica:vllm-1", t0, "image upgrade 1 -> 2")]);
+  await harmless.run(15 * 60_000);
+  expect((await harmless.run(10 * 60_000, { version: versions })).incidents).toEqual([]);
+});
+
+const cause = (probability: number, more: Partial<RankedCause> = {}): RankedCause => {
+  const evidence = { kind: "signal", says: "", at: 0 } as const;
+  const { id, code, title } = modes[0]!;
+  const location = "gpu:0";
+  return { failureMode: id, code, title, probability, location, for: [evidence, evidence], against: [], ...more };
+};
+
+test("it has to hold, and lives on over a flicker only", () => {
+  const suspicion = createSuspicion(modes);
+  for (const at of [0, 15_000, 30_000]) suspicion.take("deployment:chat", [cause(0.99)], at);
+  expect(suspicion.alerts(30_000)).toEqual([]);
+  suspicion.take("deployment:chat", [cause(0.99)], 45_000);
+  expect(suspicion.alerts(45_000)).toMatchObject([{ entity: "gpu:0", activeAt: 0, state: "firing" }]);
+  suspicion.take("deployment:chat", [cause(0.5)], 60_000);
+  expect(suspicion.alerts(60_000)).toHaveLength(1);
+  suspicion.take("deployment:chat", [], 120_000);
+  expect(suspicion.alerts(120_000)).toEqual([]);
+});
+
+test("what only compares replicas is not enough, nor is one observation", () => {
+  const suspicion = createSuspicion(modes);
+  for (const at of [0, 30_000, 60_000]) {
+    suspicion.take("deployment:a", [cause(0.99, { location: "replica:vllm-0" })], at);
+    suspicion.take("deployment:b", [cause(0.99, { for: cause(1).for.slice(1) })], at);
+    suspicion.take("deployment:c", [cause(0.99, { location: "replica:vllm-0", trigger: "change-1" })], at);
+  }
+  expect(suspicion.alerts(60_000).map(({ entity, labels }) => [entity, labels["failure_mode"]])).toEqual([
+    ["replica:vllm-0", modes[0]!.id],
+  ]);
+});
