@@ -1,7 +1,6 @@
 // The running service: every room opened in one straight line, closed last-in-first-out. It is deliberately one function:
 // each step needs what the steps before it opened.
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { createAct } from "../act/act.ts";
 import { remedyFor } from "../act/remedy.ts";
 import { createDetection } from "../detect/detection.ts";
@@ -28,6 +27,7 @@ import { startAlertingJob } from "./alerting-job.ts";
 import { userError } from "./command.ts";
 import { formatMistakes } from "./config.ts";
 import type { Config } from "./config-schema.ts";
+import { makeDirectory } from "./data-directory.ts";
 import { descendantsOf, withDescendants } from "./descendants.ts";
 import { openFeedback } from "./feedback.ts";
 import { foreignSources } from "./foreign-sources.ts";
@@ -270,24 +270,6 @@ function announced(store: Store, feed: EventFeed, changed: (event: ChangeEvent) 
       feed.publish({ type: "change", at: event.at, text: event.summary, data: { ...event } });
     },
   };
-}
-
-function makeDirectory(directory: string): void {
-  try {
-    makeFolders(directory);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw userError(
-      `cannot make the data directory ${directory} (${why}); set dataDirectory to a place that can be written`,
-    );
-  }
-}
-
-/** As `mkdir -p`; Node's own recursive form never returns where the file system says "no such entry" for ever, as /proc does. */
-function makeFolders(directory: string): void {
-  if (existsSync(directory)) return;
-  makeFolders(dirname(directory));
-  mkdirSync(directory);
 }
 
 function shownHost(host: string): string {
