@@ -23,7 +23,7 @@ export function createRecentChanges(
     backMs: Math.max(startupMs, ...specs.map(({ source }) => (source.kind === "change" ? source.withinMs : 0))),
     async within(from, to) {
       try {
-        return await log.within({ from, to: to + 1 });
+        return (await log.within({ from, to: to + 1 })).filter(changesSomething);
       } catch (error) {
         telemetry.count("homeostat.diagnose.query_errors");
         telemetry.log.error("the change log does not answer", { error: String(error) });
@@ -31,4 +31,11 @@ export function createRecentChanges(
       }
     },
   };
+}
+
+/** A rollout that says what was before and what is after, and that they are the same, set nothing off. */
+function changesSomething({ before, after }: ChangeEvent): boolean {
+  if (before === undefined || after === undefined) return true;
+  const facts = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...facts].some((fact) => before[fact] !== after[fact]);
 }

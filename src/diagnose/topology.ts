@@ -117,6 +117,8 @@ export function createTopology(): Topology {
     const users = near(entity.id, "replica");
     const owners = new Set(users.map((id) => known.get(id)?.parent ?? id));
     if (owners.size === 1) return [...owners][0]!;
+    // Who calls whom is not read off spans here; where there is one deployment, it is the one that is called.
+    if (entity.kind === "service") return only(names.get("deployments")) ?? entity.id;
     if (owners.size === 0 && entity.parent !== undefined && entity.kind === "gpu") {
       const node = known.get(entity.parent);
       return node === undefined ? entity.parent : findScope(node);

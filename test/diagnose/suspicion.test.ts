@@ -25,6 +25,17 @@ test("the same without a change, and a deploy that does nothing, are none", asyn
   expect((await harmless.run(10 * 60_000, { version: versions })).incidents).toEqual([]);
 });
 
+test("a rollout that says it changed nothing set nothing off", async () => {
+  const noop = {
+    ...change("deploy", "replica:vllm-1", t0, "labels changed"),
+    before: { team: "a" },
+    after: { team: "a" },
+  };
+  const { run } = world([noop]);
+  await run(15 * 60_000);
+  expect((await run(5 * 60_000, { values: slow, version: versions })).incidents).toEqual([]);
+});
+
 const cause = (probability: number, more: Partial<RankedCause> = {}): RankedCause => {
   const evidence = { kind: "signal", says: "", at: 0 } as const;
   const { id, code, title } = modes[0]!;
