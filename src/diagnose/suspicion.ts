@@ -26,6 +26,8 @@ const keepMs: DurationMs = 60_000;
 const sure = 0.95;
 /** Changes after which the whole catalogue is looked through. */
 export const suspectKinds: ReadonlySet<string> = new Set(["deploy", "config", "model"]);
+/** A log symptom so many times likelier with its mode than without says it outright. */
+const outrightFrom = 8;
 const hardware: ReadonlySet<string> = new Set(["gpu", "node"]);
 
 interface Held {
@@ -66,9 +68,12 @@ export function createSuspicion(modes: readonly FailureMode[]): Suspicion {
   };
 }
 
-/** Modes of hardware, which says itself what is wrong with it: the only ones looked for while nothing was changed. */
-export function tellsOfItself({ at }: FailureMode): boolean {
-  return at.some((kind) => hardware.has(kind));
+/** Modes that something says outright, hardware of itself or a log: the only ones looked for while nothing was changed. */
+export function tellsOfItself({ at, symptoms }: FailureMode): boolean {
+  return (
+    at.some((kind) => hardware.has(kind)) ||
+    symptoms.some(({ source, present }) => source.kind === "log" && present >= outrightFrom)
+  );
 }
 
 function isSound({ probability, trigger, location, for: evidence }: RankedCause): boolean {

@@ -1,5 +1,5 @@
 // Whether what is seen is worth waking somebody for.
-import type { Anomaly } from "../model/anomaly.ts";
+import type { Alert, Anomaly } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
 import type { EntityId, EntityKind } from "../model/entity.ts";
 import type { FailureMode } from "../model/failure-mode.ts";
@@ -45,6 +45,9 @@ const family: Readonly<Record<SignalId, string | undefined>> = {
   running: undefined,
   prompt_tokens: undefined,
 };
+/** Tickets whose failure mode nothing else speaks for: a threshold that does not fit this load does not last, or not for long. */
+const ticketMs = 10 * 60_000;
+const borneOutFrom = 0.1;
 /** What people wait longer by; room that runs out is a cause of it at most. */
 const felt: ReadonlySet<string | undefined> = new Set(["queueing", "decoding", "progress"]);
 const latencies: ReadonlySet<string> = new Set<SignalId>(["ttft", "itl"]);
@@ -63,7 +66,7 @@ export interface Facts {
 }
 
 /**
- * An incident opens on a firing alert with a failure mode, on two independent harmful anomalies, on one strong and
+ * An incident opens on a firing alert with a failure mode (a ticket needs a cause that bears it out, or time), on two independent harmful anomalies, on one strong and
  * persistent anomaly that something else bears out, on a latency that is noticeably worse for minutes on a replica whose
  * siblings are well, and on a replica that is gone while its siblings are not. A lone joint anomaly of any other kind opens
  * none, whatever its score; neither do a start, a hole in the telemetry, a burst of traffic that the fleet works off, or a
@@ -74,7 +77,7 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
   const alerts = symptoms.alerts.filter(
     (alert) => facts.modes.some(({ id }) => id === alert.failureMode) && !starting(alert.entity, alert.activeAt, facts),
   );
-  if (alerts.length > 0) return true;
+  if (alerts.some((alert) => wakesAlone(alert, facts))) return true;
   const anomalies = symptoms.anomalies.filter((anomaly) => counts(anomaly, facts));
   if (anomalies.some((anomaly) => isGone(anomaly, facts))) return true;
   const explained = isFailure(causes[0], facts) && causes[0].probability >= likely && causes[0].for.length >= 2;
@@ -96,6 +99,12 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
       felt.has(family[signal as SignalId]) && tail <= strongTail && at - onset >= persistentMs,
   );
   return persistent && (symptoms.alerts.length > 0 || harmful.some((one) => isBorneOut(one, anomalies)));
+}
+
+/** A ticket can wait: for a cause that bears its own failure mode out, or until it has lasted. All other alerts wake at once. */
+function wakesAlone({ labels, failureMode, activeAt }: Alert, { at, causes }: Facts): boolean {
+  if (labels["severity"] !== "ticket" || at - activeAt >= ticketMs) return true;
+  return causes.some((cause) => cause.failureMode === failureMode && cause.probability >= borneOutFrom);
 }
 
 /** While siblings are being started the others have their work as well: queues and full caches are to be expected. */

@@ -1,6 +1,7 @@
 // What a diagnosis asks of telemetry and of people: no query twice, none for modes nothing speaks for, nobody woken by a start.
 import { expect, test } from "vitest";
 import { createDiagnosis } from "../../src/diagnose/diagnose.ts";
+import { tellsOfItself } from "../../src/diagnose/suspicion.ts";
 import { type Facts, worthWaking } from "../../src/diagnose/waking.ts";
 import type { Anomaly } from "../../src/model/anomaly.ts";
 import type { FailureMode, SymptomSpec } from "../../src/model/failure-mode.ts";
@@ -48,9 +49,9 @@ const mode = (id: string, sign: string, look: string): FailureMode => ({
 });
 const odd = replicas.map((name) => anomaly(name, "ttft", "up", start));
 
-test("while nothing is wrong and nothing was changed, only what hardware says of itself is asked", async () => {
-  const onReplicas = modes.filter(({ at: kinds }) => kinds.every((kind) => kind !== "gpu" && kind !== "node"));
-  expect(onReplicas.length).toBeGreaterThan(30);
+test("while nothing is wrong and nothing was changed, only what says itself what is wrong is asked", async () => {
+  const onReplicas = modes.filter((one) => !tellsOfItself(one));
+  expect(onReplicas.length).toBeGreaterThan(20);
   expect(await askedFor(onReplicas, [], ["deployment:chat"])).toEqual([]);
   const hot: FailureMode = { ...mode("hot", "gpu:temperature_celsius", "look:hot"), at: ["gpu"] };
   expect(await askedFor([...onReplicas, hot], [], ["deployment:chat"])).toEqual(["gpu:temperature_celsius"]);

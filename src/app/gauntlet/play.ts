@@ -15,7 +15,7 @@ import { version } from "../paths.ts";
 import { startService } from "../service.ts";
 import { createTelemetry } from "../telemetry.ts";
 import { createBaseline } from "./baseline.ts";
-import { type Score, score, type Told, type Truth, toldOf } from "./score.ts";
+import { renewedOf, type Score, score, type Told, type Truth, toldOf } from "./score.ts";
 import { placesOf } from "./truth.ts";
 
 export interface Played {
@@ -67,8 +67,11 @@ export async function play({ scenario, durationMs, truth: gold }: ScenarioFile, 
       places: placesOf(gold.root.component, scenario, service.head.entities()),
       path: gold.causal_path,
     };
-    const told = [...heard.incidents.values()].map(({ incident, at }): Told => {
-      return { ...toldOf(incident, heard.diagnoses, truth.to + 2 * 60_000), at };
+    const until = truth.to + 2 * 60_000;
+    const told = [...heard.incidents.values()].flatMap(({ incident, at }): readonly Told[] => {
+      const opened = { ...toldOf(incident, heard.diagnoses, until), at };
+      const renewed = renewedOf(incident, heard.diagnoses, truth.from, until);
+      return gold.mode === "NONE" || renewed === undefined ? [opened] : [opened, renewed];
     });
     const { user, system } = process.cpuUsage(cpuBefore);
     return {

@@ -92,6 +92,23 @@ export function toldOf(incident: Incident, diagnoses: readonly Diagnosis[], unti
   };
 }
 
+/**
+ * An incident that was open before `onset` and is thought of anew after it: people are told of another cause then, so that counts as
+ * told at that time, beside the opening that came too early. Undefined if nothing new was said.
+ */
+export function renewedOf(
+  incident: Incident,
+  diagnoses: readonly Diagnosis[],
+  onset: Instant,
+  until: Instant,
+): Told | undefined {
+  if (incident.openedAt >= onset) return undefined;
+  const own = diagnoses.filter((one) => one.incident === incident.id).sort((a, b) => a.at - b.at);
+  const before = own.findLast(({ at }) => at < onset)?.causes[0];
+  const news = own.find(({ at, causes }) => at >= onset && causes[0]?.failureMode !== before?.failureMode);
+  return news === undefined ? undefined : { ...toldOf(incident, diagnoses, until), at: news.at };
+}
+
 /** `FM-05b` is a form of `FM-05`. */
 function baseCode(code: string): string {
   return code.replace(/[a-z]$/, "");
