@@ -41,6 +41,7 @@ export interface Rooms {
       readonly anomalies: readonly Anomaly[];
       readonly alerts: readonly Alert[];
       readonly entities: readonly Entity[];
+      readonly silenceTells: boolean;
     }): Promise<{ readonly incidents: readonly Incident[]; readonly diagnoses: readonly Diagnosis[] }>;
   };
   readonly act: {
@@ -78,6 +79,9 @@ export interface Pipeline {
   judgedThrough(): Instant | undefined;
 }
 
+/** From so much telemetry on, detectors that say nothing say that nothing is odd. */
+const knownMs = 30 * 60_000;
+
 export function createPipeline(rooms: Rooms): Pipeline {
   const { head, detection, rules, diagnose, act, tune, feed, telemetry } = rooms;
   const { keep } = rooms.keeper;
@@ -106,7 +110,13 @@ export function createPipeline(rooms: Rooms): Pipeline {
     for (const alert of alerts) tellAlert(alert, at);
     const firing = [...rules.all(), ...rooms.foreign.firing(now, entities)].filter((alert) => alert.state === "firing");
     const { incidents, diagnoses } = await telemetry.span("diagnose.step", () =>
-      diagnose.step({ at, anomalies, alerts: firing, entities }),
+      diagnose.step({
+        at,
+        anomalies,
+        alerts: firing,
+        entities,
+        silenceTells: detection.baseline().learnedMs >= knownMs,
+      }),
     );
     await Promise.all([keep("incidents", incidents), keep("diagnoses", diagnoses)]);
     for (const incident of incidents) tellIncident(incident);

@@ -27,6 +27,8 @@ export interface DiagnosisInput {
   /** Those that fire now. */
   readonly alerts: readonly Alert[];
   readonly entities: readonly Entity[];
+  /** Whether detectors know enough for their silence to say that nothing is odd. Default true. */
+  readonly silenceTells?: boolean;
 }
 
 export interface DiagnosisOutput {
@@ -93,6 +95,7 @@ export function createDiagnosis(
   const open = new Map<EntityId, Open>();
   let closed: Incident[] = [];
   let now = Number.NEGATIVE_INFINITY;
+  let silenceTells = true;
   /** Of this step, once somebody wanted to know. */
   let alive: ReadonlySet<EntityId> | undefined;
 
@@ -101,7 +104,10 @@ export function createDiagnosis(
     const changes = await recent.within(Math.min(onset, at) - recent.backMs, at);
     alive ??= await queries.alive(at, aliveMs);
     const { anomalies } = symptoms;
-    const causes = await rankScene({ at, onset, knownAt: at, scope, anomalies, changes, alive, topology }, symptoms);
+    const causes = await rankScene(
+      { at, onset, knownAt: at, scope, anomalies, changes, alive, topology, silenceTells },
+      symptoms,
+    );
     const starts = (changes ?? []).filter(({ kind }) => kind === "restart" || kind === "scale");
     if (
       !worthWaking(symptoms, { at, scope, members: topology.related(scope, "replica"), modes, causes, starts, alive })
@@ -133,7 +139,7 @@ export function createDiagnosis(
       alive ??= await queries.alive(at, aliveMs);
       const { anomalies } = scopes.get(scope) ?? noSymptoms;
       const onset = Math.min(at, ...anomalies.map((one) => one.onset));
-      const scene = { at, onset, knownAt: at, scope, anomalies, changes, alive, topology };
+      const scene = { at, onset, knownAt: at, scope, anomalies, changes, alive, topology, silenceTells };
       const among = (changes ?? []).some(({ kind }) => suspectKinds.has(kind)) ? undefined : tellsOfItself;
       suspicion.take(scope, await rankScene(scene, { anomalies, alerts: [] }, among), at);
     }
@@ -151,12 +157,11 @@ export function createDiagnosis(
     const { onset, openedAt } = entry.incident;
     // What happens from the opening on may be an answer to the incident, our own among them.
     const knownAt = openedAt - 1;
-    if (entry.changes === undefined || at - openedAt <= lateChangesMs) {
+    if (entry.changes === undefined || at - openedAt <= lateChangesMs)
       entry.changes = (await recent.within(onset - recent.backMs, knownAt)) ?? entry.changes;
-    }
     alive ??= await queries.alive(at, aliveMs);
-    const { anomalies } = symptoms;
-    const scene = { at, onset, knownAt, scope, anomalies, changes: entry.changes, alive, topology };
+    const { changes } = entry;
+    const scene = { at, onset, knownAt, scope, anomalies: symptoms.anomalies, changes, alive, topology, silenceTells };
     const causes = await rankScene(scene, symptoms);
     const changed = publish(entry, scope, symptoms, causes, at, out);
     const shown = changed ? causes : (entry.diagnosis?.causes ?? causes);
@@ -224,8 +229,9 @@ export function createDiagnosis(
   }
 
   return {
-    async step({ at, anomalies, alerts, entities }) {
+    async step({ at, anomalies, alerts, entities, silenceTells: tells = true }) {
       now = at;
+      silenceTells = tells;
       modes = deps.learned?.() ?? catalogue;
       topology.update(entities);
       alive = undefined;

@@ -34,6 +34,8 @@ export interface Scene {
   /** Entities with fresh telemetry. */
   readonly alive: ReadonlySet<EntityId>;
   readonly topology: Topology;
+  /** False while detectors have no past to compare with: that they say nothing then says nothing. */
+  readonly silenceTells: boolean;
 }
 
 export interface Looker {
@@ -177,7 +179,7 @@ function ofAnomaly(
   const found = anomalies?.find(
     (anomaly) => direction === "both" || anomaly.direction === "both" || anomaly.direction === direction,
   );
-  if (found === undefined) return { state: scene.alive.has(entity) ? "absent" : "unknown" };
+  if (found === undefined) return { state: scene.silenceTells && scene.alive.has(entity) ? "absent" : "unknown" };
   const { low, high } = found.expected;
   const known = Number.isFinite(low) && Number.isFinite(high);
   return {

@@ -23,7 +23,7 @@ const everyMs: DurationMs = 15_000;
 const holdMs: DurationMs = 45_000;
 /** Evidence flickers as well as trouble does. */
 const keepMs: DurationMs = 60_000;
-const sure = 0.95;
+const sure = 0.9;
 /** Changes after which the whole catalogue is looked through. */
 export const suspectKinds: ReadonlySet<string> = new Set(["deploy", "config", "model"]);
 /** A log symptom so many times likelier with its mode than without says it outright. */

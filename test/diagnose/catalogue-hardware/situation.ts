@@ -79,7 +79,17 @@ export async function causesOfEnginesAlone({
   const looker = createLooker(modes, queries, memoryLogs(), silentTelemetry);
   const specs = modes.flatMap(({ symptoms, discriminators }) => [...symptoms, ...discriminators]);
   const anomalies = alone.anomalies ?? [];
-  const scene = { at, onset: t0, knownAt: at, scope: deployment, anomalies, changes: undefined, alive, topology };
+  const scene = {
+    at,
+    onset: t0,
+    knownAt: at,
+    scope: deployment,
+    anomalies,
+    changes: undefined,
+    alive,
+    topology,
+    silenceTells: true,
+  };
   const look = await looker.look(scene, specs);
   return rank(modes, priorOfNone(modes), deployment, topology.members(deployment), look, [], at);
 }

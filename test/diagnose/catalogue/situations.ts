@@ -106,7 +106,17 @@ async function rankedOfEnginesAlone(situation: Situation): Promise<readonly stri
   const anomalies = anomaliesOf(alone, at);
   const looker = createLooker(modes, queries, memoryLogs(), silentTelemetry);
   const specs = modes.flatMap(({ symptoms, discriminators }) => [...symptoms, ...discriminators]);
-  const scene = { at, onset, knownAt: at, scope: deployment, anomalies, changes: undefined, alive, topology };
+  const scene = {
+    at,
+    onset,
+    knownAt: at,
+    scope: deployment,
+    anomalies,
+    changes: undefined,
+    alive,
+    topology,
+    silenceTells: true,
+  };
   return rank(
     modes,
     priorOfNone(modes),
