@@ -73,7 +73,7 @@ function trueCauses({ verdict, failureMode, rightCause, shares }: DiagnosisVerdi
   if (verdict === "confirm") return new Map([[failureMode, 1]]);
   if (rightCause !== undefined) return new Map([[rightCause, 1]]);
   const others = Object.entries(shares).filter(([mode, share]) => mode !== failureMode && share > 0);
-  const left = 1 - (shares[failureMode] ?? 0);
+  const left = 1 - (Object.hasOwn(shares, failureMode) ? shares[failureMode]! : 0);
   const named = others.reduce((sum, [, share]) => sum + share, 0);
   if (left <= 1e-6 || named > left + 1e-6) return new Map([[none, 1]]);
   return new Map([...others.map(([mode, share]) => [mode, share / left] as const), [none, 1 - named / left]]);

@@ -94,6 +94,7 @@ test("whatever people say, priors leave room for none of them and ratios stay wh
         }
       }
     }),
+    { examples: [[[{ verdict: "deny", failureMode: "__proto__", rightCause: undefined, shares: {}, observed: [] }]]] },
   );
 });
 

@@ -60,12 +60,13 @@ const values = async (from: number): Promise<number[]> =>
 it("lets processes bring one database to its schema at the same time, and knows a newer one", async () => {
   const clients = [1, 2, 3].map(() => openDatabase({ url, database: "both" }));
   await Promise.all(clients.map((client) => migrate(client, silentTelemetry.log)));
-  expect(await clients[0]!.select("SELECT DISTINCT version FROM both.homeostat_migrations ORDER BY version")).toEqual([
-    [1],
-    [2],
-    [3],
-    [4],
-  ]);
+  const files = readdirSync(new URL("../../src/store/migrations/", import.meta.url)).filter((name) =>
+    name.endsWith(".sql"),
+  );
+  expect(files.length).toBeGreaterThan(3);
+  expect(await clients[0]!.select("SELECT DISTINCT version FROM both.homeostat_migrations ORDER BY version")).toEqual(
+    files.map((_, i) => [i + 1]),
+  );
   for (const client of clients) await client.close();
   const own = (): Promise<Store> =>
     openStore(
