@@ -60,7 +60,7 @@ export const aroundRows: Readonly<Record<string, Row>> = {
   guardrail_fail_open: {
     target: "app:chat",
     holds(sick, well) {
-      const covered = (played: Played): number => per(played.spans(/^guardrail/), played.spans(/^chat (?!gpt)/));
+      const covered = (played: Played): number => per(played.spans(/^guardrail/), played.spans(/^chat /));
       expect(covered(well)).toBe(1);
       expect(covered(sick)).toBeLessThan(0.7);
       expect(sick.spans(/^guardrail/, ({ status }) => status.code === 2)).toBeGreaterThan(20);
