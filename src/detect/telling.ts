@@ -1,7 +1,7 @@
 // Sentences for the person on call.
 import type { Entity } from "../model/entity.ts";
 import type { Evidence } from "../model/evidence.ts";
-import { type SignalId, signalOf } from "../model/signal.ts";
+import { type Signal, type SignalId, signalOf } from "../model/signal.ts";
 import { type DurationMs, formatDuration, type Instant } from "../model/time.ts";
 
 export interface Band {
@@ -26,17 +26,27 @@ export function tellLevel(
   expected: Band,
   note?: string,
 ): Evidence {
-  const signal = signalOf(id);
-  const normal = Number.isNaN(expected.low) ? "" : `; ${range(expected, signal.unit)} is normal for it`;
   return {
     kind: "anomaly",
-    says: `${signal.title} of ${entity.name} is ${withUnit(observed, signal.unit)}${normal}${note === undefined ? "" : `; ${note}`}.`,
+    says: levelSentence(signalOf(id), entity.name, observed, expected, note),
     at,
     entity: entity.id,
     subject: id,
     observed,
     expected,
   };
+}
+
+/** Of any canonical signal, judged or not. */
+export function levelSentence(
+  { title, unit }: Pick<Signal<string>, "title" | "unit">,
+  name: string,
+  observed: number,
+  expected: Band,
+  note?: string,
+): string {
+  const normal = Number.isNaN(expected.low) ? "" : `; ${range(expected, unit)} is normal for it`;
+  return `${title} of ${name} is ${withUnit(observed, unit)}${normal}${note === undefined ? "" : `; ${note}`}.`;
 }
 
 const runs = {
@@ -93,7 +103,8 @@ function shown(value: number, unit: string): { readonly factor: number; readonly
   return { factor: 1, name: unit.replace(/[{}]/g, "").replace(/^(request|token|preemption)/, "$1s") };
 }
 
-function number(value: number): string {
+/** Three digits; a band around an exact zero has a width for arithmetic's sake only. */
+export function number(value: number): string {
   if (!Number.isFinite(value)) return String(value);
-  return String(Number(value.toPrecision(3)));
+  return Math.abs(value) < 1e-7 ? "0" : String(Number(value.toPrecision(3)));
 }

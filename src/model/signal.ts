@@ -40,6 +40,13 @@ export const coreSignals: readonly SignalId[] = ["ttft", "itl", "running", "wait
 
 const byId = new Map<string, Signal<string>>(catalogue.map((signal) => [signal.id, signal]));
 
+const byMetric = new Map<string, Signal<string>>(catalogue.map((signal) => [signal.metric, signal]));
+
+/** The canonical signal that PromQL finds under this name; undefined if it is none's. */
+export function signalOfMetric(metric: string): Signal<string> | undefined {
+  return byMetric.get(metric);
+}
+
 /** The definition of a canonical signal. Throws for a name that is none. */
 export function signalOf<Id extends string>(id: Id): Signal<Id> {
   const signal = byId.get(id);

@@ -24,7 +24,7 @@ export interface RawMember {
 export interface SeriesMeasures extends SeriesSteps {
   /**
    * A raw series is in memory from now on. One that feeds a canonical signal is not judged itself, nor is one bucket of a
-   * histogram that came in pieces: what they are part of is.
+   * histogram that came in pieces: what they are part of is. Nor is a moment in time.
    */
   enter(raw: RawMember, targets: readonly Target[], states: readonly EntityState[]): void;
   leave(stored: StoredSeries, at: Instant): void;
@@ -38,6 +38,11 @@ interface Member {
   readonly stored: StoredSeries | undefined;
   /** Of a canonical series; asked for anew, as its columns may be replaced. */
   readonly history: (() => History | undefined) | undefined;
+}
+
+/** When something happened (a process's start, a last reload) is no level: whatever it is, it is not odd. */
+function isMoment({ behaviour, definition }: StoredSeries): boolean {
+  return behaviour === "gauge" && /_(start_time|timestamp)(_seconds)?$/.test(definition.metric);
 }
 
 export function createSeriesMeasures(options: SlotOptions & Windows, telemetry: Telemetry): SeriesMeasures {
@@ -64,7 +69,7 @@ export function createSeriesMeasures(options: SlotOptions & Windows, telemetry: 
     enter(raw, targets, states) {
       for (const [i, target] of targets.entries()) enterCanonical(states[i] as EntityState, target.signal);
       const { stored } = raw;
-      if (targets.length > 0 || isBucket(stored)) return;
+      if (targets.length > 0 || isBucket(stored) || isMoment(stored)) return;
       if (stored.behaviour === "gauge") enterRaw(raw, "value");
       else enterRaw(raw, "rate");
       if (stored.behaviour === "histogram") enterRaw(raw, "p95");

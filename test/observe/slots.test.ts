@@ -37,3 +37,18 @@ test("a series refused a slot is offered one when another leaves, unless it has 
   // Still known as waiting, it is not counted as refused again and again.
   expect(telemetry.counts.get("homeostat.observe.dropped/slot-limit")).toBe(2);
 });
+
+test("a moment in time is no level and gets none", () => {
+  const measures = createSeriesMeasures(
+    { maxSlots: 9, keepAbsentMs: minute, stepMs: 10_000, rateWindowMs: 30_000 },
+    countingTelemetry(),
+  );
+  for (const name of ["process_start_time_seconds", "reload_timestamp_seconds", "start_time_share", "depth"])
+    measures.enter(member(name), [], []);
+  const given: string[] = [];
+  measures.changes(
+    (_slot, { key }) => void given.push(key),
+    () => {},
+  );
+  expect(given).toEqual(["start_time_share", "depth"]);
+});
