@@ -1,19 +1,22 @@
 // A replica's /metrics page in the Prometheus text format 0.0.4, as vLLM serves it.
 import type { Labels } from "../model/labels.ts";
+import type { Instant } from "../model/time.ts";
 import { engineLabels, families } from "./metrics.ts";
 import type { Replica } from "./replica.ts";
 import type { Scenario } from "./scenario.ts";
 
 export const expositionType = "text/plain; version=0.0.4; charset=utf-8";
 
-/** The page as of the fleet's present virtual time. */
-export function exposition(replica: Replica, scenario: Scenario): string {
+/** The page as of the fleet's present virtual time; `startAt` is the Unix time of virtual time zero, in milliseconds. */
+export function exposition(replica: Replica, scenario: Scenario, startAt: Instant): string {
   const lines: string[] = [];
   const labels = engineLabels(scenario);
   for (const family of families) {
     lines.push(`# HELP ${family.name} ${family.help}`, `# TYPE ${family.name} ${family.kind}`);
     if (family.kind !== "histogram") {
-      for (const sample of family.samples(replica, scenario)) lines.push(row(family.name, sample.labels, sample.value));
+      const epoch = family.moment === true ? startAt / 1000 : 0;
+      for (const { labels: own, value } of family.samples(replica, scenario))
+        lines.push(row(family.name, own, epoch + value));
       continue;
     }
     const { bounds, counts, count, sum } = family.histogram(replica.engine.stats);

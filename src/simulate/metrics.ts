@@ -16,7 +16,12 @@ export type Family = {
   readonly name: string;
   readonly help: string;
 } & (
-  | { readonly kind: "gauge" | "counter"; samples(replica: Replica, scenario: Scenario): readonly Sample[] }
+  | {
+      readonly kind: "gauge" | "counter";
+      /** Its values are moments: seconds of virtual time here, Unix seconds where they go out. */
+      readonly moment?: true;
+      samples(replica: Replica, scenario: Scenario): readonly Sample[];
+    }
   | { readonly kind: "histogram"; histogram(stats: EngineStats): Histogram }
 );
 
@@ -60,6 +65,7 @@ export const families: readonly Family[] = [
     name: "vllm:lora_requests_info",
     help: "Running stats on lora requests.",
     kind: "gauge",
+    moment: true,
     samples({ spec: { config }, engine, startedAt }) {
       if (config.max_loras === 0) return [];
       const { running, waiting } = engine.adapters();
@@ -75,7 +81,13 @@ export const families: readonly Family[] = [
   processGauge("process_resident_memory_bytes", "Resident memory size in bytes.", (replica) =>
     Math.round(residentBytes(replica)),
   ),
-  processGauge("process_start_time_seconds", "Start time of the process.", ({ startedAt }) => startedAt / 1000),
+  {
+    name: "process_start_time_seconds",
+    help: "Start time of the process.",
+    kind: "gauge",
+    moment: true,
+    samples: ({ startedAt }) => [{ labels: {}, value: startedAt / 1000 }],
+  },
   {
     name: "process_cpu_seconds_total",
     help: "Total user and system CPU time spent in seconds.",

@@ -121,8 +121,9 @@ export function createRecorder(scenario: Scenario, startAt: Instant, random: Ran
           entry.points++;
           return;
         }
+        const epoch = family.moment === true ? startAt / 1000 : 0;
         for (const sample of family.samples(replica, scenario)) {
-          entry.scalars[i]!.push({ startTime, endTime, attributes: sample.labels, value: sample.value });
+          entry.scalars[i]!.push({ startTime, endTime, attributes: sample.labels, value: epoch + sample.value });
           entry.points++;
         }
       });

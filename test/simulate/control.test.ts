@@ -34,7 +34,11 @@ beforeEach(async () => {
       return { kind: "accepted", will: "do it" };
     },
     page: (name) =>
-      name === "vllm-1" ? exposition(fleet.replicas[1]!, fleet.scenario) : name === "down" ? "down" : undefined,
+      name === "vllm-1"
+        ? exposition(fleet.replicas[1]!, fleet.scenario, 1_700_000_000_000)
+        : name === "down"
+          ? "down"
+          : undefined,
   });
 });
 
@@ -141,6 +145,8 @@ describe("a replica's metrics page", () => {
     expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
     const page = await response.text();
     expect(page).toContain("# TYPE vllm:num_preemptions_total counter\n");
+    // The clocks of virtual and of Unix time are the same: rules ask how long ago a process was started.
+    expect(page).toContain("process_start_time_seconds{} 1700000000.0\n");
     expect(page).toMatch(/^vllm:num_requests_running\{model_name="Qwen\/[^"]+",engine="0"\} \d+\.0$/m);
     expect(page).toMatch(/^vllm:cache_config_info\{block_size="16",.*num_gpu_blocks="5856".*\} 1\.0$/m);
     const buckets = [...page.matchAll(/^vllm:time_to_first_token_seconds_bucket\{.*le="([^"]+)"\} (\S+)$/gm)];
