@@ -1,6 +1,7 @@
 // Log parsing benchmark folders: `<System>/<anything>_structured*.csv` with the columns Content and EventTemplate.
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { withEntries } from "./with-entries.ts";
 
 export interface LogSet {
   readonly name: string;
@@ -19,14 +20,7 @@ export interface Accuracy {
 
 /** The sets of a folder: its subfolders, or itself. Folders without a structured file are passed over. */
 export function readLogSets(dir: string): readonly LogSet[] {
-  if (!existsSync(dir)) return [];
-  const folders = [
-    dir,
-    ...readdirSync(dir)
-      .sort()
-      .map((name) => join(dir, name)),
-  ];
-  return folders
+  return withEntries(dir)
     .filter((folder) => statSync(folder).isDirectory())
     .flatMap((folder) => {
       const file = readdirSync(folder)

@@ -1,6 +1,7 @@
 // Reads recorded scenarios of microservice incidents: `graph.csv`, `noissue/metrics.csv`, `{train,test}/*/metrics.csv`, `target.json`.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { withEntries } from "../lib/with-entries.ts";
 
 /** Columns are `entity metric statistic`; a cell without a number is NaN. */
 export interface Table {
@@ -38,14 +39,9 @@ export const columnKey = (entity: string, metric: string, statistic: string): st
 
 /** The scenarios in `dir`, or `dir` itself if it is one. Empty where there are none. */
 export function readScenarios(dir: string): readonly Scenario[] {
-  if (!existsSync(dir)) return [];
-  const folders = [
-    dir,
-    ...readdirSync(dir)
-      .sort()
-      .map((name) => join(dir, name)),
-  ];
-  return folders.filter((folder) => existsSync(join(folder, "graph.csv"))).map(readScenario);
+  return withEntries(dir)
+    .filter((folder) => existsSync(join(folder, "graph.csv")))
+    .map(readScenario);
 }
 
 function readScenario(folder: string): Scenario {

@@ -1,25 +1,18 @@
 // homeostat incident against a whole service and its real store: list, story, file, replay.
-import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { incident as command } from "../../src/app/commands/incident.ts";
 import { readBundle } from "../../src/app/incident/bundle.ts";
-import { serviceIn, temporaryFolder, until } from "../support/service.ts";
+import { serviceThatScrapes, temporaryFolder, until } from "../support/service.ts";
 
 const folder = temporaryFolder();
 const page = 'vllm:num_requests_running{model_name="m"} 5\nvllm:kv_cache_usage_perc{model_name="m"} 0.99\n';
-const exporter = createServer((_request, response) => response.end(page));
-let service: Awaited<ReturnType<typeof serviceIn>>;
+let service: Awaited<ReturnType<typeof serviceThatScrapes>>;
 beforeAll(async () => {
-  await new Promise<void>((resolve) => exporter.listen(0, "127.0.0.1", resolve));
-  const target = `127.0.0.1:${(exporter.address() as { port: number }).port}`;
-  const job = { job: "chat", interval: "500ms", timeout: "400ms", targets: [target] };
-  const observe = { tick: "* * * * * *", step: "1s", lateness: "0s", idle: "2s" };
-  service = await serviceIn(folder.path, { scrape: [job], observe });
+  service = await serviceThatScrapes(folder.path, page);
 });
 afterAll(async () => {
   await service[Symbol.asyncDispose]();
-  await new Promise((resolve) => exporter.close(resolve));
   folder.remove();
 });
 

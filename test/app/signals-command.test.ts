@@ -1,9 +1,8 @@
 // homeostat signals: over a page, and over a running service.
 import { readdirSync } from "node:fs";
-import { createServer } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { signals } from "../../src/app/commands/signals.ts";
-import { serviceIn, temporaryFolder, until } from "../support/service.ts";
+import { serviceThatScrapes, temporaryFolder, until } from "../support/service.ts";
 
 const fixtures = "test/fixtures/signals";
 
@@ -57,19 +56,13 @@ describe("a running service", () => {
     "# TYPE shop_sales gauge",
     "shop_sales 3",
   ].join("\n");
-  const exporter = createServer((_request, response) => response.end(`${page}\n`));
-  let service: Awaited<ReturnType<typeof serviceIn>>;
+  let service: Awaited<ReturnType<typeof serviceThatScrapes>>;
 
   beforeAll(async () => {
-    await new Promise<void>((resolve) => exporter.listen(0, "127.0.0.1", resolve));
-    const target = `127.0.0.1:${(exporter.address() as { port: number }).port}`;
-    const job = { job: "chat", interval: "500ms", timeout: "400ms", targets: [target] };
-    const observe = { tick: "* * * * * *", step: "1s", lateness: "0s", idle: "2s" };
-    service = await serviceIn(folder.path, { scrape: [job], observe });
+    service = await serviceThatScrapes(folder.path, `${page}\n`);
   });
   afterAll(async () => {
     await service[Symbol.asyncDispose]();
-    await new Promise((resolve) => exporter.close(resolve));
     folder.remove();
   });
 

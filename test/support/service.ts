@@ -1,6 +1,7 @@
 // Real services for tests: in this process, or as the program a user starts.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -16,6 +17,23 @@ export const program = join(root, "bin", "homeostat.js");
 export function temporaryFolder(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), "homeostat-e2e-"));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** A service that scrapes a page every half second, with the server of the page. */
+export async function serviceThatScrapes(directory: string, page: string) {
+  const exporter = createServer((_request, response) => response.end(page));
+  await new Promise<void>((resolve) => exporter.listen(0, "127.0.0.1", resolve));
+  const target = `127.0.0.1:${(exporter.address() as { port: number }).port}`;
+  const job = { job: "chat", interval: "500ms", timeout: "400ms", targets: [target] };
+  const observe = { tick: "* * * * * *", step: "1s", lateness: "0s", idle: "2s" };
+  const service = await serviceIn(directory, { scrape: [job], observe });
+  return {
+    ...service,
+    async [Symbol.asyncDispose]() {
+      await service[Symbol.asyncDispose]();
+      await new Promise((resolve) => exporter.close(resolve));
+    },
+  };
 }
 
 /** A service in this process on free ports, any timestamp accepted, no retention. */

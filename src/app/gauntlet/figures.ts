@@ -1,4 +1,5 @@
 // Scores of many scenarios in a few figures, with the uncertainty that so few runs leave.
+import { poissonUpper95, wilsonLower95 } from "../../math/bounds.ts";
 import type { Score } from "./score.ts";
 
 export interface Run {
@@ -38,7 +39,7 @@ function of(scores: readonly Score[]): Record<string, number> {
   const share = (test: (score: Score) => boolean | undefined): { share: number; lower: number } => {
     const known = scores.map(test).filter((one) => one !== undefined);
     const hits = known.filter(Boolean).length;
-    return { share: hits / known.length, lower: wilsonLower(hits, known.length) };
+    return { share: hits / known.length, lower: wilsonLower95(hits, known.length) };
   };
   const detected = share((one) => one.detected);
   const top1 = share((one) => one.top1);
@@ -64,33 +65,8 @@ function falseIncidents(scores: readonly Score[], weeks: number): Record<string,
   const count = scores.reduce((sum, one) => sum + one.falseIncidents, 0);
   return {
     false_incidents_per_week: count / weeks,
-    false_incidents_per_week_upper95: poissonUpper(count) / weeks,
+    false_incidents_per_week_upper95: poissonUpper95(count) / weeks,
   };
-}
-
-/** Lower end of the 95 % interval of a share. Source: Wilson (1927). */
-export function wilsonLower(hits: number, n: number): number {
-  if (n === 0) return Number.NaN;
-  const z = 1.96;
-  const p = hits / n;
-  const centre = p + (z * z) / (2 * n);
-  const margin = z * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n));
-  return (centre - margin) / (1 + (z * z) / n);
-}
-
-/** Upper 95 % bound (one-sided) of a Poisson mean of which `count` were seen, by bisection of its distribution function. */
-export function poissonUpper(count: number): number {
-  let low = count;
-  let high = count * 2 + 10;
-  for (let i = 0; i < 60; i++) {
-    const mean = (low + high) / 2;
-    let term = Math.exp(-mean);
-    let sum = term;
-    for (let k = 1; k <= count; k++) sum += term *= mean / k;
-    if (sum > 0.05) low = mean;
-    else high = mean;
-  }
-  return high;
 }
 
 function prefixed(prefix: string, figures: Record<string, number>): Record<string, number> {
