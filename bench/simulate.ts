@@ -1,20 +1,21 @@
 // How fast the simulated fleet is, and how true: speed, the laws of queues, published observations, a measured run. Prints one JSON document as its last line.
-import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
 import { createFleet } from "../src/simulate/fleet.ts";
 import { healthyScenario, type Scenario, scenarioFor } from "../src/simulate/scenario.ts";
+import { cpuSecondsSince, printReport } from "./lib/report.ts";
 import { conservation, littleError, longPrefillDrop, preemptionWasteError } from "./simulate/laws.ts";
 import { curveErrors } from "./simulate/replay.ts";
 
 const virtualMs = 1_800_000;
-const measuredRun = process.argv[2] ?? "../shared/data/traces/vllm-burstgpt-replay";
+const measuredRun =
+  process.argv[2] ?? fileURLToPath(new URL("../../shared/data/traces/vllm-burstgpt-replay", import.meta.url));
 
 /** Virtual seconds in each second of CPU time of this process. */
 function speed(scenario: Scenario): number {
   const fleet = createFleet(scenario);
   const before = process.cpuUsage();
   for (let t = 5000; t <= virtualMs; t += 5000) fleet.advance(t);
-  const { user, system } = process.cpuUsage(before);
-  return Math.round(virtualMs / 1000 / ((user + system) / 1e6));
+  return Math.round(virtualMs / 1000 / cpuSecondsSince(before));
 }
 
 const round = (value: number): number => Math.round(value * 10_000) / 10_000;
@@ -36,18 +37,15 @@ const curve = curveErrors(measuredRun);
 if (curve === undefined) process.stderr.write(`no measured run at ${measuredRun}: curve_error is left out\n`);
 for (const [name, value] of Object.entries(curve ?? {})) figures[name] = round(value);
 
-const goals = [
-  { figure: "speed_ratio", op: ">=", goal: 1000 },
-  { figure: "conservation", op: "<=", goal: 0 },
-  { figure: "little_error", op: "<=", goal: 0.02 },
-  { figure: "preemption_waste_error", op: "<=", goal: 0.1 },
-  { figure: "long_prefill_drop", op: "<=", goal: -0.95 },
-  { figure: "curve_error", op: "<=", goal: 0.2 },
-]
-  .filter(({ figure }) => figures[figure] !== undefined)
-  .map((goal) => ({
-    ...goal,
-    holds: goal.op === ">=" ? figures[goal.figure]! >= goal.goal : figures[goal.figure]! <= goal.goal,
-  }));
-const machine = { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, node: process.version };
-process.stdout.write(`${JSON.stringify({ bench: "simulate", figures, goals, peers: {}, machine })}\n`);
+printReport({
+  bench: "simulate",
+  figures,
+  goals: [
+    { figure: "speed_ratio", op: ">=", goal: 1000 },
+    { figure: "conservation", op: "<=", goal: 0 },
+    { figure: "little_error", op: "<=", goal: 0.02 },
+    { figure: "preemption_waste_error", op: "<=", goal: 0.1 },
+    { figure: "long_prefill_drop", op: "<=", goal: -0.95 },
+    ...(curve === undefined ? [] : [{ figure: "curve_error", op: "<=", goal: 0.2 } as const]),
+  ],
+});

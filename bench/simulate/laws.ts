@@ -1,5 +1,5 @@
 // What must hold of any queue, and two published observations: work lost to preemption, decoding while a long prompt is computed.
-import { createCostModel } from "../../src/simulate/cost-model.ts";
+import { admissionMs, createCostModel } from "../../src/simulate/cost-model.ts";
 import { createEngine } from "../../src/simulate/engine.ts";
 import { createFleet } from "../../src/simulate/fleet.ts";
 import { gpus, models } from "../../src/simulate/hardware.ts";
@@ -34,7 +34,7 @@ export function littleError(): number {
   const errors = fleet.replicas.map(({ index, engine }) => {
     const { e2e, queue } = engine.stats;
     // The histogram adds the API process's part to every request; the engine does not hold it so long.
-    const admissionS = 0.015563;
+    const admissionS = admissionMs / 1000;
     const inSystem = (e2e.sum - admissionS * e2e.count) / (untilMs / 1000);
     const mean = held[index]! / (untilMs / everyMs);
     return queue.count === 0 ? 1 : Math.abs(mean - inSystem) / mean;

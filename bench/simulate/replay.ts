@@ -6,6 +6,7 @@ import { createEngine } from "../../src/simulate/engine.ts";
 import { kvBytesPerToken, models } from "../../src/simulate/hardware.ts";
 import { createRequests } from "../../src/simulate/requests.ts";
 import { EngineConfig } from "../../src/simulate/scenario.ts";
+import { median } from "../lib/report.ts";
 
 /** Medians and maxima of a run, as its log of statistics shows them. */
 interface Curve {
@@ -128,9 +129,4 @@ function simulated(arrivals: readonly Arrival[]): Curve {
     kvMax = Math.max(kvMax, stats.kvUsage);
   }
   return { tokensPerSecond: median(rates), runningMax, pendingMax, kvMax };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1]!;
 }

@@ -42,7 +42,11 @@ export interface Rooms {
       readonly alerts: readonly Alert[];
       readonly entities: readonly Entity[];
       readonly silenceTells: boolean;
-    }): Promise<{ readonly incidents: readonly Incident[]; readonly diagnoses: readonly Diagnosis[] }>;
+    }): Promise<{
+      readonly incidents: readonly Incident[];
+      readonly diagnoses: readonly Diagnosis[];
+      readonly alerts: readonly Alert[];
+    }>;
   };
   readonly act: {
     propose(proposal: Proposal, now: Instant): Promise<readonly LedgerEntry[]>;
@@ -109,7 +113,11 @@ export function createPipeline(rooms: Rooms): Pipeline {
     for (const anomaly of anomalies) tellAnomaly(anomaly);
     for (const alert of alerts) tellAlert(alert, at);
     const firing = [...rules.all(), ...rooms.foreign.firing(now, entities)].filter((alert) => alert.state === "firing");
-    const { incidents, diagnoses } = await telemetry.span("diagnose.step", () =>
+    const {
+      incidents,
+      diagnoses,
+      alerts: likely,
+    } = await telemetry.span("diagnose.step", () =>
       diagnose.step({
         at,
         anomalies,
@@ -118,7 +126,8 @@ export function createPipeline(rooms: Rooms): Pipeline {
         silenceTells: detection.baseline().learnedMs >= knownMs,
       }),
     );
-    await Promise.all([keep("incidents", incidents), keep("diagnoses", diagnoses)]);
+    await Promise.all([keep("incidents", incidents), keep("diagnoses", diagnoses), keep("alerts", likely)]);
+    for (const alert of likely) tellAlert(alert, at);
     for (const incident of incidents) tellIncident(incident);
     for (const diagnosis of diagnoses) await follow(diagnosis, at);
     tellLedger(await telemetry.span("act.step", () => act.step(at)));

@@ -52,10 +52,13 @@ export async function rejudge(
     { reader, telemetry },
   );
   let at = Number.NEGATIVE_INFINITY;
+  const near = incidents.filter(
+    ({ onset, resolvedAt }) => onset - beforeMs < range.to && (resolvedAt ?? range.to) + afterMs >= learnFrom,
+  );
   const exclusions = {
     current: () =>
       withDescendants(
-        incidents.flatMap((one) => exclusionsOf(one, at)),
+        near.flatMap((one) => exclusionsOf(one, at)),
         head.entities(),
       ),
   };

@@ -3,11 +3,9 @@ import type { PointBatch } from "../model/detector.ts";
 import type { EntityId } from "../model/entity.ts";
 import type { Frame } from "../model/frame.ts";
 import { quality } from "../model/series.ts";
-import type { Instant } from "../model/time.ts";
+import type { ChangeBook } from "./change-book.ts";
 
 export interface Absences {
-  /** Something was changed about the entity, or about what it belongs to. */
-  changed(entity: EntityId, at: Instant): void;
   /**
    * A row for every entity: steps for which it alone was silent. MISSING where nobody can tell (no siblings, or none of them
    * is heard either: then the telemetry is gone, not the replica) and where a change explains it.
@@ -16,24 +14,12 @@ export interface Absences {
 }
 
 /** A replica that falls silent so long after a change, or so shortly before it is told of, does so because of it. */
-const explainsMs = 900_000;
-const lateMs = 600_000;
-const changesMax = 10_000;
+const explaining = { beforeMs: 600_000, afterMs: 900_000 };
 
-export function createAbsences(): Absences {
-  const changedAt = new Map<EntityId, Instant>();
+export function createAbsences(changes: Pick<ChangeBook, "explains">): Absences {
   const alone: number[] = [];
 
   return {
-    changed(entity, at) {
-      changedAt.delete(entity);
-      changedAt.set(entity, at);
-      if (changedAt.size <= changesMax) return;
-      for (const oldest of changedAt.keys()) {
-        changedAt.delete(oldest);
-        break;
-      }
-    },
     of(frame, slots, silence) {
       const rows = frame.entities.length;
       const values = new Float64Array(rows);
@@ -46,7 +32,7 @@ export function createAbsences(): Absences {
         // Only itself is there, or nobody is heard.
         const alike = family === undefined || family.members < 2 || (silentSteps > 0 && family.heard === 0);
         const since = frame.at - silentSteps * frame.stepMs;
-        const explained = silentSteps > 0 && (explains(id, since) || (parent !== undefined && explains(parent, since)));
+        const explained = silentSteps > 0 && changes.explains(since, [id, parent], explaining);
         if (alike || explained) {
           alone[slot] = 0;
           flags[row] = quality.MISSING;
@@ -58,11 +44,6 @@ export function createAbsences(): Absences {
       return { rows, slots, values, quality: flags };
     },
   };
-
-  function explains(entity: EntityId, since: Instant): boolean {
-    const at = changedAt.get(entity);
-    return at !== undefined && since - at <= explainsMs && at - since <= lateMs;
-  }
 }
 
 function heardByParent(

@@ -29,7 +29,8 @@ export function createAcceptance(options: AcceptanceOptions, changes: ChangeBook
     due(open, entities, exclusions, at) {
       const found: OpenEpisode[] = [];
       for (const episode of open) {
-        const { anomaly } = episode;
+        const { anomaly, lifted } = episode;
+        if (lifted) continue;
         // The shortest wait there is: most episodes need no further look.
         if (at - anomaly.onset < Math.min(confirmedAfterMs, options.acceptAfterMs, options.acceptHarmfulAfterMs))
           continue;

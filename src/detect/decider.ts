@@ -62,6 +62,8 @@ export interface OpenEpisode {
   readonly lane: string;
   readonly slot: number;
   readonly anomaly: Anomaly;
+  /** Its points are learned although it goes on. */
+  readonly lifted: boolean;
 }
 
 /** One row, as the telling needs it. */
@@ -109,13 +111,7 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
         judgeRow(lane, row, seriesAt(all, lane.slots[row] as number, lane.votes.length), at, out);
       }
     },
-    *open() {
-      for (const [lane, all] of byLane) {
-        for (const [slot, series] of all.entries()) {
-          if (series?.track.open && series.anomaly !== undefined) yield { lane, slot, anomaly: series.anomaly };
-        }
-      }
-    },
+    open,
     accept({ lane, slot, anomaly }, at) {
       const ended: Anomaly = { ...anomaly, endedAt: at };
       const series = byLane.get(lane)?.[slot];
@@ -137,16 +133,20 @@ export function createDecider(options: DeciderOptions, calibrator: Calibrator): 
       }
       shadows.forget(before);
     },
-    snapshot: () =>
-      [...byLane].flatMap(([lane, all]) =>
-        all.flatMap((series, slot) =>
-          series?.track.open && series.anomaly !== undefined
-            ? [{ lane, slot, anomaly: series.anomaly, lifted: shadows.isLifted(series.anomaly.id) }]
-            : [],
-        ),
-      ),
+    snapshot: () => [...open()],
     restore,
   };
+
+  function* open(): Iterable<OpenEpisode> {
+    for (const [lane, all] of byLane) {
+      for (const [slot, series] of all.entries()) {
+        if (series?.track.open && series.anomaly !== undefined) {
+          const { anomaly } = series;
+          yield { lane, slot, anomaly, lifted: shadows.isLifted(anomaly.id) };
+        }
+      }
+    }
+  }
 
   function judgeRow(lane: Lane, index: number, series: Series, at: Instant, out: Anomaly[]): void {
     const { track, holds } = series;

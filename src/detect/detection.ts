@@ -102,9 +102,9 @@ export async function createDetection(options: DetectionOptions, deps: Detection
   const roster = createRoster(options.maxEntities ?? 4096, parts?.facts["roster"]);
   const knownMs = (entity: EntityId): DurationMs => roster.pointsLearned(entity) * stepMs;
   const decider = createDecider({ falseEpisodesPerWeek, stepMs, shadeMs: acceptHarmfulAfterMs, knownMs }, calibrator);
-  const changes = createChangeBook();
+  const changes = createChangeBook(() => telemetry.count("homeostat.detect.dropped", 1, { reason: "old-change" }));
   const acceptance = createAcceptance({ acceptAfterMs, acceptHarmfulAfterMs }, changes);
-  const features = createFeatures();
+  const features = createFeatures(changes);
   const profiles = createProfiles(stepMs, hintOf, parts?.bytes.get("profiles"));
   const persistSteps = Math.min(3, Math.max(2, Math.round(15_000 / stepMs)));
   const watched = (deps.watches ?? allWatches).map((watch) =>
@@ -140,10 +140,7 @@ export async function createDetection(options: DetectionOptions, deps: Detection
         const wanted = [...decider.open()].filter(({ anomaly }) => which(anomaly));
         return wanted.map((episode) => acceptOne(episode, judgedTo)[0] ?? episode.anomaly);
       }),
-    changed(entity, at) {
-      changes.changed(entity, at);
-      features.changed(entity, at);
-    },
+    changed: changes.changed,
     baseline,
     detectors: () => watched.map(({ detector }) => detector.state()),
     profile(entity, signal) {

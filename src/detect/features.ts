@@ -1,11 +1,10 @@
 // From a frame to what detectors look at: its signals, how long gauges stood still, how long an entity was silent, its core signals.
 import type { EntityBatch, PeerBatch, PointBatch } from "../model/detector.ts";
-import type { EntityId } from "../model/entity.ts";
 import type { Frame } from "../model/frame.ts";
 import { quality, UNUSABLE } from "../model/series.ts";
 import { coreSignals, type SignalId, signals } from "../model/signal.ts";
-import type { Instant } from "../model/time.ts";
 import { createAbsences } from "./absences.ts";
+import { type ChangeBook, createChangeBook } from "./change-book.ts";
 import { peersOf } from "./peer-groups.ts";
 import type { Hint } from "./profile.ts";
 import { relativeTo } from "./siblings.ts";
@@ -29,24 +28,21 @@ export interface FrameBatches {
 export interface Features {
   /** `slots[row]` is the detection's own number of the frame's entity `row`. */
   of(frame: Frame, slots: Int32Array): FrameBatches;
-  /** Something was changed about the entity. */
-  changed(entity: EntityId, at: Instant): void;
 }
 
 const warmMsMax = 300_000;
 const gauges: readonly SignalId[] = ["running", "waiting", "kv_usage"];
 
-export function createFeatures(): Features {
+export function createFeatures(changes: Pick<ChangeBook, "explains"> = createChangeBook()): Features {
   /** Last gauges of every entity, and its runs. */
   const lastGauges: Float64Array[] = [];
   const still: number[] = [];
   const silent: number[] = [];
   /** Steps until an entity that came back is judged again. */
   const warming: number[] = [];
-  const absences = createAbsences();
+  const absences = createAbsences(changes);
 
   return {
-    changed: absences.changed,
     of(frame, slots) {
       const rows = frame.entities.length;
       const columns = signals.map((signal) => frame.signals.indexOf(signal.id));

@@ -36,6 +36,8 @@ export interface DiagnosisOutput {
   readonly incidents: readonly Incident[];
   /** New, or thought better of. */
   readonly diagnoses: readonly Diagnosis[];
+  /** The catalogue's own that began or were over: symptoms of incidents as any others. */
+  readonly alerts: readonly Alert[];
 }
 
 export interface Diagnose {
@@ -62,7 +64,6 @@ interface Open {
   readonly onsets: Map<EntityId, Instant>;
 }
 
-const noSymptoms: Pick<Symptoms, "anomalies"> = { anomalies: [] };
 const openMax = 200;
 const closedMax = 1000;
 const quietMs = 2 * 60_000;
@@ -133,11 +134,10 @@ export function createDiagnosis(
   ): Promise<void> {
     const known = new Set(entities.flatMap(({ kind, id }) => (kind === "replica" ? topology.scopeOf(id) : [])));
     suspicion.forget(known);
-    for (const scope of known) {
-      if (!suspicion.isDue(scope, at)) continue;
+    for (const scope of [...known].filter((one) => suspicion.isDue(one, at))) {
       const changes = open.get(scope)?.changes ?? (await recent.within(at - recent.backMs, at));
       alive ??= await queries.alive(at, aliveMs);
-      const { anomalies } = scopes.get(scope) ?? noSymptoms;
+      const anomalies = scopes.get(scope)?.anomalies ?? [];
       const onset = Math.min(at, ...anomalies.map((one) => one.onset));
       const scene = { at, onset, knownAt: at, scope, anomalies, changes, alive, topology, silenceTells };
       const among = (changes ?? []).some(({ kind }) => suspectKinds.has(kind)) ? undefined : tellsOfItself;
@@ -238,7 +238,7 @@ export function createDiagnosis(
       book.update(at, anomalies, [...alerts, ...suspicion.alerts(at)]);
       placeRestored();
       const scopes = book.byScope();
-      const out: Output = { incidents: [], diagnoses: [] };
+      const out: Output = { incidents: [], diagnoses: [], alerts: suspicion.news(at) };
       for (const [scope, entry] of [...open]) await follow(entry, scope, scopes.get(scope), at, out);
       for (const [scope, symptoms] of scopes) {
         if (!open.has(scope)) await consider(scope, symptoms, at, out);
@@ -277,7 +277,7 @@ export function createDiagnosis(
   };
 }
 
-interface Output {
+interface Output extends DiagnosisOutput {
   readonly incidents: Incident[];
   readonly diagnoses: Diagnosis[];
 }

@@ -1,5 +1,6 @@
 // The catalogue of failure modes: YAML files into checked values, every mistake with its place.
 import { z } from "zod";
+import { entityKinds } from "../model/entity.ts";
 import { actionKinds, type FailureMode, type SymptomSpec } from "../model/failure-mode.ts";
 import { signals } from "../model/signal.ts";
 import { parseDuration } from "../model/time.ts";
@@ -18,7 +19,7 @@ const text = z.string().trim().min(1, "must say something");
 const signal = z.enum(["joint", ...signals.map(({ id }) => id)]);
 const changeKind = z.enum(["deploy", "config", "scale", "restart", "model", "other"]);
 
-const entityKind = z.enum(["replica", "deployment", "node", "gpu", "container", "service"]);
+const entityKind = z.enum(entityKinds);
 /** Catalogues are ours and their users' own; a pattern that backtracks for ever is refused by its length and by what it looks at. */
 const pattern = text.max(200).transform((source, context) => {
   try {

@@ -18,17 +18,26 @@ export function createRecentChanges(
   modes: readonly FailureMode[],
   telemetry: Telemetry,
 ): RecentChanges {
+  /** Many scopes of a step ask for the same. */
+  let asked = { key: "", answer: Promise.resolve<readonly ChangeEvent[] | undefined>([]) };
+
+  async function ask(from: Instant, to: Instant): Promise<readonly ChangeEvent[] | undefined> {
+    try {
+      return (await log.within({ from, to: to + 1 })).filter(changesSomething);
+    } catch (error) {
+      telemetry.count("homeostat.diagnose.query_errors");
+      telemetry.log.error("the change log does not answer", { error: String(error) });
+      return undefined;
+    }
+  }
+
   const specs = modes.flatMap(({ symptoms, discriminators }) => [...symptoms, ...discriminators]);
   return {
     backMs: Math.max(startupMs, ...specs.map(({ source }) => (source.kind === "change" ? source.withinMs : 0))),
-    async within(from, to) {
-      try {
-        return (await log.within({ from, to: to + 1 })).filter(changesSomething);
-      } catch (error) {
-        telemetry.count("homeostat.diagnose.query_errors");
-        telemetry.log.error("the change log does not answer", { error: String(error) });
-        return undefined;
-      }
+    within(from, to) {
+      const key = `${from} ${to}`;
+      if (asked.key !== key) asked = { key, answer: ask(from, to) };
+      return asked.answer;
     },
   };
 }

@@ -15,6 +15,8 @@ export interface Suspicion {
   take(scope: EntityId, causes: readonly RankedCause[], at: Instant): void;
   /** Suspicions that held: alerts of the catalogue's own, for as long as they do. */
   alerts(at: Instant): readonly Alert[];
+  /** Those of them that began or were over since the last call, these as inactive. */
+  news(at: Instant): readonly Alert[];
   forget(scopes: ReadonlySet<EntityId>): void;
 }
 
@@ -45,6 +47,7 @@ export function createSuspicion(modes: readonly FailureMode[]): Suspicion {
   const failures = new Set(modes.filter(({ severity }) => severity !== "info").map(({ id }) => id));
   const held = new Map<EntityId, Held>();
   const looked = new Map<EntityId, Instant>();
+  let told = new Map<string, Alert>();
 
   return {
     isDue(scope, at) {
@@ -60,12 +63,22 @@ export function createSuspicion(modes: readonly FailureMode[]): Suspicion {
         held.set(scope, { cause: top, since: same ? before.since : at, seenAt: at });
       } else if (before !== undefined && at - before.seenAt > keepMs) held.delete(scope);
     },
-    alerts: (at) =>
-      [...held].filter(([, { since, seenAt }]) => seenAt - since >= holdMs && at - seenAt <= keepMs).map(alertOf),
+    alerts,
+    news(at) {
+      const now = new Map(alerts(at).map((alert) => [alert.id, alert]));
+      const began = [...now.values()].filter(({ id }) => !told.has(id));
+      const over = [...told.values()].filter(({ id }) => !now.has(id));
+      told = now;
+      return [...began, ...over.map((alert): Alert => ({ ...alert, state: "inactive", resolvedAt: at }))];
+    },
     forget(scopes) {
       for (const map of [held, looked]) for (const scope of map.keys()) if (!scopes.has(scope)) map.delete(scope);
     },
   };
+
+  function alerts(at: Instant): readonly Alert[] {
+    return [...held].filter(([, { since, seenAt }]) => seenAt - since >= holdMs && at - seenAt <= keepMs).map(alertOf);
+  }
 }
 
 /** Modes that something says outright, hardware of itself or a log: the only ones looked for while nothing was changed. */

@@ -2,7 +2,8 @@
 import type { Labels } from "./labels.ts";
 
 /** A `container` is one of a pod; a `service` is an application that calls models, or a gateway before them. */
-export type EntityKind = "replica" | "deployment" | "node" | "gpu" | "container" | "service";
+export const entityKinds = ["replica", "deployment", "node", "gpu", "container", "service"] as const;
+export type EntityKind = (typeof entityKinds)[number];
 
 /** `<kind>:<name>`, for example `replica:vllm-2`. Stable across restarts of the thing it names. */
 export type EntityId = string;

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Action, LedgerEntry } from "../model/action.ts";
 import { type Alert, type Anomaly, shapes } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
-import type { Entity } from "../model/entity.ts";
+import { type Entity, entityKinds } from "../model/entity.ts";
 import type { CheckSpec } from "../model/failure-mode.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { catalogue, type SignalId, signals } from "../model/signal.ts";
@@ -35,7 +35,7 @@ const signal = shapeOf<SignalRow>()({
 
 const entity = shapeOf<Entity>()({
   id: z.string().describe("`<kind>:<name>`"),
-  kind: z.enum(["replica", "deployment", "node", "gpu", "container", "service"]),
+  kind: z.enum(entityKinds),
   name: z.string(),
   parent: z.string().optional().describe("What it belongs to; siblings share it."),
   labels: labels.describe("Engine, model, version and so on."),

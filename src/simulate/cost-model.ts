@@ -71,7 +71,7 @@ const layerMs = 0.03209546717;
 const requestMs = 0.00441684444;
 const tensorParallelFactor = 0.752037;
 const stepOverheadMs = 0.126024825;
-const admissionMs = 15.563;
+export const admissionMs = 15.563;
 /** Expert GEMMs on a default kernel configuration against a tuned one; an assumption, vLLM only says "sub-optimal". */
 const untunedExpertFactor = 1.15;
 

@@ -27,7 +27,6 @@ export interface FinishedRequest {
   readonly id: number;
   readonly promptTokens: number;
   readonly generatedTokens: number;
-  readonly cachedTokens: number;
   /** Place in `requestClasses`. */
   readonly kind: number;
   readonly adapter: number;
@@ -266,7 +265,6 @@ function finishedRequest(
     id: requests.id[slot]!,
     promptTokens: requests.promptTokens[slot]!,
     generatedTokens: requests.generated[slot]!,
-    cachedTokens: requests.prefixTokens[slot]!,
     kind: requests.kind[slot]!,
     adapter: requests.adapter[slot]!,
     reason,

@@ -122,8 +122,8 @@ export function createGateway(
   }
 
   function tryAgain(slot: number, nowMs: number): void {
-    counts.retried++;
     if (takeBack(slot, nowMs)) {
+      counts.retried++;
       requests.rewind(slot);
       dispatch(slot, nowMs);
       return;
@@ -131,9 +131,13 @@ export function createGateway(
     // Its engine is stuck and keeps it: the client's next try is another request to everybody.
     const copy = requests.take();
     if (copy >= 0) {
+      counts.retried++;
       requests.copy(slot, copy);
       dispatch(copy, nowMs);
-    } else inFlight--;
+    } else {
+      counts.lost++;
+      end("lost", slot, nowMs);
+    }
     requests.state[slot] = ABANDONED;
   }
 

@@ -83,7 +83,7 @@ function set(
     diagnose: {
       async step({ anomalies }) {
         diagnosed.push(...anomalies.map(({ id }) => id));
-        return { incidents: [], diagnoses: [] };
+        return { incidents: [], diagnoses: [], alerts: [] };
       },
     },
     act: { propose: async () => [], step: async () => [] },

@@ -33,7 +33,7 @@ export interface World {
   readonly source: ReturnType<typeof memorySeries>;
   readonly changes: ReturnType<typeof memoryChanges>;
   /** Goes on for `ms`; `values` says how a replica is doing now (null = no telemetry at this step). */
-  run(ms: number, how?: How): Promise<DiagnosisOutput>;
+  run(ms: number, how?: How): Promise<Pick<DiagnosisOutput, "incidents" | "diagnoses">>;
   at(): number;
 }
 

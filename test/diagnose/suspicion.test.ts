@@ -49,10 +49,14 @@ test("it has to hold, and lives on over a flicker only", () => {
   expect(suspicion.alerts(30_000)).toEqual([]);
   suspicion.take("deployment:chat", [cause(0.99)], 45_000);
   expect(suspicion.alerts(45_000)).toMatchObject([{ entity: "gpu:0", activeAt: 0, state: "firing" }]);
+  expect(suspicion.news(45_000)).toMatchObject([{ state: "firing", activeAt: 0 }]);
   suspicion.take("deployment:chat", [cause(0.5)], 60_000);
   expect(suspicion.alerts(60_000)).toHaveLength(1);
+  expect(suspicion.news(60_000)).toEqual([]);
   suspicion.take("deployment:chat", [], 120_000);
   expect(suspicion.alerts(120_000)).toEqual([]);
+  expect(suspicion.news(120_000)).toMatchObject([{ state: "inactive", resolvedAt: 120_000, activeAt: 0 }]);
+  expect(suspicion.news(135_000)).toEqual([]);
 });
 
 test("what only compares replicas is not enough, nor is one observation", () => {

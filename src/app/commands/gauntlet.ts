@@ -1,6 +1,6 @@
 // homeostat gauntlet: scenarios with known faults through the real service, and how well it finds and names them.
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { availableParallelism, cpus, totalmem } from "node:os";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseScenario } from "../../simulate/scenario-file.ts";
@@ -34,7 +34,9 @@ docs/scenario.schema.json describes a scenario file. Exit code 1 if a scenario c
 Example: homeostat gauntlet --only kv --story`,
   async run(args, io) {
     const options = parseOptions(args);
-    const orders = readOrders(options);
+    const read = readOrders(options);
+    const folder = mkdtempSync(join(tmpdir(), "homeostat-gauntlet-"));
+    const orders = read.map((order) => ({ ...order, folder }));
     const stop = new AbortController();
     void stopSignal().then(() => stop.abort());
     const runs: Run[] = [];
@@ -46,6 +48,7 @@ Example: homeostat gauntlet --only kv --story`,
       (answer) => take(answer, orders, runs, errors, { tell, ...options }),
       stop.signal,
     );
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     const figures = figuresOf(runs);
     for (const line of modeLines(runs)) tell(line);
     for (const error of errors) io.err(error);
@@ -87,7 +90,7 @@ function parseOptions(args: readonly string[]): Options {
 }
 
 /** Throws a user's error that names every mistake of every file. */
-function readOrders({ path, seeds, only }: Options): readonly PlayOrder[] {
+function readOrders({ path, seeds, only }: Options): readonly Omit<PlayOrder, "folder">[] {
   const files = statSync(path).isDirectory()
     ? readdirSync(path, { recursive: true, encoding: "utf8" })
         .filter((name) => /[.]ya?ml$/.test(name))
@@ -95,7 +98,7 @@ function readOrders({ path, seeds, only }: Options): readonly PlayOrder[] {
         .map((name) => join(path, name))
     : [path];
   const mistakes = [];
-  const orders: PlayOrder[] = [];
+  const orders: Omit<PlayOrder, "folder">[] = [];
   for (const file of files) {
     const text = readFileSync(file, "utf8");
     const parsed = parseScenario(file, text);

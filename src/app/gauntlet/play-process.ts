@@ -9,17 +9,19 @@ export interface PlayOrder {
   /** Replaces the scenario's own. */
   readonly seed: number | undefined;
   readonly settings: object;
+  /** Where its data lie while it is played; whoever orders removes it. */
+  readonly folder: string;
 }
 
 let last: Promise<void> = Promise.resolve();
 
-async function obey({ number, file, text, seed, settings }: PlayOrder): Promise<void> {
+async function obey({ number, file, text, seed, settings, folder }: PlayOrder): Promise<void> {
   try {
     const parsed = parseScenario(file, text);
     if (!parsed.ok) throw new Error(parsed.mistakes.map(({ says }) => says).join("; "));
     const { value } = parsed;
     const scenario = seed === undefined ? value.scenario : { ...value.scenario, seed };
-    process.send?.({ number, played: await play({ ...value, scenario }, settings) });
+    process.send?.({ number, played: await play({ ...value, scenario }, { folder, settings }) });
   } catch (error) {
     process.send?.({ number, error: error instanceof Error ? error.message : String(error) });
   }

@@ -1,6 +1,5 @@
 // One scenario through the real service on virtual time: OTLP goes in at the door, what is told comes out of the feed.
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SteppedClock } from "../../model/clock.ts";
 import type { Diagnosis, Incident } from "../../model/incident.ts";
@@ -30,10 +29,15 @@ export interface Played {
 const startAt = Date.UTC(2026, 0, 14, 12);
 /** A third as often as the service looks by default, which can only make finding slower: looking is what costs here. */
 const tickMs = 15_000;
+/** What is thought of an incident so long after the fault, or after it opened, is what counts: by then it is known or gone. */
+const thinkingMs = 2 * 60_000;
 
 /** Rejects if the service does not start, or does not take what is sent: a run that lost telemetry says nothing. */
-export async function play({ scenario, durationMs, truth: gold }: ScenarioFile, settings: object): Promise<Played> {
-  const directory = mkdtempSync(join(tmpdir(), "homeostat-gauntlet-"));
+export async function play(
+  { scenario, durationMs, truth: gold }: ScenarioFile,
+  { folder, settings }: { readonly folder: string; readonly settings: object },
+): Promise<Played> {
+  const directory = mkdtempSync(join(folder, "scenario-"));
   const cpuBefore = process.cpuUsage();
   try {
     await using telemetry = createTelemetry({ level: "error", version });
@@ -66,8 +70,8 @@ export async function play({ scenario, durationMs, truth: gold }: ScenarioFile, 
       places: placesOf(gold.root.component, scenario, service.head.entities()),
       path: gold.causal_path,
     };
-    const until = truth.to + 2 * 60_000;
     const told = [...heard.incidents.values()].flatMap(({ incident, at }): readonly Told[] => {
+      const until = Math.max(truth.to, at) + thinkingMs;
       const opened = { ...toldOf(incident, heard.diagnoses, until), at };
       const renewed = renewedOf(incident, heard.diagnoses, truth.from, until);
       return gold.mode === "NONE" || renewed === undefined ? [opened] : [opened, renewed];

@@ -49,13 +49,14 @@ async function shift(waiting: PlayOrder[], done: (answer: Answer) => void, stop:
 function ask(child: ChildProcess, order: PlayOrder): Promise<Answer> {
   return new Promise((resolve) => {
     const settle = (answer: Answer): void => {
-      child.off("message", onMessage).off("exit", onExit);
+      child.off("message", onMessage).off("exit", onExit).off("error", onError);
       resolve(answer);
     };
     const onMessage = (message: unknown): void => settle(message as Answer);
     const onExit = (code: number | null, signal: string | null): void =>
       settle({ number: order.number, error: `its process ended (${signal ?? `code ${code}`})` });
-    child.on("message", onMessage).once("exit", onExit);
+    const onError = (error: Error): void => settle({ number: order.number, error: error.message });
+    child.on("message", onMessage).once("exit", onExit).on("error", onError);
     child.send(order);
   });
 }

@@ -1,7 +1,7 @@
 // An incident as one file: what is on record about it and the series around it, so that it can be thought through again elsewhere.
 import { readFileSync, statSync } from "node:fs";
 import { z } from "zod";
-import type { Entity } from "../../model/entity.ts";
+import { type Entity, entityKinds } from "../../model/entity.ts";
 import type { Labels } from "../../model/labels.ts";
 import { userError } from "../command.ts";
 import type { Story } from "./story.ts";
@@ -90,7 +90,7 @@ const Checked = z.looseObject({
   entities: z.array(
     z.looseObject({
       id,
-      kind: z.enum(["replica", "deployment", "node", "gpu", "container", "service"]),
+      kind: z.enum(entityKinds),
       name: z.string(),
       parent: id.optional(),
       labels,

@@ -59,7 +59,8 @@ export async function replayBundle(bundle: Bundle, modes: readonly FailureMode[]
     found.push(...out.diagnoses);
   }
   const same = [...overlap].toSorted((a, b) => b[1] - a[1])[0]?.[0];
-  const before = diagnoses.at(-1)?.causes ?? [];
+  const end = endOf(bundle);
+  const before = (diagnoses.findLast(({ at }) => at <= end) ?? diagnoses.at(-1))?.causes ?? [];
   const after = found.findLast((one) => one.incident === same)?.causes ?? [];
   const [first, now] = [before[0]?.failureMode, after[0]?.failureMode];
   return {
@@ -88,14 +89,21 @@ function shiftsOf(before: readonly RankedCause[], after: readonly RankedCause[])
   });
 }
 
-function instants({ incident, diagnoses }: Bundle): readonly Instant[] {
+/** The last instant there is telemetry of: long incidents are exported at their beginning only. */
+function endOf({ incident, series }: Bundle): Instant {
+  return series.reduce((end, { times }) => Math.max(end, times.at(-1) ?? end), incident.openedAt);
+}
+
+function instants(bundle: Bundle): readonly Instant[] {
+  const { incident, diagnoses } = bundle;
   const first = incident.openedAt;
-  const last = Math.max(first, diagnoses.at(-1)?.at ?? first + undiagnosedMs);
+  const told = Math.max(first, diagnoses.at(-1)?.at ?? first + undiagnosedMs);
+  const last = Math.min(told, endOf(bundle));
   const step = Math.max(stepMs, Math.ceil((last - first) / stepsMax));
   const all = new Set([
     ...diagnoses
       .map(({ at }) => at)
-      .filter((at) => at >= first)
+      .filter((at) => at >= first && at <= last)
       .slice(0, stepsMax),
     last,
   ]);

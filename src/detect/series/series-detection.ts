@@ -75,7 +75,7 @@ export async function createSeriesDetection(
   }
   const calibrator = createCalibrator(parts?.bytes.get("calibrator"));
   const limits = createSeriesLimits({ stepMs, falseEpisodesPerWeek: options.falseEpisodesPerWeek }, calibrator);
-  const changes = createChangeBook();
+  const changes = createChangeBook(() => telemetry.count("homeostat.detect.dropped", 1, { reason: "old-change" }));
   const episodes = createEpisodeBook({ stepMs, acceptAfterMs, changes });
   const profiles = createProfiles();
   const shards = createShards({

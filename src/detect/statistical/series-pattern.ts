@@ -171,10 +171,11 @@ export function createSeriesPattern(options: SeriesPatternOptions, snapshot?: Ui
     const ahead = aheadOf(state, now);
     const point = { value, grain: grainOf(value), spread: distances.spread(slot), ahead };
     slow.together = oddTogether(one, nature, SUSTAINED_SEEN, point, false);
-    followSustained(state, SUSTAINED_SEEN, value, distances.levelSeen(slot));
+    const level = distances.levelSeen(slot);
+    followSustained(state, SUSTAINED_SEEN, value, level);
     if (Number.isNaN(raw) || !counts) return;
     state[FOLLOWED] = 1;
-    measure(one, nature, slot, distances.levelSeen(slot), grainOf(value), ahead);
+    measure(one, nature, slot, level, point.grain, ahead);
     slow.unrest = followUnrest(state, UNREST_SEEN, excused(harmful(nature, raw, side), memory, ahead));
     state[SLOW_SCORE] = slowScore(one);
   }

@@ -22,10 +22,15 @@ export function createLogSource(tenants: Pick<Tenants, "all">): LogSource {
       const query = { texts, from: clamp(range.from), to: clamp(range.to), limit: most };
       const found = await Promise.all(tenants.all().map((one) => searchIn(one, query)));
       if (found.length === 1) return found[0]!;
+      const counts = new Map<number, number>();
       return found
         .flat()
         .toSorted((a, b) => b.at - a.at)
-        .slice(0, most * texts.length);
+        .filter(({ body }) => {
+          const first = texts.includes("") ? 0 : texts.findIndex((text) => body.includes(text));
+          counts.set(first, (counts.get(first) ?? 0) + 1);
+          return counts.get(first)! <= most;
+        });
     },
   };
 }
