@@ -231,6 +231,26 @@ test("whatever comes when: no group is told faster than its interval, no end wit
   );
 });
 
+test("an alert that comes back soon after its group was told empty waits out the interval", () => {
+  const put = { kind: "put", name: "A", pod: "1" } as const;
+  const { told } = play(
+    [
+      { ...put, over: false },
+      { kind: "wait", seconds: 60 },
+      { ...put, over: true },
+      { kind: "wait", seconds: 301 },
+      { ...put, over: false },
+      { kind: "wait", seconds: 601 },
+    ],
+    false,
+  );
+  expect(told.map(({ at, status }) => `${(at - told[0]!.at) / 1000} ${status}`)).toEqual([
+    "0 firing",
+    "300 resolved",
+    "600 firing",
+  ]);
+});
+
 test("a restart at any moment changes nothing of what is told and when", () => {
   fc.assert(
     fc.property(fc.array(command, { maxLength: 30 }), (commands) => {

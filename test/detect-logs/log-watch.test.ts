@@ -165,17 +165,22 @@ describe("a service", () => {
   const begin = end - 25 * minute;
   const text = (key: string, stringValue: string) => ({ key, value: { stringValue } });
 
-  async function send(lines: readonly (readonly [at: number, body: string])[], name: string): Promise<void> {
-    const attributes = [
-      text("service.name", name),
-      text("service.instance.id", `${name}-0`),
-      text("host.name", "node-7"),
-    ];
-    const logRecords = lines.map(([at, stringValue]) => ({ timeUnixNano: `${at}000000`, body: { stringValue } }));
+  type Line = readonly [at: number, body: string];
+
+  /** All in one message: what arrives while a tick is under way would be judged late. */
+  async function send(linesOf: Readonly<Record<string, readonly Line[]>>): Promise<void> {
+    const resourceLogs = Object.entries(linesOf).map(([name, lines]) => ({
+      resource: {
+        attributes: [text("service.name", name), text("service.instance.id", `${name}-0`), text("host.name", "node-7")],
+      },
+      scopeLogs: [
+        { logRecords: lines.map(([at, stringValue]) => ({ timeUnixNano: `${at}000000`, body: { stringValue } })) },
+      ],
+    }));
     const answer = await fetch(`${service.otlpUrl}/v1/logs`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ resourceLogs: [{ resource: { attributes }, scopeLogs: [{ logRecords }] }] }),
+      body: JSON.stringify({ resourceLogs }),
     });
     expect(answer.status).toBe(200);
     await answer.arrayBuffer();
@@ -199,8 +204,8 @@ describe("a service", () => {
   }
 
   /** Lines of a quiet engine; in the last minute but one it does not stay so if `sick`. */
-  function engineLines(sick: boolean): [number, string][] {
-    const lines: [number, string][] = [];
+  function engineLines(sick: boolean): readonly Line[] {
+    const lines: Line[] = [];
     for (let at = begin, i = 0; at < end; at += 2000, i++) {
       lines.push([at, `INFO: 10.0.0.${i % 250}:4711 - "POST /v1/completions HTTP/1.1" 200 OK`]);
       if (i % 5 === 0)
@@ -218,9 +223,11 @@ describe("a service", () => {
   }
 
   it("makes series, signals and findings of lines, and finds nothing in healthy ones", async () => {
-    await send(engineLines(false), "calm");
-    await send(engineLines(true), "sick");
-    await send([[end - minute, "NVRM: Xid (PCI:0000:3b:00): 94, pid=7, name=python, Contained: SM"]], "node-logs");
+    await send({
+      calm: engineLines(false),
+      sick: engineLines(true),
+      "node-logs": [[end - minute, "NVRM: Xid (PCI:0000:3b:00): 94, pid=7, name=python, Contained: SM"]],
+    });
     const findings = await until(async () => {
       const { data } = await ask<{ data: LogFinding[] }>("/api/v1/findings");
       const found = new Set(data.map(({ kind }) => kind as string));

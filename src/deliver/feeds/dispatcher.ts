@@ -73,7 +73,7 @@ interface Group {
   readonly alerts: Map<string, FeedAlert>;
   nextAt: Instant;
   flushed: boolean;
-  /** Since when nothing is in it; a group that comes back soon keeps its pace. */
+  /** Since when nothing is in it; it is kept for an interval, so that one that comes back keeps its pace. */
   emptyAt?: Instant;
 }
 
@@ -84,8 +84,6 @@ interface Sources {
 
 /** An ended alert is kept so long, to be told and to be known when it comes again. */
 const endedMs = 15 * 60_000;
-/** As Alertmanager clears empty groups. */
-const emptyMs = 30_000;
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { routing, silenced, dropped, alertsMax = 20_000, groupsMax = 5000 } = options;
@@ -180,8 +178,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function forget(now: Instant): void {
     for (const [key, alert] of alerts)
       if (alert.endsAt !== undefined && alert.endsAt + endedMs <= now) alerts.delete(key);
-    for (const [key, group] of groups)
-      if (group.emptyAt !== undefined && group.emptyAt + emptyMs <= now) groups.delete(key);
+    for (const [key, { emptyAt, route }] of groups)
+      if (emptyAt !== undefined && emptyAt + route.groupIntervalMs <= now) groups.delete(key);
     for (const [key, { expiresAt }] of told) if (expiresAt <= now && !groups.has(key)) told.delete(key);
   }
 
