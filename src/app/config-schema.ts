@@ -20,7 +20,7 @@ const port = (fallback: number, what: string) =>
     .max(65535)
     .default(fallback)
     .describe(`${what} 0 picks a free port and prints it, -1 switches it off.`);
-const days = z.number().positive().optional().describe("Days to keep; leave out to keep for ever.");
+const days = z.number().positive().optional().describe("Days to keep.");
 const tenant = z
   .string()
   .regex(tenantPattern, "must be a lower-case letter and up to 31 letters, digits or _")

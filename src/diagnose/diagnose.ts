@@ -15,8 +15,8 @@ import { createLooker } from "./look.ts";
 import { createQueries } from "./queries.ts";
 import { createRecentChanges } from "./recent-changes.ts";
 import { type DiagnosisSnapshot, readSnapshot } from "./snapshot.ts";
-import { createSuspicion, suspectKinds, tellsOfItself } from "./suspicion.ts";
-import { createSymptomBook, type Symptoms } from "./symptoms.ts";
+import { createSuspicion, suspectKinds, suspicionGroup, tellsOfItself } from "./suspicion.ts";
+import { createSymptomBook, onsetOf, type Symptoms } from "./symptoms.ts";
 import { createTopology } from "./topology.ts";
 import { worthWaking } from "./waking.ts";
 
@@ -36,7 +36,7 @@ export interface DiagnosisOutput {
   readonly incidents: readonly Incident[];
   /** New, or thought better of. */
   readonly diagnoses: readonly Diagnosis[];
-  /** The catalogue's own that began or were over: symptoms of incidents as any others. */
+  /** The catalogue's own that began or were over: symptoms of incidents like all others. */
   readonly alerts: readonly Alert[];
 }
 
@@ -60,6 +60,8 @@ interface Open {
   quietSince: Instant | undefined;
   /** Most symptoms at once so far: fewer means that it is getting better. */
   peak: number;
+  /** Whether it rests on a suspicion; all else is ranked at every step anyway, and over when its symptoms are. */
+  readonly isSuspicion: boolean;
   /** When each entity's first symptom began. */
   readonly onsets: Map<EntityId, Instant>;
 }
@@ -96,6 +98,7 @@ export function createDiagnosis(
   const open = new Map<EntityId, Open>();
   let closed: Incident[] = [];
   let now = Number.NEGATIVE_INFINITY;
+  let firstAt: Instant | undefined;
   let silenceTells = true;
   /** Of this step, once somebody wanted to know. */
   let alive: ReadonlySet<EntityId> | undefined;
@@ -110,16 +113,16 @@ export function createDiagnosis(
       symptoms,
     );
     const starts = (changes ?? []).filter(({ kind }) => kind === "restart" || kind === "scale");
-    if (
-      !worthWaking(symptoms, { at, scope, members: topology.related(scope, "replica"), modes, causes, starts, alive })
-    )
-      return;
+    const members = topology.related(scope, "replica");
+    const young = silenceTells || firstAt === undefined ? {} : { youngSince: firstAt };
+    if (!worthWaking(symptoms, { at, scope, members, modes, causes, starts, alive, ...young })) return;
     if (open.size >= openMax) {
       telemetry.count("homeostat.diagnose.dropped", 1, { reason: "too-many-incidents" });
       return;
     }
     const incident = openIncident(scope, symptoms, causes, modes, onset, at);
-    const entry: Open = { incident, diagnosis: undefined, changes, quietSince: undefined, peak: 0, onsets: new Map() };
+    const isSuspicion = symptoms.alerts.some(({ group }) => group === suspicionGroup);
+    const entry: Open = { ...fresh(incident), changes, isSuspicion };
     open.set(scope, entry);
     out.incidents.push(incident);
     telemetry.count("homeostat.diagnose.incidents", 1, { state: "open" });
@@ -134,13 +137,16 @@ export function createDiagnosis(
   ): Promise<void> {
     const known = new Set(entities.flatMap(({ kind, id }) => (kind === "replica" ? topology.scopeOf(id) : [])));
     suspicion.forget(known);
-    for (const scope of [...known].filter((one) => suspicion.isDue(one, at))) {
+    const thorough = suspicion.isThorough(entities.filter(({ kind }) => kind === "replica").length, at);
+    for (const scope of [...known].filter((one) => thorough || suspicion.isDue(one, at))) {
+      if (open.get(scope)?.isSuspicion === false) continue;
       const changes = open.get(scope)?.changes ?? (await recent.within(at - recent.backMs, at));
       alive ??= await queries.alive(at, aliveMs);
       const anomalies = scopes.get(scope)?.anomalies ?? [];
       const onset = Math.min(at, ...anomalies.map((one) => one.onset));
       const scene = { at, onset, knownAt: at, scope, anomalies, changes, alive, topology, silenceTells };
-      const among = (changes ?? []).some(({ kind }) => suspectKinds.has(kind)) ? undefined : tellsOfItself;
+      const all = thorough || (changes ?? []).some(({ kind }) => suspectKinds.has(kind));
+      const among = all ? undefined : tellsOfItself;
       suspicion.take(scope, await rankScene(scene, { anomalies, alerts: [] }, among), at);
     }
   }
@@ -231,6 +237,7 @@ export function createDiagnosis(
   return {
     async step({ at, anomalies, alerts, entities, silenceTells: tells = true }) {
       now = at;
+      firstAt ??= at;
       silenceTells = tells;
       modes = deps.learned?.() ?? catalogue;
       topology.update(entities);
@@ -268,12 +275,24 @@ export function createDiagnosis(
         return false;
       }
       for (const { scope, incident, diagnosis, anomalies } of read.open.slice(0, openMax)) {
-        open.set(scope, { incident, diagnosis, changes: undefined, quietSince: undefined, peak: 0, onsets: new Map() });
+        open.set(scope, { ...fresh(incident), diagnosis });
         book.remember(anomalies);
       }
       closed = read.closed.slice(-closedMax);
       return true;
     },
+  };
+}
+
+function fresh(incident: Incident): Open {
+  return {
+    incident,
+    diagnosis: undefined,
+    changes: undefined,
+    quietSince: undefined,
+    peak: 0,
+    isSuspicion: false,
+    onsets: new Map(),
   };
 }
 
@@ -289,10 +308,6 @@ function isConsequence({ diagnosis, incident, onsets }: Open, causes: readonly R
   if (before === undefined || top === undefined || before.failureMode === top.failureMode) return false;
   const began = (entity: EntityId): Instant => onsets.get(entity) ?? Number.POSITIVE_INFINITY;
   return at - incident.openedAt < consequenceMs && began(top.location) > began(before.location);
-}
-
-function onsetOf({ anomalies, alerts }: Symptoms): Instant {
-  return Math.min(...anomalies.map(({ onset }) => onset), ...alerts.map(({ activeAt }) => activeAt));
 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {

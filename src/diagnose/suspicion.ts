@@ -1,4 +1,4 @@
-// Looking without being called: after a change, and for what needs no baseline, the catalogue itself tells that something is wrong.
+// Looking without being called: the catalogue itself tells that something is wrong, where no rule and no detector did yet.
 import type { Alert } from "../model/anomaly.ts";
 import type { EntityId } from "../model/entity.ts";
 import type { FailureMode } from "../model/failure-mode.ts";
@@ -11,6 +11,8 @@ import { sentence } from "./words.ts";
 export interface Suspicion {
   /** Whether the catalogue should be looked through for this scope now. */
   isDue(scope: EntityId, at: Instant): boolean;
+  /** Whether all of it should be, though nothing was changed: the larger the fleet, the more seldom. Counts as done. */
+  isThorough(replicas: number, at: Instant): boolean;
   /** Takes what was found in the scope. */
   take(scope: EntityId, causes: readonly RankedCause[], at: Instant): void;
   /** Suspicions that held: alerts of the catalogue's own, for as long as they do. */
@@ -20,12 +22,20 @@ export interface Suspicion {
   forget(scopes: ReadonlySet<EntityId>): void;
 }
 
+/** Alerts of this group are conclusions of the catalogue: no evidence for it. */
+export const suspicionGroup = "catalogue";
+
 const everyMs: DurationMs = 15_000;
 /** What is gone at the next look was a flicker. */
 const holdMs: DurationMs = 45_000;
 /** Evidence flickers as well as trouble does. */
 const keepMs: DurationMs = 60_000;
 const sure = 0.9;
+/** Where nothing but comparisons speak, so much must be left for failures of any kind, and half of all for the one named. */
+const allButCertain = 0.985;
+const likeliest = 0.5;
+/** All the catalogue's questions take some milliseconds a replica: so far apart they cost about a hundredth of a core. */
+const perReplicaMs: DurationMs = 150;
 /** Changes after which the whole catalogue is looked through. */
 export const suspectKinds: ReadonlySet<string> = new Set(["deploy", "config", "model"]);
 /** A log symptom so many times likelier with its mode than without says it outright. */
@@ -39,26 +49,33 @@ interface Held {
 }
 
 /**
- * Detectors need a past before they say anything, and somebody may have rolled out trouble before they have one. A cause is suspected
- * if it is all but sure, is a failure, held over several looks, and rests on more than comparisons: a change set it off, a log record
- * says it, or hardware tells of itself.
+ * Detectors need a past before they say anything, and rules wait. A cause is suspected if it is a failure, held over several looks, and
+ * is all but sure: on what a change set off, a log record says or hardware tells of itself; on comparisons alone only if next to
+ * nothing is left for "none of them" (whichever failure it is).
  */
 export function createSuspicion(modes: readonly FailureMode[]): Suspicion {
   const failures = new Set(modes.filter(({ severity }) => severity !== "info").map(({ id }) => id));
   const held = new Map<EntityId, Held>();
   const looked = new Map<EntityId, Instant>();
   let told = new Map<string, Alert>();
+  let thoroughAt = Number.NEGATIVE_INFINITY;
 
   return {
     isDue(scope, at) {
       const last = looked.get(scope);
       return last === undefined || at - last >= everyMs || at < last;
     },
+    isThorough(replicas, at) {
+      if (at >= thoroughAt && at - thoroughAt < Math.max(everyMs, replicas * perReplicaMs)) return false;
+      thoroughAt = at;
+      return true;
+    },
     take(scope, causes, at) {
       looked.set(scope, at);
       const top = causes[0];
       const before = held.get(scope);
-      if (top !== undefined && failures.has(top.failureMode) && isSound(top)) {
+      const failing = causes.reduce((sum, one) => sum + (failures.has(one.failureMode) ? one.probability : 0), 0);
+      if (top !== undefined && failures.has(top.failureMode) && isSound(top, failing)) {
         const same = before?.cause.failureMode === top.failureMode;
         held.set(scope, { cause: top, since: same ? before.since : at, seenAt: at });
       } else if (before !== undefined && at - before.seenAt > keepMs) held.delete(scope);
@@ -81,7 +98,7 @@ export function createSuspicion(modes: readonly FailureMode[]): Suspicion {
   }
 }
 
-/** Modes that something says outright, hardware of itself or a log: the only ones looked for while nothing was changed. */
+/** Modes that something says outright, hardware of itself or a log: looked for at every look, whatever the size of the fleet. */
 export function tellsOfItself({ at, symptoms }: FailureMode): boolean {
   return (
     at.some((kind) => hardware.has(kind)) ||
@@ -89,9 +106,11 @@ export function tellsOfItself({ at, symptoms }: FailureMode): boolean {
   );
 }
 
-function isSound({ probability, trigger, location, for: evidence }: RankedCause): boolean {
-  if (probability < sure || evidence.filter(({ kind }) => kind !== "alert").length < 2) return false;
-  return trigger !== undefined || hardware.has(kindOf(location)) || evidence.some(({ kind }) => kind === "log");
+function isSound({ probability, trigger, location, for: evidence }: RankedCause, failing: number): boolean {
+  if (evidence.filter(({ kind }) => kind !== "alert").length < 2) return false;
+  const outright =
+    trigger !== undefined || hardware.has(kindOf(location)) || evidence.some(({ kind }) => kind === "log");
+  return (outright && probability >= sure) || (probability >= likeliest && failing >= allButCertain);
 }
 
 function alertOf([scope, { cause, since }]: readonly [EntityId, Held]): Alert {
@@ -99,7 +118,7 @@ function alertOf([scope, { cause, since }]: readonly [EntityId, Held]): Alert {
   return {
     id: stableId("suspicion", scope, failureMode, since),
     rule: "FailureModeLikely",
-    group: "catalogue",
+    group: suspicionGroup,
     state: "firing",
     labels: { failure_mode: failureMode, entity: location },
     annotations: { summary: sentence(`${title.toLowerCase()} is all but sure`, location, probability) },

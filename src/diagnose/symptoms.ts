@@ -100,3 +100,8 @@ export function createSymptomBook(topology: Where, telemetry: Telemetry): Sympto
     },
   };
 }
+
+/** When the first of them began. */
+export function onsetOf({ anomalies, alerts }: Symptoms): Instant {
+  return Math.min(...anomalies.map(({ onset }) => onset), ...alerts.map(({ activeAt }) => activeAt));
+}

@@ -63,6 +63,8 @@ export interface Facts {
   /** Starts of replicas, of the last half hour at least; empty when unknown. */
   readonly starts: readonly ChangeEvent[];
   readonly alive: ReadonlySet<EntityId>;
+  /** Since when telemetry is looked at, as long as detectors have no past: what was so from the beginning may be usual. */
+  readonly youngSince?: Instant;
 }
 
 /**
@@ -102,8 +104,10 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
 }
 
 /** A ticket can wait: for a cause that bears its own failure mode out, or until it has lasted. All other alerts wake at once. */
-function wakesAlone({ labels, failureMode, activeAt }: Alert, { at, causes }: Facts): boolean {
-  if (labels["severity"] !== "ticket" || at - activeAt >= ticketMs) return true;
+function wakesAlone({ labels, failureMode, activeAt }: Alert, { at, causes, youngSince }: Facts): boolean {
+  if (labels["severity"] !== "ticket") return true;
+  const asEver = youngSince !== undefined && activeAt - youngSince < ticketMs;
+  if (at - activeAt >= ticketMs && !asEver) return true;
   return causes.some((cause) => cause.failureMode === failureMode && cause.probability >= borneOutFrom);
 }
 

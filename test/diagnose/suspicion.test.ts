@@ -59,14 +59,31 @@ test("it has to hold, and lives on over a flicker only", () => {
   expect(suspicion.news(135_000)).toEqual([]);
 });
 
-test("what only compares replicas is not enough, nor is one observation", () => {
+test("what only compares replicas must leave next to nothing for no failure at all, and one observation is never enough", () => {
   const suspicion = createSuspicion(modes);
+  const [first, second] = [modes[0]!.id, modes[1]!.id];
+  const location = "replica:vllm-0";
   for (const at of [0, 30_000, 60_000]) {
-    suspicion.take("deployment:a", [cause(0.99, { location: "replica:vllm-0" })], at);
-    suspicion.take("deployment:b", [cause(0.99, { for: cause(1).for.slice(1) })], at);
-    suspicion.take("deployment:c", [cause(0.99, { location: "replica:vllm-0", trigger: "change-1" })], at);
+    suspicion.take("deployment:weak", [cause(0.95, { location })], at);
+    suspicion.take("deployment:one", [cause(0.99, { for: cause(1).for.slice(1) })], at);
+    suspicion.take("deployment:changed", [cause(0.95, { location, trigger: "change-1" })], at);
+    suspicion.take(
+      "deployment:either",
+      [cause(0.7, { location }), cause(0.295, { location, failureMode: second })],
+      at,
+    );
   }
-  expect(suspicion.alerts(60_000).map(({ entity, labels }) => [entity, labels["failure_mode"]])).toEqual([
-    ["replica:vllm-0", modes[0]!.id],
+  expect(suspicion.alerts(60_000).map(({ labels, value }) => [labels["failure_mode"], value])).toEqual([
+    [first, 0.95],
+    [first, 0.7],
   ]);
+});
+
+test("the larger the fleet, the more seldom the whole catalogue is looked through", () => {
+  const looks = (replicas: number): number => {
+    const suspicion = createSuspicion(modes);
+    return Array.from({ length: 120 }, (_, i) => suspicion.isThorough(replicas, i * 5000)).filter(Boolean).length;
+  };
+  expect(looks(8)).toBe(40);
+  expect(looks(1000)).toBe(4);
 });
