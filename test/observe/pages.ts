@@ -4,7 +4,7 @@ import type { Labels } from "../../src/model/labels.ts";
 import type { PointKind, RawPoint, RawSeries } from "../../src/model/ports/telemetry-reader.ts";
 import { createDecoder } from "../../src/receive/decoder.ts";
 import { type Family, parseExposition } from "../../src/receive/prometheus/exposition.ts";
-import { targetResource } from "../../src/receive/prometheus/remote-write.ts";
+import { targetResource } from "../../src/model/prometheus.ts";
 import { createStartTimes } from "../../src/receive/prometheus/start-times.ts";
 import { pageToOtlp } from "../../src/receive/prometheus/to-otlp.ts";
 import { type Row, rowsOf } from "../receive/read-native.ts";
