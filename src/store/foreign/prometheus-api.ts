@@ -28,7 +28,11 @@ export interface PrometheusApi {
    * What `/api/v1/<path>` answers, as `read` takes it; `read` gives undefined for what it does not know. Rejects with a StoreError:
    * `unavailable` (not there, or not now) or `refused`, which says which address and what to do.
    */
-  get<T>(path: string, parameters: Readonly<Record<string, string>>, read: (json: unknown) => T | undefined): Promise<T>;
+  get<T>(
+    path: string,
+    parameters: Readonly<Record<string, string>>,
+    read: (json: unknown) => T | undefined,
+  ): Promise<T>;
 }
 
 /** What went wrong, beside the words: the status, and whether the answer was too much to give. */
@@ -40,7 +44,8 @@ export interface PrometheusTrouble {
 const errorSchema = z.object({ status: z.literal("error"), error: z.string() });
 const retryMaxMs = 15_000;
 /** What Prometheus, Thanos, Mimir and VictoriaMetrics say of a query that reads too much. */
-const tooMuchSaid = /too many samples|exceeded maximum|maximum resolution|limit|too large|timed out|timeout|out of memory/i;
+const tooMuchSaid =
+  /too many samples|exceeded maximum|maximum resolution|limit|too large|timed out|timeout|out of memory/i;
 
 export function createPrometheusApi(options: PrometheusApiOptions, telemetry: Telemetry): PrometheusApi {
   const { requestsPerSecond = 5, timeoutMs = 60_000, answerBytesMax = 256 * 2 ** 20 } = options;
