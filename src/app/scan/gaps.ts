@@ -34,6 +34,12 @@ export interface Visible {
   readonly logs: boolean;
 }
 
+/** Metrics that no exporter has, for Homeostat makes them of what it is sent or asks itself. */
+const madeHere: readonly (readonly [RegExp, string])[] = [
+  [/^homeostat_probe_/, "probes of a running Homeostat"],
+  [/^homeostat_feedback_/, "POST /api/v1/feedback of a running Homeostat"],
+  [/^(homeostat_(text|retrieval)_|traces_span_metrics_)/, "OTLP traces to a running Homeostat"],
+];
 /** A cause below is not the likeliest, whatever else there is. */
 const namedFrom = 0.5;
 const missingMax = 4;
@@ -169,7 +175,7 @@ function tell(lack: Lack, mappings: readonly SignalMapping[], engines: ReadonlyS
     case "logs":
       return { signal: "log records", from: ["OTLP logs to a running Homeostat", "otel_logs of a --clickhouse"] };
     case "metric":
-      return { signal: lack.name, from: [] };
+      return { signal: lack.name, from: madeHere.flatMap(([made, how]) => (made.test(lack.name) ? [how] : [])) };
     case "signal": {
       const signal = catalogue.find(({ id }) => id === lack.id);
       const giving = mappings.filter((mapping) => mapping.signals[lack.id] !== undefined);

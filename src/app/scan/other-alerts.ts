@@ -25,8 +25,9 @@ export interface Explained {
 const dayMs = 86_400_000;
 /** Samples of a firing alert further apart than this are two times it fired. */
 const apartMs = 330_000;
-/** An alert waits before it fires, and after an incident is over. */
-const slackMs = 10 * 60_000;
+/** An onset is known to the step; and an alert goes on for a while after an incident is over. */
+const beforeMs = 2 * 60_000;
+const afterMs = 10 * 60_000;
 
 /** Reads the series `ALERTS` that Prometheus writes of its own rules, a day at a time. */
 export async function otherAlerts(source: SeriesSource, range: TimeRange): Promise<readonly OtherAlert[]> {
@@ -68,7 +69,7 @@ export function explain(
   for (const alert of alerts) {
     const about = places.of(alert.labels);
     const near = incidents
-      .filter((one) => alert.from <= (one.resolvedAt ?? end) + slackMs && alert.to >= one.onset - slackMs)
+      .filter((one) => alert.from <= (one.resolvedAt ?? end) + afterMs && alert.to >= one.onset - beforeMs)
       .filter((one) => about === undefined || one.entities.some((id) => places.related(id, about)))
       .toSorted((a, b) => Math.abs(a.onset - alert.from) - Math.abs(b.onset - alert.from))[0];
     if (near === undefined) unexplained.push(alert);
@@ -122,13 +123,9 @@ function createPlaces(entities: ReadonlyMap<EntityId, Entity>) {
       }
       return undefined;
     },
+    /** Siblings are not: what befalls one of them is no word about another. */
     related(id: EntityId, about: ReadonlySet<EntityId>): boolean {
-      const near = kin(id);
-      for (const one of about) {
-        if (near.has(one)) return true;
-        for (const other of kin(one)) if (near.has(other)) return true;
-      }
-      return false;
+      return [...kin(id)].some((one) => about.has(one));
     },
   };
 }
