@@ -161,7 +161,7 @@ function withFields(body: string, fields: Readonly<Record<string, unknown>>): st
   return JSON.stringify({ ...(JSON.parse(body) as object), ...fields });
 }
 
-function classifier(pages: readonly string[]): (labels: Labels) => AlertClass {
+export function classifier(pages: readonly string[]): (labels: Labels) => AlertClass {
   const also = pages.map((text) => compileMatchers(parseMatchers(text)));
   return (labels) => (also.some((matches) => matches(labels)) ? "page" : classOf(labels));
 }

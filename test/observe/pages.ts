@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import type { Labels } from "../../src/model/labels.ts";
 import type { PointKind, RawPoint, RawSeries } from "../../src/model/ports/telemetry-reader.ts";
+import { targetResource } from "../../src/model/prometheus.ts";
 import { createDecoder } from "../../src/receive/decoder.ts";
 import { type Family, parseExposition } from "../../src/receive/prometheus/exposition.ts";
-import { targetResource } from "../../src/receive/prometheus/remote-write.ts";
 import { createStartTimes } from "../../src/receive/prometheus/start-times.ts";
 import { pageToOtlp } from "../../src/receive/prometheus/to-otlp.ts";
 import { type Row, rowsOf } from "../receive/read-native.ts";

@@ -2,6 +2,7 @@
 // Senders shard by series, so the buckets of one histogram may come in different requests: every series is kept as it came
 // (`x_bucket{le="…"}` as a counter), which PromQL understands, and none is put together from parts that may be missing.
 import type { Labels } from "../../model/labels.ts";
+import { isCounter, targetResource } from "../../model/prometheus.ts";
 import {
   malformed,
   readEnd,
@@ -242,27 +243,17 @@ function startsOf(starts: StartTimes, target: string): StartTimes {
   };
 }
 
-/** Resource attributes of what a Prometheus scraped. */
-export function targetResource(job: string, instance: string): Labels {
-  const colon = instance.lastIndexOf(":");
-  return {
-    "service.name": job,
-    "service.instance.id": instance,
-    ...(colon > 0 ? { "server.address": instance.slice(0, colon), "server.port": instance.slice(colon + 1) } : {}),
-  };
-}
-
 function labelOf(series: WireSeries, name: string): string {
   return series.labels.find(([key]) => key === name)?.[1] ?? "";
 }
 
-/** A single series' kind: by metadata of its family, else by the suffixes Prometheus names counters with. */
-function familyFor(name: string, state: RemoteWriteState): Family {
+/** A single series' kind: by metadata of its family, else by its name. */
+function familyFor(name: string, { types }: RemoteWriteState): Family {
   const part = /^(.+)_(bucket|count|sum)$/.exec(name);
-  const whole = state.types.get(name) ?? state.types.get(name.replace(/_total$/, ""));
-  const parent = part === null ? undefined : state.types.get(part[1]!);
+  const whole = types.get(name) ?? types.get(name.replace(/_total$/, ""));
+  const parent = part === null ? undefined : types.get(part[1]!);
   const isPart = parent?.type === "histogram" || parent?.type === "summary";
-  const counter = whole === undefined ? isPart || /_(total|bucket|count)$/.test(name) : whole.type === "counter";
+  const counter = isCounter(name, (family) => types.get(family)?.type);
   const known = whole ?? (isPart ? parent : undefined);
   return { name, type: counter ? "counter" : "gauge", help: known?.help ?? "", unit: known?.unit ?? "", samples: [] };
 }

@@ -1,8 +1,8 @@
 // Scrapes Prometheus pages at their intervals and hands each on as an OTLP metrics request, as a collector would.
 import type { Telemetry } from "../../model/ports/telemetry.ts";
+import { targetResource } from "../../model/prometheus.ts";
 import { type Family, type Page, parseExposition, type Sample } from "./exposition.ts";
 import { fetchPage } from "./fetch-page.ts";
-import { targetResource } from "./remote-write.ts";
 import { createStartTimes, type StartTimes } from "./start-times.ts";
 import { discover, type ScrapeJob, type Target } from "./targets.ts";
 import { pageToOtlp, seriesKey, staleNaN } from "./to-otlp.ts";

@@ -24,6 +24,8 @@ export interface ForeignReaderOptions {
   readonly pagePoints: number;
   /** Series whose identity counts as sent. */
   readonly seriesMax: number;
+  /** Only these metrics; absent: all. */
+  readonly metrics?: readonly string[] | undefined;
 }
 
 type PointRow = readonly [
@@ -73,7 +75,9 @@ export function identityOf(kind: PointKind): string {
  * time: an exporter's tables do not tell when a row came.
  */
 export function createForeignReader(gate: Gate, options: ForeignReaderOptions): TelemetryReader {
-  const { tables, now, latenessMs, windowMs, pagePoints, seriesMax } = options;
+  const { tables, now, latenessMs, windowMs, pagePoints, seriesMax, metrics } = options;
+  const wanted = metrics === undefined ? "" : " AND MetricName IN {metrics:Array(String)}";
+  const about = metrics === undefined ? {} : { metrics };
   const sent = new Set<string>();
   const selects: string[] = [];
   const identities: string[] = [];
@@ -81,7 +85,7 @@ export function createForeignReader(gate: Gate, options: ForeignReaderOptions): 
     const table = tables[kind];
     if (table === undefined) continue;
     selects.push(
-      `SELECT ${hashOf(kind)} AS Hash, ${msOf("TimeUnix")} AS At, ${msOf("StartTimeUnix")} AS Start, ${numbersOf(kind)}, Flags FROM ${table} WHERE ${scope}`,
+      `SELECT ${hashOf(kind)} AS Hash, ${msOf("TimeUnix")} AS At, ${msOf("StartTimeUnix")} AS Start, ${numbersOf(kind)}, Flags FROM ${table} WHERE ${scope}${wanted}`,
     );
     identities.push(
       `SELECT ${hashOf(kind)} AS Hash, ${identityOf(kind)} FROM ${table}
@@ -93,11 +97,11 @@ export function createForeignReader(gate: Gate, options: ForeignReaderOptions): 
   /** Event time of the first point in the window; undefined if there is none. */
   const first = async (from: number, to: number): Promise<number | undefined> => {
     const parts = [tables.gauge, tables.sum, tables.histogram].flatMap((table) =>
-      table === undefined ? [] : [`SELECT min(TimeUnix) AS T, count() AS N FROM ${table} WHERE ${scope}`],
+      table === undefined ? [] : [`SELECT min(TimeUnix) AS T, count() AS N FROM ${table} WHERE ${scope}${wanted}`],
     );
     const [[at] = [undefined]] = await gate.select<[number]>(
       `SELECT ${msOf("min(T)")} FROM (${parts.join(" UNION ALL ")}) WHERE N > 0 HAVING count() > 0`,
-      { from, to },
+      { from, to, ...about },
     );
     return at;
   };
@@ -125,7 +129,7 @@ export function createForeignReader(gate: Gate, options: ForeignReaderOptions): 
       const to = Math.min(end, begin + windowMs);
       const rows = await gate.select<PointRow>(
         `SELECT Hash, At, Start, V, N, Buckets, Flags FROM (${all}) ORDER BY At LIMIT ${Math.floor(pagePoints)} WITH TIES`,
-        { from: begin, to },
+        { from: begin, to, ...about },
       );
       const reached = rows.length >= pagePoints ? rows.at(-1)![1] + 1 : to;
       const unknown = new Set(rows.map(([hash]) => hash).filter((hash) => !sent.has(hash)));

@@ -8,7 +8,7 @@ import { type Database, openDatabase } from "../database.ts";
 import { type ForeignLimits, type Gate, openGate } from "./gate.ts";
 import { createForeignHistory } from "./history.ts";
 import { createForeignLogs } from "./logs.ts";
-import { createForeignReader } from "./metrics.ts";
+import { createForeignReader, type ForeignReaderOptions } from "./metrics.ts";
 
 const kinds = ["logs", "gauge", "sum", "histogram"] as const;
 export type ForeignKind = (typeof kinds)[number];
@@ -44,6 +44,8 @@ export interface ForeignTable {
 export interface ForeignSource extends AsyncDisposable {
   /** Pages by event time; those of kinds that are not usable have no points. */
   readonly reader: TelemetryReader;
+  /** The same of some metrics alone, of another length, or up to another time than now. */
+  readerOf(more: Partial<Omit<ForeignReaderOptions, "tables">>): TelemetryReader;
   /** By series and event time, for queries. */
   readonly history: TelemetryHistory;
   /** Finds nothing if the logs are not usable. */
@@ -90,17 +92,20 @@ export async function openForeign(options: ForeignOptions): Promise<ForeignSourc
     const inSql = (kind: ForeignKind): string | undefined =>
       tables.some((table) => table.kind === kind && table.usable) ? database.table(nameOf(kind)) : undefined;
     const metricTables = { gauge: inSql("gauge"), sum: inSql("sum"), histogram: inSql("histogram") };
-    const reader = createForeignReader(gate, {
-      tables: metricTables,
-      now: options.now,
-      latenessMs: options.latenessMs ?? 120_000,
-      windowMs: options.windowMs ?? 600_000,
-      pagePoints: options.pagePoints ?? 20_000,
-      seriesMax: 200_000,
-    });
+    const readerOf: ForeignSource["readerOf"] = (more) =>
+      createForeignReader(gate, {
+        tables: metricTables,
+        now: options.now,
+        latenessMs: options.latenessMs ?? 120_000,
+        windowMs: options.windowMs ?? 600_000,
+        pagePoints: options.pagePoints ?? 20_000,
+        seriesMax: 200_000,
+        ...more,
+      });
     const seconds = columns.get(nameOf("logs"))?.has("TimestampTime") === true;
     return {
-      reader,
+      reader: readerOf({}),
+      readerOf,
       history: createForeignHistory(gate, metricTables),
       logs: createForeignLogs(gate, inSql("logs"), seconds),
       tables,
