@@ -32,9 +32,7 @@ export async function tryVersions(trial: Trial): Promise<Comparison> {
   const base = healthyScenario(trial.seed, { replicas });
   const { deployment } = base;
   const targets =
-    design === "after"
-      ? [`deployment:${deployment}`]
-      : Array.from({ length: replicas / 2 }, (_, i) => `replica:${i}`);
+    design === "after" ? [`deployment:${deployment}`] : Array.from({ length: replicas / 2 }, (_, i) => `replica:${i}`);
   const atMs = design === "after" ? endMs / 2 : 1000;
   const faults = targets.map((target) => ({
     ...{ kind: "canary_regress", target, atMs, rampMs: 0, params: { version: versionB, factor } },

@@ -25,6 +25,7 @@ import { createTune } from "../tune/tune.ts";
 import { openAlerting } from "./alerting.ts";
 import { startAlertingJob } from "./alerting-job.ts";
 import { userError } from "./command.ts";
+import { createComparing } from "./comparing.ts";
 import { formatMistakes } from "./config.ts";
 import type { Config } from "./config-schema.ts";
 import { makeDirectory } from "./data-directory.ts";
@@ -177,6 +178,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
         accept: pipeline.accept,
         signals: () => latestSignals(head, clock.now()),
         coverage: () => head.coverage(),
+        compare: createComparing(mapped, store, { probes: live, entities: () => head.entities(), telemetry }),
         logTemplates: () => logs.templates(),
         status: () => ({
           version,

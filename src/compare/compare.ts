@@ -1,6 +1,6 @@
 // Two sides of what is stored, compared: requests one by one where spans tell of them, else minutes of metrics, and probes.
 import { setImmediate as pause } from "node:timers/promises";
-import type { ComparedSide, Comparison } from "../model/comparison.ts";
+import type { CannotCompare, ComparedSide, CompareRequest, Comparison } from "../model/comparison.ts";
 import type { Entity } from "../model/entity.ts";
 import { METRIC_NAME } from "../model/labels.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
@@ -35,20 +35,6 @@ export interface CompareDeps {
   readonly entities: () => readonly Entity[];
   readonly changes: ChangeLog;
   readonly telemetry: Telemetry;
-}
-
-export interface CompareRequest {
-  /** `version=1.2`; see {@link sideOf}. */
-  readonly a: string;
-  readonly b: string;
-  readonly range: TimeRange;
-  /** Least relative effect that matters, 0.05 by default. */
-  readonly margin?: number;
-}
-
-/** What cannot be asked, by parameter. */
-export interface CannotCompare {
-  readonly mistakes: readonly { readonly parameter: "a" | "b"; readonly detail: string }[];
 }
 
 /** Requests read of a side: more say nothing that blocks of time do not limit. */

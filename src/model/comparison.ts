@@ -45,7 +45,7 @@ export interface MeasureComparison {
 export interface ComparedSide {
   /** As it was asked for: `version=1.2`. */
   readonly label: string;
-  /** Requests with a span; those that were compared are at most {@link Comparison.requestsMax} of them. */
+  /** Requests with a span; of very many only a part is compared, and a note says so. */
   readonly requests: number;
   readonly replicas: readonly string[];
   readonly models: readonly string[];
@@ -66,4 +66,18 @@ export interface Comparison {
   readonly confounders: readonly string[];
   /** What was left out, and why. */
   readonly notes: readonly string[];
+}
+
+export interface CompareRequest {
+  /** Which requests and metrics: `version=1.2`, `model=m,node=gpu-7`. */
+  readonly a: string;
+  readonly b: string;
+  readonly range: TimeRange;
+  /** Least relative effect that matters; 0.05 by default. */
+  readonly margin?: number;
+}
+
+/** What cannot be asked, by parameter. */
+export interface CannotCompare {
+  readonly mistakes: readonly { readonly parameter: "a" | "b"; readonly detail: string }[];
 }

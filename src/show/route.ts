@@ -2,6 +2,7 @@
 import type { Request, Response } from "express";
 import type { z } from "zod";
 import type { Anomaly } from "../model/anomaly.ts";
+import type { CannotCompare, CompareRequest, Comparison } from "../model/comparison.ts";
 import type { Entity } from "../model/entity.ts";
 import type { Labels } from "../model/labels.ts";
 import type { AlertIntake, Silences } from "../model/ports/alerting.ts";
@@ -44,6 +45,8 @@ export interface ShowDeps {
   readonly signals: () => readonly SignalView[];
   /** What arrives, which signals that becomes and what is not understood, by engine. */
   readonly coverage: () => readonly CoverageRow[];
+  /** Two sides of what is stored beside one another; "busy" while too many wait for that. */
+  readonly compare: (request: CompareRequest) => Promise<Comparison | CannotCompare | "busy">;
   /** Templates of the log lines seen of late. */
   readonly logTemplates: () => readonly LogTemplateRow[];
   /** Plain JSON about the service: versions, backlog, what is judged so far. */

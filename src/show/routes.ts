@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { alertingRoutes } from "./alerting-routes.ts";
 import { anomalyRoutes } from "./anomaly-routes.ts";
 import { takeChanges } from "./changes.ts";
+import { compareRoutes } from "./compare-routes.ts";
 import type { Check } from "./contract.ts";
 import { entityRoutes } from "./entity-routes.ts";
 import { feedbackRoutes } from "./feedback-routes.ts";
@@ -142,6 +143,7 @@ export const routes: readonly Route[] = [
   ...anomalyRoutes,
   ...feedbackRoutes,
   ...entityRoutes,
+  ...compareRoutes,
   ...prometheusRoutes,
   // Before the collections, whose `:id` would take what stands behind their path.
   ...alertingRoutes,

@@ -8,6 +8,7 @@ import type { CheckSpec } from "../model/failure-mode.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { catalogue, type SignalId, signals } from "../model/signal.ts";
 import { alertingSchemas } from "./alerting-schemas.ts";
+import { compareSchemas } from "./compare-schemas.ts";
 import type { Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
 import { feedbackSchemas } from "./feedback-schemas.ts";
 import { diagnosis, incident } from "./incident-schemas.ts";
@@ -249,6 +250,7 @@ export const schemas = {
   ...alertingSchemas,
   ...feedbackSchemas,
   ...logSchemas,
+  ...compareSchemas,
 } as const;
 
 export type SchemaName = keyof typeof schemas;

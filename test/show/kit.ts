@@ -106,6 +106,7 @@ export async function openWorld(
     },
     signals: () => over.signals ?? [],
     coverage: () => [],
+    compare: async () => "busy",
     logTemplates: () => [],
     status: () => ({ judgedThrough: now }),
     metrics: () => "# TYPE homeostat_up gauge\nhomeostat_up 1\n",
