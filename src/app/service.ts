@@ -48,6 +48,7 @@ import { storeOptions } from "./store-options.ts";
 import type { AppTelemetry } from "./telemetry.ts";
 import { createUndo } from "./undo.ts";
 import { startUpkeep } from "./upkeep.ts";
+import { createTellChanges, relatedTo } from "./what-changed.ts";
 
 export interface Service extends AsyncDisposable {
   readonly feed: EventFeed;
@@ -179,6 +180,8 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
         signals: () => latestSignals(head, clock.now()),
         coverage: () => head.coverage(),
         compare: createComparing(mapped, store, { probes: live, entities: () => head.entities(), telemetry }),
+        whatChanged: createTellChanges(store, head.entities),
+        relatedTo: (entity) => relatedTo(entity, head.entities()),
         logTemplates: () => logs.templates(),
         status: () => ({
           version,

@@ -2,6 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ChangeLog } from "../model/ports/change-log.ts";
+import type { FactHistory } from "../model/ports/fact-history.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { LogReader } from "../model/ports/log-reader.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
@@ -22,6 +23,7 @@ import { messageOf, storeError } from "./errors.ts";
 import { openJournal } from "./journal/journal.ts";
 import { openDatabases } from "./open-databases.ts";
 import type { StoreOptions } from "./options.ts";
+import { createFactHistory } from "./read/fact-history.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
 import { createRequestHistory } from "./read/request-history.ts";
@@ -53,6 +55,7 @@ export interface Store extends AsyncDisposable {
   readonly history: TelemetryHistory;
   readonly spans: SpanReader;
   readonly requests: RequestHistory;
+  readonly facts: FactHistory;
   readonly logs: LogSource;
   /** The same records by arrival. */
   readonly logReader: LogReader;
@@ -139,6 +142,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       history: createTenantHistory(tenants),
       spans: createTenantSpans({ tenants, storedThrough: spool.storedThrough }, telemetry),
       requests: createRequestHistory(tenants),
+      facts: createFactHistory(tenants),
       logs: createLogSource(tenants),
       logReader: createTenantLogs({ tenants, storedThrough: spool.storedThrough, lastId: spool.lastId }, telemetry),
       changes: createChangeLog(database, records),
