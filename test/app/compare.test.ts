@@ -10,9 +10,9 @@ let service: Awaited<ReturnType<typeof serviceIn>>;
 let range: { readonly from: number; readonly to: number };
 beforeAll(async () => {
   service = await serviceIn(folder.path);
-  range = await sendVersions(service.otlpUrl, { seed: 7, factor: 1.3, minutes: 14, endAt: Date.now() });
+  range = await sendVersions(service.otlpUrl, { seed: 7, factor: 1.3, minutes: 11, endAt: Date.now() });
   await service.store.flushed();
-});
+}, 240_000);
 afterAll(async () => {
   await service[Symbol.asyncDispose]();
   folder.remove();
@@ -39,7 +39,7 @@ describe("homeostat compare", () => {
     expect(itl.effect).toBeLessThan(0.36);
     expect(itl.source).toBe("requests");
     expect(found.a.replicas).toEqual(["vllm-2", "vllm-3"]);
-    expect(found.a.requests).toBeGreaterThan(500);
+    expect(found.a.requests).toBeGreaterThan(300);
     expect(found.notes.join()).toContain("GPUs of 4 replicas are not known");
     expect(found.notes.join()).not.toContain("batch is not known");
     expect(found.confounders.join()).toContain("A is vllm-2, vllm-3 alone");
