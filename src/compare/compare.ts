@@ -8,6 +8,7 @@ import type { AttributeTest, RequestHistory, StoredRequest, StoredRequests } fro
 import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant, TimeRange } from "../model/time.ts";
+import { byText } from "../promql/order.ts";
 import { confounders } from "./confounders.ts";
 import { decide } from "./decide.ts";
 import { createGpuBook, type GpuBook } from "./gpus.ts";
@@ -233,7 +234,7 @@ function viewOf(
 ): ComparedSide {
   const own = requests.filter((one) => one.isB === isB);
   const distinct = (pick: (one: StoredRequest) => string): readonly string[] =>
-    [...new Set(own.map(pick))].filter((value) => value !== "").toSorted();
+    [...new Set(own.map(pick))].filter((value) => value !== "").toSorted(byText);
   const nodes = distinct(({ node }) => node);
   const measured = [...(isB ? metrics.b : metrics.a).generated]
     .filter(([, minutes]) => minutes.size > 0)
@@ -241,9 +242,9 @@ function viewOf(
   return {
     label: side.label,
     requests: isB ? stored.totalB : stored.totalA,
-    replicas: own.length > 0 ? distinct(({ replica }) => replica) : measured.toSorted(),
+    replicas: own.length > 0 ? distinct(({ replica }) => replica) : measured.toSorted(byText),
     models: distinct(({ model }) => model),
-    gpus: [...new Set(nodes.flatMap((node) => gpus.on(node)))].toSorted(),
+    gpus: [...new Set(nodes.flatMap((node) => gpus.on(node)))].toSorted(byText),
     nodes,
     versions: distinct(({ version }) => version),
   };

@@ -1,5 +1,6 @@
 // Which GPUs are where, as their own metrics tell.
 import type { Entity } from "../model/entity.ts";
+import { byText } from "../promql/order.ts";
 
 export interface GpuBook {
   /** Models, by name. */
@@ -21,7 +22,7 @@ export function createGpuBook(entities: readonly Entity[]): GpuBook {
     [...byReplica.values()].filter(({ place }) => place?.["node"] === node).length;
 
   return {
-    models: () => [...new Set(gpus.map(modelOf))].filter((model) => model !== "").toSorted(),
+    models: () => [...new Set(gpus.map(modelOf))].filter((model) => model !== "").toSorted(byText),
     nodesWith(model) {
       const wanted = model.toLowerCase();
       const found = gpus.filter((gpu) => modelOf(gpu).toLowerCase().includes(wanted));

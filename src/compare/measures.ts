@@ -2,6 +2,7 @@
 import type { MeasureComparison, MeasureId } from "../model/comparison.ts";
 import type { StoredRequest } from "../model/ports/request-history.ts";
 import type { DurationMs } from "../model/time.ts";
+import { byText } from "../promql/order.ts";
 import type { GpuBook } from "./gpus.ts";
 import { type BySlot, meanOver } from "./minutes.ts";
 import type { Observed } from "./observations.ts";
@@ -125,7 +126,7 @@ export function throughputMeasure(a: SideMetrics, b: SideMetrics, gpus: GpuBook)
 }
 
 export function probeMeasure(scores: readonly ProbeScores[]): Measure {
-  const probes = [...new Set(scores.map(({ probe }) => probe))].toSorted();
+  const probes = [...new Set(scores.map(({ probe }) => probe))].toSorted(byText);
   const rows = scores.map(({ isB, probe, replica, at, score }) => {
     return { isB, at, replica, value: score, by: [probes.indexOf(probe)] };
   });

@@ -10,6 +10,7 @@ import {
   type StoredFact,
   type WhatChanged,
 } from "../model/what-changed.ts";
+import { byText } from "../promql/order.ts";
 
 export interface Told {
   readonly facts: readonly StoredFact[];
@@ -117,7 +118,7 @@ function together(changes: readonly FactChange[]): readonly KnownChange[] {
   return [...same.values()].map((group): KnownChange => {
     const times = group.map(({ at }) => at);
     const { aspect, name, from, to, beside } = group[0]!;
-    const entities = [...new Set(group.map(({ entity }) => entity))].toSorted();
+    const entities = [...new Set(group.map(({ entity }) => entity))].toSorted(byText);
     const what = beside ? `${name}: ${to} came beside ${from}` : `${name}: ${from} -> ${to}`;
     const [at, until] = [Math.min(...times), Math.max(...times)];
     return { at, until, aspect, entities, says: `${what} on ${listed(entities)}`, source: "telemetry" };

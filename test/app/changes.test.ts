@@ -58,7 +58,7 @@ beforeAll(async () => {
   await say(gpu, "DCGM_FI_DEV_GPU_UTIL", { Hostname: "gpu-7", gpu: "0", DCGM_FI_DRIVER_VERSION: "550.1" }, -120, -50);
   const span = (i: number, version: string) => ({
     ...{ traceId: String(i + 200).padStart(32, "0"), spanId: String(i + 200).padStart(16, "0"), name: "chat", kind: 3 },
-    ...{ startTimeUnixNano: String(at(i)) + "000000", endTimeUnixNano: String(at(i) + 1000) + "000000" },
+    ...{ startTimeUnixNano: `${at(i)}000000`, endTimeUnixNano: `${at(i) + 1000}000000` },
     attributes: attributes({ "gen_ai.prompt.name": "greet", "gen_ai.prompt.version": version }),
   });
   const spans = [-100, -80, -62].map((i) => span(i, "3")).concat([-30, -10, -1].map((i) => span(i, "4")));
