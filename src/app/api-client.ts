@@ -46,6 +46,10 @@ export function connectApi(values: ApiValues): Api {
     if (answer.status === 401 || answer.status === 403)
       throw userError(`${base} refuses (${answer.status}); give one of its show.tokens with --token`);
     if (answer.status === 404) return undefined;
+    if (answer.status === 400 || answer.status === 503) {
+      const problem = (await answer.json().catch(() => undefined)) as { readonly detail?: string } | undefined;
+      if (typeof problem?.detail === "string") throw userError(`${base} answers ${answer.status}: ${problem.detail}`);
+    }
     if (!answer.ok) throw userError(`${base}${path} answers ${answer.status}; is it a Homeostat of this version?`);
     return await answer.json().catch(() => {
       throw userError(`${base}${path} does not answer in JSON; is it a Homeostat of this version?`);

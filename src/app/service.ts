@@ -25,6 +25,7 @@ import { createTune } from "../tune/tune.ts";
 import { openAlerting } from "./alerting.ts";
 import { startAlertingJob } from "./alerting-job.ts";
 import { userError } from "./command.ts";
+import { createComparing } from "./comparing.ts";
 import { formatMistakes } from "./config.ts";
 import type { Config } from "./config-schema.ts";
 import { makeDirectory } from "./data-directory.ts";
@@ -47,6 +48,7 @@ import { storeOptions } from "./store-options.ts";
 import type { AppTelemetry } from "./telemetry.ts";
 import { createUndo } from "./undo.ts";
 import { startUpkeep } from "./upkeep.ts";
+import { createTellChanges, relatedTo } from "./what-changed.ts";
 
 export interface Service extends AsyncDisposable {
   readonly feed: EventFeed;
@@ -177,6 +179,9 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
         accept: pipeline.accept,
         signals: () => latestSignals(head, clock.now()),
         coverage: () => head.coverage(),
+        compare: createComparing(mapped, store, { probes: live, entities: () => head.entities(), telemetry }),
+        whatChanged: createTellChanges(store, head.entities),
+        relatedTo: (entity) => relatedTo(entity, head.entities()),
         logTemplates: () => logs.templates(),
         status: () => ({
           version,

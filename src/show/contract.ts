@@ -9,6 +9,7 @@ import type { LogFinding } from "../model/log-finding.ts";
 import type { Role } from "../model/principal.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import type { Instant } from "../model/time.ts";
+import type { WhatChanged } from "../model/what-changed.ts";
 
 /** The newest value of one canonical signal of one entity. */
 export interface SignalView {
@@ -96,6 +97,11 @@ export interface One<T> {
   readonly data: T;
   /** Actions only: every entry of the ledger about it, oldest first. */
   readonly history?: readonly T[];
+}
+
+/** A page of change events; where both ends of the time range were given, with what is known of changes in it. */
+export interface ChangesPage extends Page<ChangeEvent> {
+  readonly known?: WhatChanged;
 }
 
 /** What became of one posted change event. */

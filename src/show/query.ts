@@ -11,6 +11,8 @@ const howToTell = "write RFC 3339 such as 2026-01-31T12:00:00Z, Unix millisecond
 
 export interface ListQuery {
   readonly range: TimeRange | undefined;
+  /** Both ends of the range were given. */
+  readonly bounded: boolean;
   readonly limit: number;
   /** Where the page before ended. */
   readonly after: Cursor | undefined;
@@ -82,7 +84,11 @@ export function parseParameters<S extends z.ZodType>(schema: S, url: string): z.
 
 /** `from`, `to`, `limit` and `after` of a list route. Throws a {@link Refusal}. */
 export function parseListQuery(url: string, now: Instant): ListQuery {
-  const given = parseParameters(listParameters, url);
+  return listQueryOf(parseParameters(listParameters, url), now);
+}
+
+/** The same of parameters that are parsed already, where a route has more of them. */
+export function listQueryOf(given: z.output<typeof listParameters>, now: Instant): ListQuery {
   const from = given.from === undefined ? undefined : parseInstant("from", given.from, now);
   const to = given.to === undefined ? undefined : parseInstant("to", given.to, now);
   if (from !== undefined && to !== undefined && from >= to) {
@@ -91,6 +97,7 @@ export function parseListQuery(url: string, now: Instant): ListQuery {
   const [at, count] = (given.after ?? "").split(".").map(Number);
   return {
     range: from === undefined && to === undefined ? undefined : { from: from ?? 0, to: to ?? instantMax },
+    bounded: from !== undefined && to !== undefined,
     limit: given.limit ?? limitDefault,
     after: given.after === undefined ? undefined : { at: at!, given: count! },
   };

@@ -2,7 +2,8 @@
 import type { Request, Response } from "express";
 import type { z } from "zod";
 import type { Anomaly } from "../model/anomaly.ts";
-import type { Entity } from "../model/entity.ts";
+import type { CannotCompare, CompareRequest, Comparison } from "../model/comparison.ts";
+import type { Entity, EntityId } from "../model/entity.ts";
 import type { Labels } from "../model/labels.ts";
 import type { AlertIntake, Silences } from "../model/ports/alerting.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
@@ -14,6 +15,7 @@ import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Principal } from "../model/principal.ts";
 import type { RuleGroupView } from "../model/rule-view.ts";
 import type { TimeRange } from "../model/time.ts";
+import type { WhatChanged } from "../model/what-changed.ts";
 import type { QueryOptions } from "../promql/evaluate.ts";
 import type { Needs } from "./access.ts";
 import type { Check, CoverageRow, LogTemplateRow, SignalView } from "./contract.ts";
@@ -44,6 +46,12 @@ export interface ShowDeps {
   readonly signals: () => readonly SignalView[];
   /** What arrives, which signals that becomes and what is not understood, by engine. */
   readonly coverage: () => readonly CoverageRow[];
+  /** Two sides of what is stored beside one another; "busy" while too many wait for that. */
+  readonly compare: (request: CompareRequest) => Promise<Comparison | CannotCompare | "busy">;
+  /** What is known of changes in the range; of one entity also those of what it belongs to and what belongs to it. */
+  readonly whatChanged: (range: TimeRange, entity?: EntityId) => Promise<WhatChanged>;
+  /** The entity, and what changes of it would be changes of. */
+  readonly relatedTo: (entity: EntityId) => ReadonlySet<EntityId>;
   /** Templates of the log lines seen of late. */
   readonly logTemplates: () => readonly LogTemplateRow[];
   /** Plain JSON about the service: versions, backlog, what is judged so far. */

@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import { alertingRoutes } from "./alerting-routes.ts";
 import { anomalyRoutes } from "./anomaly-routes.ts";
+import { changeRoutes } from "./change-routes.ts";
 import { takeChanges } from "./changes.ts";
+import { compareRoutes } from "./compare-routes.ts";
 import type { Check } from "./contract.ts";
 import { entityRoutes } from "./entity-routes.ts";
 import { feedbackRoutes } from "./feedback-routes.ts";
@@ -142,6 +144,8 @@ export const routes: readonly Route[] = [
   ...anomalyRoutes,
   ...feedbackRoutes,
   ...entityRoutes,
+  ...compareRoutes,
+  ...changeRoutes,
   ...prometheusRoutes,
   // Before the collections, whose `:id` would take what stands behind their path.
   ...alertingRoutes,
@@ -176,7 +180,7 @@ function collectionRoutes(kind: StoredCollection): Route[] {
     contentType: json,
     schema: { one: schema, history: kind === "actions" },
   };
-  return [
+  const list: Route[] = [
     {
       method: "get",
       path,
@@ -190,6 +194,10 @@ function collectionRoutes(kind: StoredCollection): Route[] {
         sendJson(response, 200, await found);
       },
     },
+  ];
+  return [
+    // Changes have a list of their own.
+    ...(kind === "changes" ? [] : list),
     {
       method: "get",
       path: `${path}/:id`,

@@ -8,7 +8,9 @@ import type { CheckSpec } from "../model/failure-mode.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { catalogue, type SignalId, signals } from "../model/signal.ts";
 import { alertingSchemas } from "./alerting-schemas.ts";
-import type { Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
+import { changeKind, whatChanged } from "./change-schemas.ts";
+import { compareSchemas } from "./compare-schemas.ts";
+import type { ChangesPage, Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
 import { feedbackSchemas } from "./feedback-schemas.ts";
 import { diagnosis, incident } from "./incident-schemas.ts";
 import { logSchemas } from "./log-schemas.ts";
@@ -136,8 +138,6 @@ const recommendation = shapeOf<Recommendation>()({
   evidence: z.array(evidence),
 });
 
-const changeKind = z.enum(["deploy", "config", "scale", "restart", "model", "other"]);
-
 const change = shapeOf<ChangeEvent>()({
   id: z.string(),
   at: instant,
@@ -147,6 +147,12 @@ const change = shapeOf<ChangeEvent>()({
   before: labels.optional(),
   after: labels.optional(),
   by: z.string().optional(),
+});
+
+const changesPage = shapeOf<ChangesPage>()({
+  data: z.array(change),
+  next: z.string().optional().describe("Path and query of the next, older page; absent on the last one."),
+  known: whatChanged.optional().describe("On the first page, where both ends of the range were given."),
 });
 
 /** A change event as it may be posted. */
@@ -240,6 +246,8 @@ export const schemas = {
   Recommendation: recommendation,
   Change: change,
   ChangeInput: changeInput,
+  ChangesPage: changesPage,
+  WhatChanged: whatChanged,
   Receipts: receipts,
   Status: status,
   Ready: ready,
@@ -249,6 +257,7 @@ export const schemas = {
   ...alertingSchemas,
   ...feedbackSchemas,
   ...logSchemas,
+  ...compareSchemas,
 } as const;
 
 export type SchemaName = keyof typeof schemas;

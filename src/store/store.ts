@@ -2,10 +2,12 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ChangeLog } from "../model/ports/change-log.ts";
+import type { FactHistory } from "../model/ports/fact-history.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { LogReader } from "../model/ports/log-reader.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
 import type { Records } from "../model/ports/records.ts";
+import type { RequestHistory } from "../model/ports/request-history.ts";
 import type { SpanReader } from "../model/ports/span-reader.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { TelemetryHistory } from "../model/ports/telemetry-history.ts";
@@ -21,8 +23,10 @@ import { messageOf, storeError } from "./errors.ts";
 import { openJournal } from "./journal/journal.ts";
 import { openDatabases } from "./open-databases.ts";
 import type { StoreOptions } from "./options.ts";
+import { createFactHistory } from "./read/fact-history.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
+import { createRequestHistory } from "./read/request-history.ts";
 import { createTenantHistory } from "./read/tenant-history.ts";
 import { createTenantLogs } from "./read/tenant-logs.ts";
 import { createTenantReader } from "./read/tenant-reader.ts";
@@ -50,6 +54,8 @@ export interface Store extends AsyncDisposable {
   readonly reader: TelemetryReader;
   readonly history: TelemetryHistory;
   readonly spans: SpanReader;
+  readonly requests: RequestHistory;
+  readonly facts: FactHistory;
   readonly logs: LogSource;
   /** The same records by arrival. */
   readonly logReader: LogReader;
@@ -135,6 +141,8 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       reader: createTenantReader({ tenants, storedThrough: spool.storedThrough }, telemetry),
       history: createTenantHistory(tenants),
       spans: createTenantSpans({ tenants, storedThrough: spool.storedThrough }, telemetry),
+      requests: createRequestHistory(tenants),
+      facts: createFactHistory(tenants),
       logs: createLogSource(tenants),
       logReader: createTenantLogs({ tenants, storedThrough: spool.storedThrough, lastId: spool.lastId }, telemetry),
       changes: createChangeLog(database, records),

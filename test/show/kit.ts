@@ -19,6 +19,8 @@ import { replica } from "../diagnose/memory-sources.ts";
 
 export const now = Date.parse("2026-03-01T12:00:00Z");
 
+const nobody = { requests: 0, replicas: [], models: [], gpus: [], nodes: [], versions: [] };
+
 export type Kept = Partial<{ [K in RecordKind]: RecordTypes[K][] }>;
 
 /** Records as the store promises them: newest first, by range, id and limit. */
@@ -106,6 +108,14 @@ export async function openWorld(
     },
     signals: () => over.signals ?? [],
     coverage: () => [],
+    whatChanged: async (range) => ({ range, says: "nothing changed", changes: [], aspects: [] }),
+    relatedTo: (entity) => new Set([entity]),
+    compare: async ({ a, b, range }) => ({
+      range,
+      a: { ...nobody, label: a },
+      b: { ...nobody, label: b },
+      ...{ verdict: "undecided", says: "undecided", measures: [], confounders: [], notes: [] },
+    }),
     logTemplates: () => [],
     status: () => ({ judgedThrough: now }),
     metrics: () => "# TYPE homeostat_up gauge\nhomeostat_up 1\n",

@@ -70,7 +70,8 @@ async function tellNewest(api: Api, json: boolean, io: Io): Promise<number> {
 async function tellOne(api: Api, id: string, as: "text" | "markdown" | "json", io: Io): Promise<number> {
   const story = await gatherStory(api, id);
   const { onset, resolvedAt, updatedAt } = story.incident;
-  const report = reportOf(story, catalogue(), await budgetsOf(api, { from: onset, to: resolvedAt ?? updatedAt }));
+  const open = { from: onset, to: resolvedAt ?? updatedAt };
+  const report = reportOf(story, catalogue(), await budgetsOf(api, open, Date.now()));
   if (as === "json") io.out(JSON.stringify(report));
   else if (as === "markdown") io.out(postMortem(report));
   else printReport(report, io);

@@ -1,5 +1,6 @@
 // A draft of a post-mortem in Markdown, with what is on record filled in and what people have to add named.
 import type { RankedCause } from "../../model/incident.ts";
+import { budgetText } from "./budget.ts";
 import { formatAt, formatSpan } from "./print.ts";
 import { type Report, words } from "./report.ts";
 import { percent } from "./timeline.ts";
@@ -21,10 +22,8 @@ export function postMortem(report: Report): string {
       `Lasted ${formatSpan(report.durationMs)}, from the first symptom on`,
       `Touched ${incident.entities.map(safe).join(", ") || "nothing that has a name"}`,
       ...report.impact.slice(0, impactMax).map(safe),
-      ...report.budgets.map(({ slo, labels, badMinutes }) => {
-        const about = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
-        return safe(`Error budget: ${[slo, ...about].join(" ")} lost ${badMinutes.toFixed(1)} minutes`);
-      }),
+      ...report.budgets.map((one) => safe(`Error budget: ${budgetText(one)}`)),
+      ...report.budgetsMissing.map((one) => safe(`Error budget: not known; ${one}`)),
       "*To add: how many users noticed, and how*",
     ]),
     "## Timeline",

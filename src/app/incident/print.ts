@@ -3,6 +3,7 @@ import type { Evidence } from "../../model/evidence.ts";
 import type { Incident } from "../../model/incident.ts";
 import { formatDuration, type Instant } from "../../model/time.ts";
 import type { Io } from "../command.ts";
+import { budgetText } from "./budget.ts";
 import { type Report, words } from "./report.ts";
 import { percent } from "./timeline.ts";
 import { plain } from "./untrusted.ts";
@@ -45,10 +46,8 @@ export function printReport(report: Report, io: Io): void {
   }
   io.out("");
   say(`changes: ${changes.says}`);
-  for (const { slo, labels, badMinutes } of budgets) {
-    const about = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
-    say(`error budget: ${[slo, ...about].join(" ")} lost ${badMinutes.toFixed(1)} minutes`);
-  }
+  for (const one of budgets) say(`error budget: ${budgetText(one)}`);
+  for (const one of report.budgetsMissing) say(`error budget: not known; ${one}`);
   if (report.falsifiedBy !== "") say(`what would prove it wrong: ${report.falsifiedBy}`);
   say(done.length === 0 ? "done: nothing by Homeostat" : "done:");
   for (const one of done) item(one);

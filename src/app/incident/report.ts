@@ -2,7 +2,7 @@
 import type { FailureMode } from "../../model/failure-mode.ts";
 import type { Diagnosis, Incident, PathStep, RankedCause } from "../../model/incident.ts";
 import { type DurationMs, formatDuration } from "../../model/time.ts";
-import type { Budget } from "./budget.ts";
+import type { Budget, Budgets } from "./budget.ts";
 import type { Story } from "./story.ts";
 import { actionText, type Moment, percent, timelineOf } from "./timeline.ts";
 
@@ -22,7 +22,10 @@ export interface Report {
   readonly changes: { readonly says: string; readonly sure: boolean };
   /** Worst of each signal that left what is normal. */
   readonly impact: readonly string[];
+  /** Error budget lost while it was open, of each product, the most first. */
   readonly budgets: readonly Budget[];
+  /** Why budgets are not told, or not all. */
+  readonly budgetsMissing: readonly string[];
   /** How each repair ended. */
   readonly done: readonly string[];
   readonly explanation?: string;
@@ -32,11 +35,16 @@ export interface Report {
 
 /** Whoever reports changes has been heard of within this time, or is not known to still do it. */
 const freshMs = 24 * 3_600_000;
+const noBudgets: Budgets = { budgets: [], missing: [] };
 const surely = 0.8;
 /** Causes whose missing telemetry is told. */
 const causesTold = 3;
 
-export function reportOf(story: Story, modes: readonly FailureMode[], budgets: readonly Budget[] = []): Report {
+export function reportOf(
+  story: Story,
+  modes: readonly FailureMode[],
+  { budgets, missing: budgetsMissing }: Budgets = noBudgets,
+): Report {
   const { incident, diagnoses, anomalies } = story;
   const diagnosis = diagnoses.at(-1);
   const causes = diagnosis?.causes ?? [];
@@ -78,6 +86,7 @@ export function reportOf(story: Story, modes: readonly FailureMode[], budgets: r
       return [`${name} of ${entity}: ${short(observed)}${usual}`];
     }),
     budgets,
+    budgetsMissing,
     done,
     ...(mode === undefined ? {} : { explanation: mode.explanation, prevention: mode.prevention }),
     questions,
