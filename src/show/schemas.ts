@@ -8,7 +8,7 @@ import type { CheckSpec } from "../model/failure-mode.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { catalogue, type SignalId, signals } from "../model/signal.ts";
 import { alertingSchemas } from "./alerting-schemas.ts";
-import type { Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
+import type { ChangeReceipt, Check, CoverageRow, Problem, Receipt, Receipts, ReportReceipt, SignalRow, Status } from "./contract.ts";
 import { feedbackSchemas } from "./feedback-schemas.ts";
 import { diagnosis, incident } from "./incident-schemas.ts";
 import { logSchemas } from "./log-schemas.ts";
@@ -147,6 +147,8 @@ const change = shapeOf<ChangeEvent>()({
   before: labels.optional(),
   after: labels.optional(),
   by: z.string().optional(),
+  source: z.string().optional(),
+  url: z.string().optional(),
 });
 
 /** A change event as it may be posted. */
@@ -203,6 +205,14 @@ const receipt = shapeOf<Receipt>()({
 
 const receipts = shapeOf<Receipts>()({ data: z.array(receipt), ids: z.array(z.string()) });
 
+const changeReceipt = shapeOf<ChangeReceipt>()({
+  outcome: z.enum(["taken", "known", "ignored"]),
+  ids: z.array(z.string()),
+  detail: z.string(),
+});
+
+const reportReceipt = shapeOf<ReportReceipt>()({ tool: z.string(), findings: z.int(), left: z.int() });
+
 const status = shapeOf<Status>()({
   version: z.string(),
   now: instant,
@@ -241,6 +251,8 @@ export const schemas = {
   Change: change,
   ChangeInput: changeInput,
   Receipts: receipts,
+  ChangeReceipt: changeReceipt,
+  ReportReceipt: reportReceipt,
   Status: status,
   Ready: ready,
   Problem: problem,

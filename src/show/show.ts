@@ -153,7 +153,7 @@ function createApp(
         const principal = principals.get(request);
         const refusal: Refusal | undefined =
           forbids(principal, route.needs) ??
-          (route.method === "get" ? undefined : crossSite(request, route.body !== undefined));
+          (route.method === "get" ? undefined : crossSite(request, route.body !== undefined || route.raw !== undefined));
         const checked = route.parameters === noParameters && route.foreign !== true;
         if (refusal === undefined && checked) parseParameters(noParameters, request.url);
         next(refusal);
@@ -163,6 +163,13 @@ function createApp(
       const type = "application/x-www-form-urlencoded";
       if (route.form === true)
         app[route.method](path, guard, express.text({ type, limit: bodyBytesMax, inflate: false }), handle);
+      else if (route.raw !== undefined)
+        app[route.method](
+          path,
+          guard,
+          express.raw({ type: "application/json", limit: route.raw, inflate: false }),
+          handle,
+        );
       else if (route.body === undefined) app[route.method](path, guard, handle);
       else app[route.method](path, guard, express.json({ limit: bodyBytesMax, inflate: false }), handle);
     }
