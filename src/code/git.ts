@@ -33,7 +33,7 @@ const guarded = [
   "log.showSignature=false",
 ];
 
-export function createGit(path: string, signal: AbortSignal, command = "git"): Git {
+export function createGit(path: string, signal: AbortSignal, command: string): Git {
   return {
     run(args) {
       return new Promise((resolve, reject) => {
@@ -46,13 +46,17 @@ export function createGit(path: string, signal: AbortSignal, command = "git"): G
           encoding: "utf8",
           signal,
           windowsHide: true,
-          env: environment(),
+          env: environment,
         } as const;
         execFile(command, all, options, (error, stdout, stderr) => {
           if (error === null) return resolve(stdout);
           const { code, killed } = error as NodeJS.ErrnoException & { killed?: boolean };
           if ((code as unknown) === "ENOENT")
-            return reject(trouble(`git is not to be found, so the code at ${path} is not looked at; install git`));
+            return reject(
+              trouble(
+                `git is not to be found (${command}), so the code at ${path} is not looked at; install git, or name the program in code.git`,
+              ),
+            );
           if ((code as unknown) === "ERR_CHILD_PROCESS_STDIO_MAXBUFFER")
             return reject(trouble(`git ${args[0]} says more than ${outputMax / 1024 / 1024} MiB of ${path}`));
           if (signal.aborted) return reject(trouble("it ends"));
@@ -71,21 +75,18 @@ export function isGitTrouble(error: unknown): error is GitTrouble {
   return error instanceof Error && error.name === "GitTrouble";
 }
 
-/** Nothing of ours but where programs are: no credentials, no configuration of the user's or the machine's. */
-function environment(): NodeJS.ProcessEnv {
-  const { PATH } = process.env;
-  return {
-    ...(PATH === undefined ? {} : { PATH }),
-    LC_ALL: "C",
-    HOME: "/nonexistent",
-    GIT_CONFIG_NOSYSTEM: "1",
-    GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_TERMINAL_PROMPT: "0",
-    GIT_OPTIONAL_LOCKS: "0",
-    GIT_NO_LAZY_FETCH: "1",
-    GIT_ASKPASS: "/bin/false",
-  };
-}
+/** Nothing of ours: no credentials, no configuration of the user's or the machine's. */
+const environment = {
+  PATH: "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin",
+  LC_ALL: "C",
+  HOME: "/nonexistent",
+  GIT_CONFIG_NOSYSTEM: "1",
+  GIT_CONFIG_GLOBAL: "/dev/null",
+  GIT_TERMINAL_PROMPT: "0",
+  GIT_OPTIONAL_LOCKS: "0",
+  GIT_NO_LAZY_FETCH: "1",
+  GIT_ASKPASS: "/bin/false",
+};
 
 function trouble(message: string): GitTrouble {
   return Object.assign(new Error(message), { name: "GitTrouble" as const });

@@ -60,7 +60,9 @@ export function createRepository(git: Git, tags: readonly string[]): Repository 
       return undefined;
     },
     filesAt: (id) =>
-      trees.get(id, async () => paths((await git.run(["ls-tree", "-r", "-z", "--name-only", "--full-tree", id])) ?? "")),
+      trees.get(id, async () =>
+        paths((await git.run(["ls-tree", "-r", "-z", "--name-only", "--full-tree", id])) ?? ""),
+      ),
     changed: (from, to) =>
       differences.get(`${from} ${to}`, async () => {
         const plain = ["--no-ext-diff", "--no-textconv", "--no-renames", "--ignore-submodules=all"];
@@ -72,7 +74,15 @@ export function createRepository(git: Git, tags: readonly string[]): Repository 
         for (const end of [line + near, line]) {
           // A file that ends before the neighbours do makes git refuse: then the line alone.
           const range = ["-L", `${Math.min(start, end)},${end}`];
-          const blame = await git.run(["blame", "--porcelain", ...range, `${from}..${to}`, "--", file]);
+          const blame = await git.run([
+            "blame",
+            "--no-textconv",
+            "--porcelain",
+            ...range,
+            `${from}..${to}`,
+            "--",
+            file,
+          ]);
           if (blame !== undefined) return writerOf(blame, line);
         }
         return undefined;

@@ -5,6 +5,7 @@ import type { Entity, EntityId } from "../model/entity.ts";
 import type { FailureMode } from "../model/failure-mode.ts";
 import type { Diagnosis, Incident, RankedCause } from "../model/incident.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
+import type { CodeHistory } from "../model/ports/code-history.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
 import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
@@ -79,6 +80,7 @@ export function createDiagnosis(
     readonly source: SeriesSource;
     readonly changes: ChangeLog;
     readonly logs: LogSource;
+    readonly code?: CodeHistory;
     readonly telemetry: Telemetry;
     /** The catalogue with odds that were learned; its ids and queries are the catalogue's. Absent: as it is. */
     readonly learned?: () => readonly FailureMode[];
@@ -87,7 +89,7 @@ export function createDiagnosis(
   const { telemetry } = deps;
   let modes = catalogue;
   const queries = createQueries(deps.source, telemetry);
-  const looker = createLooker(modes, queries, deps.logs, telemetry);
+  const looker = createLooker(modes, queries, deps.logs, telemetry, deps.code);
   const topology = createTopology();
   const book = createSymptomBook(topology, telemetry);
   const recent = createRecentChanges(deps.changes, catalogue, telemetry);
@@ -110,10 +112,8 @@ export function createDiagnosis(
       symptoms,
     );
     const starts = (changes ?? []).filter(({ kind }) => kind === "restart" || kind === "scale");
-    if (
-      !worthWaking(symptoms, { at, scope, members: topology.related(scope, "replica"), modes, causes, starts, alive })
-    )
-      return;
+    const members = topology.related(scope, "replica");
+    if (!worthWaking(symptoms, { at, scope, members, modes, causes, starts, alive })) return;
     if (open.size >= openMax) {
       telemetry.count("homeostat.diagnose.dropped", 1, { reason: "too-many-incidents" });
       return;

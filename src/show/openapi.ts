@@ -40,7 +40,6 @@ function operation(route: Route): Json {
   const problems = ["400", "429", ...(route.needs === "public" ? [] : ["401", "403"])];
   if (route.path.includes(":id")) problems.push("404");
   if (route.body !== undefined || route.raw !== undefined) problems.push("413", "415");
-  if (route.signed !== undefined) problems.push("401", "403");
   if (route.path.startsWith("/api/")) problems.push("503");
   const responses: Record<string, Json> = {};
   if (route.foreign === true) {

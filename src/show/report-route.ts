@@ -12,9 +12,7 @@ export const reportRoute: Route = {
   summary: "A SARIF 2.1.0 log of static analysis. It takes the place of the same tool's last one.",
   parameters: noParameters,
   raw: bodyBytesMax,
-  answers: [
-    { status: 202, says: "Kept.", contentType: "application/json", schema: { ref: "ReportReceipt" } },
-  ],
+  answers: [{ status: 202, says: "Kept.", contentType: "application/json", schema: { ref: "ReportReceipt" } }],
   async handle({ request, response, deps }) {
     const report = parse(request.body);
     const outcome = await fromStore(deps.telemetry, "keeping a report", () => deps.reports.take(report));

@@ -21,6 +21,7 @@ import type { Check, CoverageRow, LogTemplateRow, SignalView } from "./contract.
 import type { EventStream } from "./event-stream.ts";
 import { refuse } from "./problem.ts";
 import type { SchemaName } from "./schemas.ts";
+import type { SenderName } from "./webhooks/sender.ts";
 import type { WebhookOptions } from "./webhooks/take.ts";
 
 /** What the room is handed. */
@@ -109,8 +110,8 @@ export interface Route {
   readonly body?: SchemaName;
   /** The body is JSON that the handler reads itself, from its bytes: at most so many. */
   readonly raw?: number;
-  /** Whose proof takes the place of a token, where the configuration holds a secret of it. */
-  readonly signed?: string;
+  /** Whose proof takes the place of a token, and is asked for, where the configuration holds a secret of it. */
+  readonly signed?: SenderName;
   /** The body is a form; the handler gets its text. */
   readonly form?: true;
   /** Whether the body is one of it or a list. Default: either. */

@@ -12,8 +12,8 @@ import { fromStore, refuse } from "./problem.ts";
 import { prometheusRoutes } from "./prometheus/routes.ts";
 import { listParameters, noParameters, parseListQuery, parseParameters, streamParameters } from "./query.ts";
 import { collections, findRecord, findSignal, listRecords, listSignals, type StoredCollection } from "./records.ts";
-import { type Answer, type Call, idOf, type Route, sendJson } from "./route.ts";
 import { reportRoute } from "./report-route.ts";
+import { type Answer, type Call, idOf, type Route, sendJson } from "./route.ts";
 import { webhookRoutes } from "./webhooks/routes.ts";
 
 const json = "application/json";

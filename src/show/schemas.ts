@@ -8,7 +8,17 @@ import type { CheckSpec } from "../model/failure-mode.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { catalogue, type SignalId, signals } from "../model/signal.ts";
 import { alertingSchemas } from "./alerting-schemas.ts";
-import type { ChangeReceipt, Check, CoverageRow, Problem, Receipt, Receipts, ReportReceipt, SignalRow, Status } from "./contract.ts";
+import type {
+  ChangeReceipt,
+  Check,
+  CoverageRow,
+  Problem,
+  Receipt,
+  Receipts,
+  ReportReceipt,
+  SignalRow,
+  Status,
+} from "./contract.ts";
 import { feedbackSchemas } from "./feedback-schemas.ts";
 import { diagnosis, incident } from "./incident-schemas.ts";
 import { logSchemas } from "./log-schemas.ts";

@@ -152,8 +152,10 @@ function createApp(
       const guard = (request: Request, _response: Response, next: NextFunction): void => {
         const principal = principals.get(request);
         const refusal: Refusal | undefined =
-          forbids(principal, route.needs) ??
-          (route.method === "get" ? undefined : crossSite(request, route.body !== undefined || route.raw !== undefined));
+          (hasProof(route, deps) ? undefined : forbids(principal, route.needs)) ??
+          (route.method === "get"
+            ? undefined
+            : crossSite(request, route.body !== undefined || route.raw !== undefined));
         const checked = route.parameters === noParameters && route.foreign !== true;
         if (refusal === undefined && checked) parseParameters(noParameters, request.url);
         next(refusal);
@@ -184,6 +186,11 @@ function createApp(
   });
   app.use(answerProblems(deps.telemetry));
   return app;
+}
+
+/** Whether the sender proves who it is by a secret of its own, which the handler judges. */
+function hasProof({ signed }: Route, { webhooks }: ShowDeps): boolean {
+  return signed !== undefined && (webhooks.secrets[signed]?.length ?? 0) > 0;
 }
 
 const securityHeaders = {

@@ -7,6 +7,7 @@ import type { LogReader } from "../model/ports/log-reader.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
 import type { Records } from "../model/ports/records.ts";
 import type { SpanReader } from "../model/ports/span-reader.ts";
+import type { StackSource } from "../model/ports/stack-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { TelemetryHistory } from "../model/ports/telemetry-history.ts";
 import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
@@ -23,6 +24,7 @@ import { openDatabases } from "./open-databases.ts";
 import type { StoreOptions } from "./options.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
+import { createStackSource } from "./read/stack-source.ts";
 import { createTenantHistory } from "./read/tenant-history.ts";
 import { createTenantLogs } from "./read/tenant-logs.ts";
 import { createTenantReader } from "./read/tenant-reader.ts";
@@ -51,6 +53,7 @@ export interface Store extends AsyncDisposable {
   readonly history: TelemetryHistory;
   readonly spans: SpanReader;
   readonly logs: LogSource;
+  readonly stacks: StackSource;
   /** The same records by arrival. */
   readonly logReader: LogReader;
   readonly changes: ChangeLog;
@@ -136,6 +139,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       history: createTenantHistory(tenants),
       spans: createTenantSpans({ tenants, storedThrough: spool.storedThrough }, telemetry),
       logs: createLogSource(tenants),
+      stacks: createStackSource(tenants),
       logReader: createTenantLogs({ tenants, storedThrough: spool.storedThrough, lastId: spool.lastId }, telemetry),
       changes: createChangeLog(database, records),
       records,

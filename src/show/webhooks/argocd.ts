@@ -38,7 +38,11 @@ function synced(told: z.infer<typeof Sync>): Reading {
   const phase = told.phase || "Succeeded";
   if (phase !== "Succeeded" && phase !== "Running") return ignored("sync phase");
   const { app, revision } = told;
-  const images = [...(told.images ?? [])].sort().slice(0, imagesShown).join(" ") || undefined;
+  const images =
+    [...(told.images ?? [])]
+      .sort((a, b) => (a < b ? -1 : 1))
+      .slice(0, imagesShown)
+      .join(" ") || undefined;
   const shown = /^[0-9a-f]{40}$/.test(revision) ? shortSha(revision) : revision;
   return {
     kind: "change",

@@ -15,12 +15,7 @@ const Event = z.object({
 });
 
 /** Reasons that mean: something else runs now. Fetching a source or a dry run does not. */
-const rolledOut = new Set([
-  "ReconciliationSucceeded",
-  "InstallSucceeded",
-  "UpgradeSucceeded",
-  "RollbackSucceeded",
-]);
+const rolledOut = new Set(["ReconciliationSucceeded", "InstallSucceeded", "UpgradeSucceeded", "RollbackSucceeded"]);
 
 export const flux: Sender = {
   name: "flux",

@@ -141,7 +141,12 @@ function pushedAt(value: number | string | null | undefined): number | undefined
   return typeof value === "number" ? value * 1000 : timeOf(value);
 }
 
-function deployed({ deployment, deployment_status: status, repository, sender: who }: z.infer<typeof Deployed>): Reading {
+function deployed({
+  deployment,
+  deployment_status: status,
+  repository,
+  sender: who,
+}: z.infer<typeof Deployed>): Reading {
   const state = status?.state ?? "created";
   if (!["created", "in_progress", "success"].includes(state)) return ignored("deployment state");
   const { sha, environment, ref } = deployment;

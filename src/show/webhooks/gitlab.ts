@@ -56,7 +56,8 @@ export const gitlab: Sender = {
     return sharedToken(delivery, "x-gitlab-token", secrets);
   },
   read(json, headers) {
-    const kind = typeof json === "object" && json !== null ? (json as { object_kind?: unknown }).object_kind : undefined;
+    const kind =
+      typeof json === "object" && json !== null ? (json as { object_kind?: unknown }).object_kind : undefined;
     if (typeof kind !== "string") return { kind: "wrong", place: "object_kind", detail: "is missing or no text" };
     const delivery = header(headers, "idempotency-key") ?? header(headers, "webhook-id") ?? "";
     switch (kind) {

@@ -1,6 +1,7 @@
 // Routes of other systems' webhooks of changes, one a sender.
-import { type Route, sendJson } from "../route.ts";
+
 import { noParameters } from "../query.ts";
+import { type Route, sendJson } from "../route.ts";
 import { argocd } from "./argocd.ts";
 import { flux } from "./flux.ts";
 import { github } from "./github.ts";
@@ -17,8 +18,7 @@ const bodyBytesMax = 1_048_576;
 export const webhookRoutes: readonly Route[] = senders.map((sender) => ({
   method: "post",
   path: `/api/v1/changes/${sender.name}`,
-  // Senders have no token of ours: the handler asks for a signature, and for the role operator only where no secret is configured.
-  needs: "public",
+  needs: "operator",
   signed: sender.name,
   summary: `Webhook for ${sender.name}: ${sender.says}. With changes.${sender.name}.secret its proof is needed, else the role operator.`,
   parameters: noParameters,
@@ -32,11 +32,11 @@ export const webhookRoutes: readonly Route[] = senders.map((sender) => ({
       schema: { ref: "ChangeReceipt" },
     },
   ],
-  async handle({ request, response, deps, principal }) {
+  async handle({ request, response, deps }) {
     const { changes, records, entities, telemetry, webhooks } = deps;
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const context = { changes, records, entities, telemetry, now: deps.now() };
-    const receipt = await takeDelivery(sender, { headers: request.headers, body, principal }, webhooks, context);
+    const receipt = await takeDelivery(sender, { headers: request.headers, body }, webhooks, context);
     sendJson(response, receipt.outcome === "taken" ? 202 : 200, receipt);
   },
 }));

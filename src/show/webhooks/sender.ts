@@ -1,7 +1,6 @@
 // What a sender of changes is: how it proves who it is, and how its payloads read.
 import type { IncomingHttpHeaders } from "node:http";
 import type { ChangeKind } from "../../model/change.ts";
-import type { Labels } from "../../model/labels.ts";
 import type { Instant } from "../../model/time.ts";
 
 export const senderNames = ["github", "gitlab", "argocd", "flux", "mlflow"] as const;

@@ -7,9 +7,7 @@ import type { Labels } from "../../model/labels.ts";
 import type { ChangeLog } from "../../model/ports/change-log.ts";
 import type { Records } from "../../model/ports/records.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
-import type { Principal } from "../../model/principal.ts";
 import type { DurationMs, Instant } from "../../model/time.ts";
-import { forbids } from "../access.ts";
 import type { ChangeReceipt } from "../contract.ts";
 import { fromStore, type Refusal, refuse } from "../problem.ts";
 import { instantMax, instantMin } from "../schemas.ts";
@@ -42,7 +40,6 @@ export interface WebhookDeps {
 export interface WebhookCall {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
-  readonly principal: Principal | undefined;
 }
 
 const factMax = 500;
@@ -89,7 +86,9 @@ export async function takeDelivery(
   const ids: string[] = [];
   let taken = 0;
   for (const one of place.places) {
-    const { id, isNew } = await fromStore(deps.telemetry, "storing a change", () => add(sender, told, one, options, deps));
+    const { id, isNew } = await fromStore(deps.telemetry, "storing a change", () =>
+      add(sender, told, one, options, deps),
+    );
     ids.push(id);
     if (isNew) taken++;
   }
@@ -99,15 +98,15 @@ export async function takeDelivery(
   return { outcome, ids, detail: place.known ? targets : `${targets}, of which there is no telemetry yet` };
 }
 
-/** With a secret only the secret counts; without one, a token as for every other change. */
+/** With a secret only the secret counts; without one the route has asked for a token, as for every other change. */
 function whyRefused(
   sender: Sender,
-  { headers, body, principal }: WebhookCall,
+  { headers, body }: WebhookCall,
   { secrets, toleranceMs }: WebhookOptions,
   now: Instant,
 ): Refusal | undefined {
   const known = secrets[sender.name] ?? [];
-  if (known.length === 0) return forbids(principal, "operator");
+  if (known.length === 0) return undefined;
   const verdict = sender.verify({ headers, body }, known, now, toleranceMs);
   return verdict.ok ? undefined : refuse(401, `The delivery is not proved to be from ${sender.name}: ${verdict.why}.`);
 }
@@ -132,9 +131,13 @@ async function add(
   const id = stableId("change", sender.name, told.key, target);
   const stored = (await records.list("changes", { id, limit: 1 }))[0];
   if (stored !== undefined && told.unlessKnown === true) return { id, isNew: false };
-  const at = told.at !== undefined && told.at >= instantMin && told.at < Math.min(instantMax, now + aheadMs) ? told.at : now;
+  const at =
+    told.at !== undefined && told.at >= instantMin && told.at < Math.min(instantMax, now + aheadMs) ? told.at : now;
   const after = labelsOf(told.after, options.mask);
-  const before = { ...(await earlier(sender.name, target, told, after, at, id, records)), ...labelsOf(told.before, options.mask) };
+  const before = {
+    ...(await earlier(sender.name, target, told, after, at, id, records)),
+    ...labelsOf(told.before, options.mask),
+  };
   const actor = told.actor === undefined ? undefined : options.actor(told.actor);
   const url = addressOf(told.url, options.mask);
   const event: ChangeEvent = {
@@ -193,7 +196,9 @@ function labelsOf(facts: Facts | undefined, mask: WebhookOptions["mask"]): Label
 
 /** One line without control characters, as every change's summary is. */
 function tidy(text: string, mask: WebhookOptions["mask"], max: number): string {
-  const line = mask(text.slice(0, 10 * max)).replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim();
+  const line = mask(text.slice(0, 10 * max))
+    .replace(/[\p{Cc}\u2028\u2029]+/gu, " ")
+    .trim();
   return line.length <= max ? line : `${line.slice(0, max - 1)}…`;
 }
 

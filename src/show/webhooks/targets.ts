@@ -56,11 +56,12 @@ export function placeOf(
   if (onlyMapped) return { kind: "nowhere", why: "not mapped" };
   const same = sameName(names, entities).map((target) => ({ target, kind: told.kind }));
   if (same.length > 0) return { kind: "placed", places: same.slice(0, placesMax), known: true };
-  const short = told.names.at(-1)!.replace(/\p{Cc}/gu, "").slice(0, 200);
+  const short = told.names
+    .at(-1)!
+    .replace(/\p{Cc}/gu, "")
+    .slice(0, 200);
   const unknown = { target: entityId("deployment", short), kind: told.kind };
-  return short === ""
-    ? { kind: "nowhere", why: "no name" }
-    : { kind: "placed", places: [unknown], known: false };
+  return short === "" ? { kind: "nowhere", why: "no name" } : { kind: "placed", places: [unknown], known: false };
 }
 
 function fits(pattern: string, name: string): boolean {
