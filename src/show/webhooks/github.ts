@@ -126,9 +126,10 @@ function push(told: z.infer<typeof Push>): Reading {
       names: namesOf(name),
       branch,
       ...(branch === repository.default_branch ? {} : { sideBranch: true }),
-      summary: `push of ${count} commit${count === 1 ? "" : "s"} to ${branch} of ${name}${subject === "" ? "" : `: ${subject}`}`,
+      summary: `push of ${count} commit${count === 1 ? "" : "s"} to ${branch} of ${name}`,
       before: { commit: /^0+$/.test(before) ? undefined : before, branch },
-      after: { commit: after, branch },
+      // Not in the summary, by whose words failure modes know a change: what is pushed does not run yet.
+      after: { commit: after, branch, subject },
       course: ["branch"],
       actor: told.sender?.login,
       url: told.compare,

@@ -92,9 +92,10 @@ function push(told: z.infer<typeof Push>, delivery: string): Reading {
       names: namesOf(name),
       branch,
       ...(branch === project.default_branch ? {} : { sideBranch: true }),
-      summary: `push of ${count} commit${count === 1 ? "" : "s"} to ${branch} of ${name}${subject === "" ? "" : `: ${subject}`}`,
+      summary: `push of ${count} commit${count === 1 ? "" : "s"} to ${branch} of ${name}`,
       before: { commit: /^0+$/.test(before) ? undefined : before, branch },
-      after: { commit: after, branch },
+      // Not in the summary, by whose words failure modes know a change: what is pushed does not run yet.
+      after: { commit: after, branch, subject },
       course: ["branch"],
       actor: told.user_username || undefined,
       url: project.web_url === undefined ? undefined : `${project.web_url}/-/commit/${after}`,

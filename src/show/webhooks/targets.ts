@@ -8,7 +8,7 @@ export interface TargetRule {
   readonly from?: SenderName | undefined;
   /** As the sender names it, in any case; `*` at its end matches any rest. */
   readonly name: string;
-  /** Only changes of this environment, or this branch. */
+  /** Only deployments to this environment; only pushes to this branch. */
   readonly environment?: string | undefined;
   readonly branch?: string | undefined;
   readonly target: EntityId;
@@ -43,7 +43,7 @@ export function placeOf(
   );
   const mapped = named.filter(
     ({ environment, branch }) =>
-      (environment === undefined || environment === told.environment) &&
+      (environment === undefined || told.environment === undefined || environment === told.environment) &&
       (branch === undefined ? told.sideBranch !== true : branch === told.branch),
   );
   if (mapped.length > 0) {
