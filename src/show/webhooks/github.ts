@@ -161,7 +161,7 @@ function deployed({
       names: namesOf(name),
       environment,
       summary: `deployment of ${name} ${ref ?? shortSha(sha)} to ${environment}`,
-      after: { commit: sha, version: ref === sha ? undefined : (ref ?? undefined), environment, state },
+      after: { commit: sha, version: ref === sha ? undefined : (ref ?? undefined), environment },
       course: ["environment"],
       // What began is dated by its beginning, which may have been told before.
       ...(state === "in_progress" ? {} : { unlessKnown: true as const }),

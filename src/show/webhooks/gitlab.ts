@@ -117,7 +117,7 @@ function deployed(told: z.infer<typeof Deployment>): Reading {
       names: namesOf(name),
       environment: told.environment,
       summary: `deployment of ${name} ${told.ref || shortSha(commit)} to ${told.environment}`,
-      after: { commit, version: told.ref || undefined, environment: told.environment, state: told.status },
+      after: { commit, version: told.ref || undefined, environment: told.environment },
       course: ["environment"],
       ...(told.status === "running" ? {} : { unlessKnown: true as const }),
       actor: told.user?.username ?? told.user?.name ?? undefined,
