@@ -36,8 +36,9 @@ export interface Code extends CodeHistory, AsyncDisposable {
   idle(): Promise<void>;
 }
 
-/** How often an answer is looked up anew while somebody asks: traces keep coming. Event time. */
+/** How often an answer is looked up anew while somebody asks: traces keep coming, the first soon. Event time. */
 const freshMs: DurationMs = 60_000;
+const emptyFreshMs: DurationMs = 15_000;
 /** Traces are compared with those of the hour before the change. */
 const beforeMs: DurationMs = 60 * 60_000;
 const riseMin = 3;
@@ -184,7 +185,7 @@ export function createCode(
       if (where.length === 0) return undefined;
       const key = [question.change.id, ...question.files].join("\u0000");
       const known = answers.get(key);
-      const fresh = known !== undefined && question.at - known.askedAt < freshMs && question.at >= known.askedAt;
+      const fresh = known !== undefined && isFresh(known, question.at);
       if (!fresh && !waiting.has(key)) {
         if (waiting.size >= waitingMax) telemetry.count("homeostat.code.dropped", 1, { reason: "too-many-questions" });
         else {
@@ -201,6 +202,10 @@ export function createCode(
       await queue;
     },
   };
+}
+
+function isFresh({ askedAt, touches }: Answer, at: Instant): boolean {
+  return at >= askedAt && at - askedAt < ((touches ?? []).length === 0 ? emptyFreshMs : freshMs);
 }
 
 function clonesFor<T extends RepositoryOptions>(
