@@ -9,6 +9,7 @@ export interface Clone {
   /** Writes files and commits them; gives the commit. */
   commit(files: Readonly<Record<string, string>>, subject: string): string;
   tag(name: string): void;
+  configure(key: string, value: string): void;
   remove(): void;
 }
 
@@ -38,6 +39,7 @@ export function makeClone(): Clone {
       git("commit", "--quiet", "--message", subject);
       return git("rev-parse", "HEAD");
     },
+    configure: (key, value) => void git("config", key, value),
     tag: (name) => void git("tag", name),
     remove: () => rmSync(path, { recursive: true, force: true }),
   };

@@ -1,5 +1,5 @@
 // Code evidence over a real repository: which commit between two versions touched what fails.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Code, type CodeOptions, createCode } from "../../src/code/code.ts";
@@ -201,6 +201,30 @@ describe.skipIf(!hasGit)("code evidence", () => {
     const noVersion = await codeOf([stack()]);
     expect(await asked(noVersion, change({ version: "1.0.0" }, { version: "7.0.0" }))).toBeUndefined();
     expect(noVersion.trouble()).toMatch(/version after/);
+  });
+
+  test("a clone that is configured to run programs runs none", async () => {
+    const hostile = makeClone();
+    const mark = join(hostile.path, "ran");
+    const program = join(hostile.path, "program");
+    writeFileSync(program, `#!/bin/sh\ntouch ${mark}\ncat "$1" 2>/dev/null\n`, { mode: 0o755 });
+    hostile.commit({ "src/chat/core/scheduler.py": lines(200), ".gitattributes": "*.py diff=evil\n" }, "First");
+    hostile.tag("v1.0.0");
+    hostile.commit({ "src/chat/core/scheduler.py": lines(200, { 120: "x" }) }, "Second");
+    hostile.tag("v1.1.0");
+    const evil = [
+      "core.fsmonitor",
+      "core.pager",
+      "diff.external",
+      "diff.evil.textconv",
+      "diff.evil.command",
+      "gpg.program",
+    ];
+    for (const key of evil) hostile.configure(key, program);
+    hostile.configure("log.showSignature", "true");
+    expect(await asked(await codeOf([stack()], { path: hostile.path }), versions)).toHaveLength(1);
+    expect(existsSync(mark)).toBe(false);
+    hostile.remove();
   });
 
   test("an application without a repository, and a change of no versions, are not looked up", async () => {
