@@ -10,7 +10,7 @@ const secret = z
 const sender = (what: string) => z.strictObject({ secret: secret.describe(what) }).prefault({});
 
 const TargetRule = z.strictObject({
-  from: z.enum(["github", "gitlab", "argocd", "flux", "mlflow"]).optional().describe("Default: any of them."),
+  from: z.enum(["github", "gitlab", "argocd", "flux", "mlflow"]).optional().describe("Default: whoever sends it."),
   name: z
     .string()
     .min(1)

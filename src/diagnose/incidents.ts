@@ -85,9 +85,9 @@ export function isNews(before: Diagnosis | undefined, causes: readonly RankedCau
   );
 }
 
-/** What was looked up of the code comes later than the rest. */
-function commitsOf(cause: RankedCause): readonly string[] {
-  return cause.for.flatMap(({ kind, ref }) => (kind === "code" && ref !== undefined ? [ref] : []));
+/** What was looked up of the code comes later than the rest. Of a snapshot, `for` may be missing. */
+function commitsOf(cause: Partial<Pick<RankedCause, "for">>): readonly string[] {
+  return (cause.for ?? []).flatMap(({ kind, ref }) => (kind === "code" && ref !== undefined ? [ref] : []));
 }
 
 export function diagnosisOf(
