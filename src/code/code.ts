@@ -69,35 +69,52 @@ export function createCode(
 ): Code {
   const { telemetry, reports } = deps;
   const ending = new AbortController();
-  const clones = options.repositories.map((one) => ({
-    ...one,
-    repository: createRepository(createGit(one.path, ending.signal, options.git), one.tags),
-  }));
+  const clones = options.repositories.map((one) => {
+    const git = createGit(one.path, ending.signal, options.git);
+    return { ...one, git, repository: createRepository(git, one.tags) };
+  });
   const answers = new Map<string, Answer>();
   const waiting = new Set<string>();
-  let queue: Promise<void> = Promise.resolve();
-  let trouble: string | undefined;
+  /** By path of the clone. */
+  const troubles = new Map<string, string>();
+  // Whoever named a clone that is none learns it at the start, and not in the next incident.
+  let queue: Promise<void> = Promise.all(
+    clones.map(({ path, git }) => git.run(["rev-parse", "--git-dir"]).catch((error) => sayTrouble(path, error))),
+  ).then(() => undefined);
 
-  function say(problem: string | undefined): void {
-    if (problem !== undefined && problem !== trouble) telemetry.log.warn(`code evidence: ${problem}`);
-    trouble = problem;
+  /** Told once for as long as it stands; undefined: nothing stands in the way any more. */
+  function say(path: string, problem: string | undefined): void {
+    if (problem === undefined) troubles.delete(path);
+    else if (troubles.get(path) !== problem) {
+      troubles.set(path, problem);
+      telemetry.log.warn(`code evidence: ${problem}`);
+    }
+  }
+
+  function sayTrouble(path: string, error: unknown): void {
+    if (ending.signal.aborted) return;
+    telemetry.count("homeostat.code.errors");
+    if (isGitTrouble(error)) say(path, error.message);
+    else telemetry.log.error("code evidence cannot be looked up", { path, error: String(error) });
   }
 
   async function lookUp(question: CodeQuestion, where: typeof clones): Promise<readonly CodeTouch[] | undefined> {
-    const { change } = question;
-    let missing: string | undefined;
+    const { before = {}, after = {}, id } = question.change;
     for (const { repository, path, services, roots } of where) {
-      const from = await repository.commitOf(change.before ?? {});
-      const to = await repository.commitOf(change.after ?? {});
-      if (from === undefined || to === undefined) {
+      try {
+        const from = await repository.commitOf(before);
+        const to = await repository.commitOf(after);
+        if (from !== undefined && to !== undefined) {
+          say(path, undefined);
+          return from === to ? [] : await between(repository, { from, to, services, roots }, question);
+        }
         const which = from === undefined ? "before" : "after";
-        missing = `no commit or tag at ${path} is the version ${which} the change ${change.id}; fetch its tags, and let changes say a commit or version`;
-        continue;
+        const missing = `no commit or tag at ${path} is the version ${which} the change ${id}`;
+        say(path, `${missing}; fetch its tags, and let changes say a commit or version`);
+      } catch (error) {
+        sayTrouble(path, error);
       }
-      say(undefined);
-      return from === to ? [] : await between(repository, { from, to, services, roots }, question);
     }
-    say(missing);
     return undefined;
   }
 
@@ -162,18 +179,11 @@ export function createCode(
   }
 
   async function answer(key: string, question: CodeQuestion, where: typeof clones): Promise<void> {
-    let touches = answers.get(key)?.touches;
-    try {
-      if (ending.signal.aborted) return;
-      touches = await telemetry.span("code.look_up", () => lookUp(question, where));
-    } catch (error) {
-      if (ending.signal.aborted) return;
-      telemetry.count("homeostat.code.errors");
-      if (isGitTrouble(error)) say(error.message);
-      else telemetry.log.error("code evidence cannot be looked up", { error: String(error) });
-    } finally {
-      waiting.delete(key);
-    }
+    if (ending.signal.aborted) return;
+    const found = await telemetry.span("code.look_up", () => lookUp(question, where));
+    // What was found stays where it cannot be looked up anew.
+    const touches = found ?? answers.get(key)?.touches;
+    waiting.delete(key);
     answers.delete(key);
     answers.set(key, { askedAt: question.at, touches });
     if (answers.size > answersMax) answers.delete(answers.keys().next().value!);
@@ -195,7 +205,7 @@ export function createCode(
       }
       return known?.touches;
     },
-    trouble: () => trouble,
+    trouble: () => (troubles.size === 0 ? undefined : [...troubles.values()].slice(0, 3).join("; ")),
     idle: () => queue,
     async [Symbol.asyncDispose]() {
       ending.abort();

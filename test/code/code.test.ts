@@ -195,6 +195,9 @@ describe.skipIf(!hasGit)("code evidence", () => {
     const noClone = await codeOf([stack()], { path: empty });
     expect(await asked(noClone, versions)).toBeUndefined();
     expect(noClone.trouble()).toMatch(/is no git repository/);
+    const early = await codeOf([], { path: empty });
+    await early.idle();
+    expect(early.trouble()).toMatch(/is no git repository/);
     const gone = await codeOf([stack()], { path: join(clone.path, "nowhere") });
     expect(await asked(gone, versions)).toBeUndefined();
     expect(gone.trouble()).toMatch(/is no git repository/);

@@ -124,7 +124,7 @@ function readBody(sender: Sender, { headers, body }: WebhookCall): Reading {
 async function add(
   sender: Sender,
   told: ToldChange,
-  { target, kind }: Placed,
+  { target, kind, fixed }: Placed,
   options: WebhookOptions,
   { changes, records, now }: WebhookDeps,
 ): Promise<{ id: string; isNew: boolean }> {
@@ -143,7 +143,7 @@ async function add(
   const event: ChangeEvent = {
     id,
     at,
-    kind: kind === "deploy" && sender.name === "argocd" && sameImages(before, after) ? "config" : kind,
+    kind: fixed !== true && sender.name === "argocd" && sameImages(before, after) ? "config" : kind,
     target,
     summary: tidy(told.summary, options.mask, summaryMax),
     by: actor === undefined || actor === "" ? sender.name : `${sender.name}:${tidy(actor, (text) => text, 100)}`,

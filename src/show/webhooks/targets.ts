@@ -19,6 +19,8 @@ export interface TargetRule {
 export interface Placed {
   readonly target: EntityId;
   readonly kind: ChangeKind;
+  /** The mapping says so: it is not to be thought better of. */
+  readonly fixed?: true;
 }
 
 export type Place =
@@ -47,7 +49,9 @@ export function placeOf(
       (branch === undefined ? told.sideBranch !== true : branch === told.branch),
   );
   if (mapped.length > 0) {
-    const places = mapped.map(({ target, kind }) => ({ target, kind: kind ?? told.kind }));
+    const places = mapped.map(
+      ({ target, kind }): Placed => (kind === undefined ? { target, kind: told.kind } : { target, kind, fixed: true }),
+    );
     return { kind: "placed", places: distinct(places), known: true };
   }
   if (told.sideBranch === true) return { kind: "nowhere", why: "branch" };
