@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Code, type CodeOptions, createCode } from "../../src/code/code.ts";
 import { createGit } from "../../src/code/git.ts";
 import { openReports } from "../../src/code/reports.ts";
-import { createRepository, revisionsOf } from "../../src/code/repository.ts";
+import { createRepository } from "../../src/code/repository.ts";
 import type { ChangeEvent } from "../../src/model/change.ts";
 import type { CodeTouch } from "../../src/model/ports/code-history.ts";
 import type { StackCount } from "../../src/model/ports/stack-source.ts";
@@ -166,25 +166,6 @@ describe.skipIf(!hasGit)("code evidence", () => {
       expect([facts, await repository.commitOf(facts)]).toEqual([facts, tidied]);
     for (const facts of [{}, { version: "9.9.9" }, { version: "main" }, { version: "HEAD" }, { commit: "zz" }])
       expect([facts, await repository.commitOf(facts)]).toEqual([facts, undefined]);
-  });
-
-  test.each([
-    "--upload-pack=touch",
-    "-h",
-    "v1..v2",
-    "@{-1}",
-    "a b",
-    "x\nrev",
-    "^main",
-    ":/fix",
-    "--",
-    "",
-    "v1.lock",
-    "a:b",
-  ])("a version named %j is nothing git is asked for", (version) => {
-    const names = ["version", "tag", "commit", "image", "revision"].map((fact) => ({ [fact]: version }));
-    for (const revision of names.flatMap((facts) => revisionsOf(facts, ["{version}", "v{version}"])))
-      expect(revision).toMatch(/^(?:[0-9a-f]{7,64}|refs\/tags\/[A-Za-z0-9][\w.+/-]*)$/);
   });
 
   test("what stands in the way is said: no git, no repository, no such version", async () => {
