@@ -3,6 +3,7 @@ import { z } from "zod";
 import { actionKinds } from "../model/failure-mode.ts";
 import { defaultTenant, tenantPattern } from "../model/tenant.ts";
 import { parseDuration } from "../model/time.ts";
+import { Changes, Code } from "./config-changes.ts";
 import { Deliver } from "./config-deliver.ts";
 import { Probes } from "./config-probes.ts";
 
@@ -268,6 +269,8 @@ export const Config = z.strictObject({
         .describe("Packs of rules/packs to load; `all` is every one but `slo`."),
     })
     .prefault({}),
+  changes: Changes.prefault({}).describe("Webhooks by which other systems tell of changes."),
+  code: Code.prefault({}).describe("Repositories and reports that a diagnosis looks at for what a change brought."),
   deliver: Deliver.prefault({}),
   probes: Probes.prefault({}).describe("Test cases asked of served models. Off while no target is named."),
   act: z

@@ -24,6 +24,7 @@ import { openStore, type Store } from "../store/store.ts";
 import { createTune } from "../tune/tune.ts";
 import { openAlerting } from "./alerting.ts";
 import { startAlertingJob } from "./alerting-job.ts";
+import { openCode } from "./code.ts";
 import { userError } from "./command.ts";
 import { createComparing } from "./comparing.ts";
 import { formatMistakes } from "./config.ts";
@@ -49,6 +50,7 @@ import type { AppTelemetry } from "./telemetry.ts";
 import { createUndo } from "./undo.ts";
 import { startUpkeep } from "./upkeep.ts";
 import { createTellChanges, relatedTo } from "./what-changed.ts";
+import { webhookOptions } from "./webhook-options.ts";
 
 export interface Service extends AsyncDisposable {
   readonly feed: EventFeed;
@@ -107,10 +109,13 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const rules = createRules(knowledge.ruleFiles, { source: live, telemetry, externalUrl }, text(alerts));
     const means = { records: store.records, head, state, telemetry, now: clock.now };
     const feedback = await openFeedback(knowledge.modes, createRedactText(privacyOf(config)), means);
+    const code = await openCode(config, { stacks: store.stacks, entities: () => head.entities(), state, telemetry });
+    undo.push("code", () => code.history[Symbol.asyncDispose]());
     const diagnose = createDiagnosis(knowledge.modes, {
       source: head,
       changes: store.changes,
       logs: store.logs,
+      code: code.history,
       telemetry,
       learned: feedback.learned,
     });
@@ -166,6 +171,8 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       {
         records: store.records,
         changes: announced(store, feed, changed),
+        webhooks: webhookOptions(config),
+        reports: code.reports,
         alerting: { intake, silences, save: alerting.save, resolveTimeoutMs: config.deliver.resolveTimeout },
         feed,
         feedback,
@@ -193,6 +200,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
           logs: logs.trouble() ?? "read",
           records: keeper.trouble() ?? "stored",
           probes: probes.status(),
+          code: code.history.trouble() ?? "ready",
         }),
         metrics: () => telemetry.metricsText(),
         checks: readiness.checks,

@@ -1,8 +1,9 @@
 // Which causes come into question for a scene, likeliest first: looking, in two goes, and ranking.
 import type { FailureMode } from "../model/failure-mode.ts";
 import type { RankedCause } from "../model/incident.ts";
-import type { Looker, Scene } from "./look.ts";
+import type { Looker } from "./look.ts";
 import { inQuestion, priorOfNone, rank } from "./rank.ts";
+import type { Scene } from "./scene.ts";
 import { suspicionGroup } from "./suspicion.ts";
 import type { Symptoms } from "./symptoms.ts";
 
@@ -16,8 +17,9 @@ export type RankScene = (
 /** `modes` are those of now: their odds may have been learned since. */
 export function createRanking(looker: Looker, modes: () => readonly FailureMode[]): RankScene {
   /** What speaks for a mode first, and what tells it from others only of the modes that something speaks for. */
-  return async (scene, { anomalies, alerts: firing }, among = () => true) => {
+  return async (seen, { anomalies, alerts: firing }, among = () => true) => {
     const alerts = firing.filter(({ group }) => group !== suspicionGroup);
+    const scene = { ...seen, alerts };
     const { at, scope, topology } = scene;
     const touched = [...anomalies, ...alerts].flatMap(({ entity }) => entity ?? []);
     const candidates = [...new Set([...topology.members(scope), ...touched])].sort((a, b) => (a < b ? -1 : 1));

@@ -5,6 +5,7 @@ import type { Entity, EntityId } from "../model/entity.ts";
 import type { FailureMode } from "../model/failure-mode.ts";
 import type { Diagnosis, Incident, RankedCause } from "../model/incident.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
+import type { CodeHistory } from "../model/ports/code-history.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
 import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
@@ -81,6 +82,7 @@ export function createDiagnosis(
     readonly source: SeriesSource;
     readonly changes: ChangeLog;
     readonly logs: LogSource;
+    readonly code?: CodeHistory;
     readonly telemetry: Telemetry;
     /** The catalogue with odds that were learned; its ids and queries are the catalogue's. Absent: as it is. */
     readonly learned?: () => readonly FailureMode[];
@@ -89,7 +91,7 @@ export function createDiagnosis(
   const { telemetry } = deps;
   let modes = catalogue;
   const queries = createQueries(deps.source, telemetry);
-  const looker = createLooker(modes, queries, deps.logs, telemetry);
+  const looker = createLooker(modes, queries, deps.logs, telemetry, deps.code);
   const topology = createTopology();
   const book = createSymptomBook(topology, telemetry);
   const recent = createRecentChanges(deps.changes, catalogue, telemetry);

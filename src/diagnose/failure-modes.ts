@@ -36,6 +36,9 @@ const sources = {
   change: z
     .strictObject({ kinds: z.array(changeKind).min(1), within: duration, matches: pattern.optional() })
     .optional(),
+  code: z
+    .strictObject({ kinds: z.array(changeKind).min(1), within: duration, touched: z.enum(["line", "file"]) })
+    .optional(),
   log: z.strictObject({ contains: text, within: duration, matches: pattern.optional() }).optional(),
 };
 
@@ -133,7 +136,7 @@ function toSymptom(spec: SymptomInput): SymptomSpec {
   return { id, says, present, absent, ...where, source: sourceOf(spec) };
 }
 
-function sourceOf({ expr, anomaly, change, log }: SymptomInput): SymptomSpec["source"] {
+function sourceOf({ expr, anomaly, change, code, log }: SymptomInput): SymptomSpec["source"] {
   if (expr !== undefined) return { kind: "expr", expr };
   if (anomaly !== undefined) return { kind: "anomaly", ...anomaly };
   const matching = (matches: RegExp | undefined) => (matches === undefined ? {} : { matches });
@@ -141,6 +144,8 @@ function sourceOf({ expr, anomaly, change, log }: SymptomInput): SymptomSpec["so
     const { kinds, within, matches } = change;
     return { kind: "change", changeKinds: kinds, withinMs: within, ...matching(matches) };
   }
+  if (code !== undefined)
+    return { kind: "code", changeKinds: code.kinds, withinMs: code.within, touched: code.touched };
   return { kind: "log", contains: log?.contains ?? "", withinMs: log?.within ?? 0, ...matching(log?.matches) };
 }
 

@@ -80,8 +80,14 @@ export function isNews(before: Diagnosis | undefined, causes: readonly RankedCau
   return (
     old.location !== top.location ||
     old.trigger !== top.trigger ||
+    commitsOf(top).some((commit) => !commitsOf(old).includes(commit)) ||
     Math.abs(old.probability - top.probability) >= newsFrom
   );
+}
+
+/** What was looked up of the code comes later than the rest. Of a snapshot, `for` may be missing. */
+function commitsOf(cause: Partial<Pick<RankedCause, "for">>): readonly string[] {
+  return (cause.for ?? []).flatMap(({ kind, ref }) => (kind === "code" && ref !== undefined ? [ref] : []));
 }
 
 export function diagnosisOf(

@@ -2,41 +2,18 @@
 import type { Anomaly } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
 import type { EntityId } from "../model/entity.ts";
-import type { Evidence } from "../model/evidence.ts";
 import type { FailureMode, SymptomSpec } from "../model/failure-mode.ts";
+import type { CodeHistory } from "../model/ports/code-history.ts";
 import type { LogRecord, LogSource } from "../model/ports/log-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
+import { changesBefore, ofCode } from "./look-at-code.ts";
 import type { Queries } from "./queries.ts";
-import type { Topology } from "./topology.ts";
+import type { Finding, Scene } from "./scene.ts";
 import { sentence } from "./words.ts";
-
-export type Finding =
-  | { readonly state: "present"; readonly evidence: Evidence }
-  | { readonly state: "absent" }
-  /** No telemetry, or the source did not answer: says nothing either way. */
-  | { readonly state: "unknown" };
 
 /** Whether a symptom shows on an entity. Pure: all that had to be fetched was fetched before. */
 export type Look = (spec: SymptomSpec, entity: EntityId) => Finding;
-
-export interface Scene {
-  readonly at: Instant;
-  /** When the trouble began. */
-  readonly onset: Instant;
-  /** Changes after this are answers to the trouble, not causes of it: when the incident opened, or now. */
-  readonly knownAt: Instant;
-  /** What the entities belong to. */
-  readonly scope: EntityId;
-  readonly anomalies: readonly Anomaly[];
-  /** Undefined when the change log did not answer. */
-  readonly changes: readonly ChangeEvent[] | undefined;
-  /** Entities with fresh telemetry. */
-  readonly alive: ReadonlySet<EntityId>;
-  readonly topology: Topology;
-  /** False while detectors have no past to compare with: that they say nothing then says nothing. */
-  readonly silenceTells: boolean;
-}
 
 export interface Looker {
   /** Asks what `specs` need, once a step for all who want it. */
@@ -45,8 +22,6 @@ export interface Looker {
 
 /** A symptom that comes and goes within this is still there: preemptions come in bursts. */
 const flickerMs = 60_000;
-/** An onset is only known to the step, so a change may seem to come a little after what it caused. */
-const skewMs = 60_000;
 const logLimit = 50;
 
 export function createLooker(
@@ -54,6 +29,7 @@ export function createLooker(
   queries: Queries,
   logs: LogSource,
   telemetry: Telemetry,
+  code?: CodeHistory,
 ): Looker {
   const specs = modes.flatMap((mode) => [...mode.symptoms, ...mode.discriminators]);
   const texts = new Set(specs.flatMap(({ source }) => (source.kind === "log" ? [source.contains] : [])));
@@ -118,6 +94,8 @@ export function createLooker(
             return ofAnomaly(spec, entity, source, anomaliesOf.get(`${source.signal} ${entity}`), scene);
           case "change":
             return ofChange(spec, entity, source, scene);
+          case "code":
+            return code === undefined ? { state: "unknown" } : ofCode(spec, entity, source, scene, code);
           case "log":
             return ofLog(spec, entity, source, scene.at, logged?.get(source.contains), speaksOf);
         }
@@ -204,12 +182,9 @@ function ofChange(
   scene: Scene,
 ): Finding {
   if (scene.changes === undefined) return { state: "unknown" };
-  const until = Math.min(scene.onset + skewMs, scene.knownAt);
-  const closest = scene.changes
-    .filter(({ target }) => target === entity || target === scene.scope)
-    .filter(({ kind, at }) => changeKinds.includes(kind) && at >= scene.onset - withinMs && at <= until)
-    .filter((change) => matches === undefined || matches.test(textOf(change)))
-    .sort((a, b) => Math.abs(scene.onset - a.at) - Math.abs(scene.onset - b.at) || (a.id < b.id ? -1 : 1))[0];
+  const closest = changesBefore(scene, entity, changeKinds, withinMs).find(
+    (change) => matches === undefined || matches.test(textOf(change)),
+  );
   if (closest === undefined) return { state: "absent" };
   return {
     state: "present",

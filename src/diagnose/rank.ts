@@ -4,7 +4,8 @@ import type { EntityId } from "../model/entity.ts";
 import type { Evidence } from "../model/evidence.ts";
 import type { FailureMode, SymptomSpec } from "../model/failure-mode.ts";
 import type { PathStep, RankedCause } from "../model/incident.ts";
-import type { Finding, Look } from "./look.ts";
+import type { Look } from "./look.ts";
+import type { Finding } from "./scene.ts";
 import { kindOf } from "./topology.ts";
 import { plainSentence, shortName } from "./words.ts";
 
@@ -104,12 +105,14 @@ function judge(mode: FailureMode, entity: EntityId, look: Look, alerts: readonly
   for (const spec of mode.symptoms) {
     const finding = look(spec, entity);
     findings.set(spec.id, finding);
-    if (finding.state === "unknown" && spec.present / spec.absent >= tellUnknownFrom)
+    // That no repository is known, or nothing fails in one, is no gap of telemetry.
+    if (finding.state === "unknown" && spec.source.kind !== "code" && spec.present / spec.absent >= tellUnknownFrom)
       unknown.push(plainSentence(spec.says));
     if (finding.state === "present") {
       const weight = Math.log(spec.present);
       logOdds += weight;
       pro.push({ weight, evidence: finding.evidence });
+      for (const evidence of finding.further ?? []) pro.push({ weight: 0, evidence });
     } else if (finding.state === "absent") {
       logOdds += Math.log(spec.absent);
       if (spec.absent <= tellAbsentBelow)

@@ -33,7 +33,10 @@ export function createRecentChanges(
 
   const specs = modes.flatMap(({ symptoms, discriminators }) => [...symptoms, ...discriminators]);
   return {
-    backMs: Math.max(startupMs, ...specs.map(({ source }) => (source.kind === "change" ? source.withinMs : 0))),
+    backMs: Math.max(
+      startupMs,
+      ...specs.map(({ source }) => (source.kind === "change" || source.kind === "code" ? source.withinMs : 0)),
+    ),
     within(from, to) {
       const key = `${from} ${to}`;
       if (asked.key !== key) asked = { key, answer: ask(from, to) };

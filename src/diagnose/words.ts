@@ -56,7 +56,9 @@ export function summaryOf(cause: RankedCause, scope: EntityId, onset: Instant): 
     change === undefined
       ? ""
       : `, set off by a ${change.subject} change at ${formatInstant(change.at)} (${changeText(change.says)})`;
-  return `${cause.title} on ${where} since ${formatInstant(onset)}${trigger}${because}.`;
+  const code = cause.for.find(({ kind, ref }) => kind === "code" && ref !== undefined);
+  const touched = code === undefined ? "" : ` Code: ${changeText(code.says)}.`;
+  return `${cause.title} on ${where} since ${formatInstant(onset)}${trigger}${because}.${touched}`;
 }
 
 /** What would prove the diagnosis wrong. */

@@ -17,4 +17,8 @@ export interface ChangeEvent {
   readonly after?: Labels;
   /** Who or what did it. */
   readonly by?: string;
+  /** Which system told of it by its own webhook, such as `github`. */
+  readonly source?: string;
+  /** Where people see it in that system. */
+  readonly url?: string;
 }

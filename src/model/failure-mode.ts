@@ -19,6 +19,16 @@ export interface SymptomSpec {
         readonly withinMs: number;
         readonly matches?: RegExp;
       }
+    /**
+     * A commit between the versions of such a change touched the code that fails since: a frame's line (or one beside it), or elsewhere
+     * in the file of a frame or of what a firing rule is about. Unknown without a repository, versions or a failing place.
+     */
+    | {
+        readonly kind: "code";
+        readonly changeKinds: readonly string[];
+        readonly withinMs: number;
+        readonly touched: "line" | "file";
+      }
     /** Records that contain the text and, where `matches` is there, match it. */
     | { readonly kind: "log"; readonly contains: string; readonly withinMs: number; readonly matches?: RegExp };
   /** Looked for on entities of this kind that the judged one runs on, is part of, or consists of. Absent: on itself. */

@@ -120,6 +120,24 @@ export interface Receipts {
   readonly ids: readonly string[];
 }
 
+/** What became of a delivery of another system's webhook. */
+export interface ChangeReceipt {
+  /** `known`: it was told before; `ignored`: it changes nothing here. */
+  readonly outcome: "taken" | "known" | "ignored";
+  /** Of the change events it is, one for each thing that was changed. */
+  readonly ids: readonly string[];
+  /** What was changed, or why it is ignored. */
+  readonly detail: string;
+}
+
+/** What was kept of a report of static analysis. */
+export interface ReportReceipt {
+  readonly tool: string;
+  readonly findings: number;
+  /** Results without a file, or beyond the limit. */
+  readonly left: number;
+}
+
 export interface Status {
   readonly version: string;
   /** Wall time of the server, Unix ms. */

@@ -39,7 +39,7 @@ export function openApi(routes: readonly Route[], version: string): Json {
 function operation(route: Route): Json {
   const problems = ["400", "429", ...(route.needs === "public" ? [] : ["401", "403"])];
   if (route.path.includes(":id")) problems.push("404");
-  if (route.body !== undefined) problems.push("413", "415");
+  if (route.body !== undefined || route.raw !== undefined) problems.push("413", "415");
   if (route.path.startsWith("/api/")) problems.push("503");
   const responses: Record<string, Json> = {};
   if (route.foreign === true) {
@@ -66,6 +66,7 @@ function operation(route: Route): Json {
     ...(route.needs === "public" ? {} : { "x-role": route.needs }),
     parameters: parametersOf(route),
     ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body, route.bodyIs) }),
+    ...(route.raw === undefined ? {} : { requestBody: rawBody(route.raw) }),
     responses,
   };
 }
@@ -94,6 +95,11 @@ function bodyOf(name: SchemaName, is: Route["bodyIs"]): Json {
   const either = { oneOf: [ref(name), { ...list, minItems: 1, maxItems: 100 }] };
   const schema = is === "one" ? ref(name) : is === "list" ? list : either;
   return { required: true, content: { "application/json": { schema } } };
+}
+
+function rawBody(bytesMax: number): Json {
+  const description = `JSON of at most ${bytesMax / 1024} KiB, in the form its sender documents.`;
+  return { required: true, description, content: { "application/json": { schema: { type: "object" } } } };
 }
 
 function schemaOf(schema: NonNullable<Answer["schema"]>): Json {

@@ -94,11 +94,15 @@ function isRefusal(error: unknown): error is Refusal {
 
 /** Errors of Express and its body parser carry a status and a type. Their texts may quote input, so they are not passed on. */
 function refusalOf(error: unknown): Refusal {
-  const { status, type } = (typeof error === "object" && error !== null ? error : {}) as {
+  const { status, type, limit } = (typeof error === "object" && error !== null ? error : {}) as {
     status?: unknown;
     type?: unknown;
+    limit?: unknown;
   };
-  if (status === 413) return refuse(413, "The body is longer than 256 kB. Send fewer change events at a time.");
+  if (status === 413) {
+    const kib = typeof limit === "number" ? Math.floor(limit / 1024) : 256;
+    return refuse(413, `The body is longer than ${kib} kB. Send less at a time.`);
+  }
   if (type === "entity.parse.failed") return refuse(400, "The body is not a JSON object or list. Check its syntax.");
   if (status === 415) return refuse(415, "The body's encoding is not supported. Send plain UTF-8 application/json.");
   if (status === 400)

@@ -10,6 +10,7 @@ import type { ChangeLog } from "../model/ports/change-log.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
 import type { FeedbackDesk } from "../model/ports/feedback.ts";
 import type { Records } from "../model/ports/records.ts";
+import type { ReportDesk } from "../model/ports/report-desk.ts";
 import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Principal } from "../model/principal.ts";
@@ -22,11 +23,16 @@ import type { Check, CoverageRow, LogTemplateRow, SignalView } from "./contract.
 import type { EventStream } from "./event-stream.ts";
 import { refuse } from "./problem.ts";
 import type { SchemaName } from "./schemas.ts";
+import type { SenderName } from "./webhooks/sender.ts";
+import type { WebhookOptions } from "./webhooks/take.ts";
 
 /** What the room is handed. */
 export interface ShowDeps {
   readonly records: Records;
   readonly changes: ChangeLog;
+  readonly webhooks: WebhookOptions;
+  /** Takes a SARIF log; says what was kept of it, or why it is none. */
+  readonly reports: ReportDesk;
   readonly prometheus: PrometheusDeps;
   readonly alerting: {
     readonly intake: AlertIntake;
@@ -110,6 +116,10 @@ export interface Route {
   /** Another product's API: it lets unknown parameters pass and answers errors in its own form, as that product does. */
   readonly foreign?: true;
   readonly body?: SchemaName;
+  /** The body is JSON that the handler reads itself, from its bytes: at most so many. */
+  readonly raw?: number;
+  /** Whose proof takes the place of a token, and is asked for, where the configuration holds a secret of it. */
+  readonly signed?: SenderName;
   /** The body is a form; the handler gets its text. */
   readonly form?: true;
   /** Whether the body is one of it or a list. Default: either. */

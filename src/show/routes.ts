@@ -14,7 +14,9 @@ import { fromStore, refuse } from "./problem.ts";
 import { prometheusRoutes } from "./prometheus/routes.ts";
 import { listParameters, noParameters, parseListQuery, parseParameters, streamParameters } from "./query.ts";
 import { collections, findRecord, findSignal, listRecords, listSignals, type StoredCollection } from "./records.ts";
+import { reportRoute } from "./report-route.ts";
 import { type Answer, type Call, idOf, type Route, sendJson } from "./route.ts";
+import { webhookRoutes } from "./webhooks/routes.ts";
 
 const json = "application/json";
 const checksMs = 5000;
@@ -149,6 +151,8 @@ export const routes: readonly Route[] = [
   ...prometheusRoutes,
   // Before the collections, whose `:id` would take what stands behind their path.
   ...alertingRoutes,
+  ...webhookRoutes,
+  reportRoute,
   ...(Object.keys(collections) as StoredCollection[]).flatMap(collectionRoutes),
   {
     method: "post",

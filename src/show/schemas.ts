@@ -10,7 +10,18 @@ import { catalogue, type SignalId, signals } from "../model/signal.ts";
 import { alertingSchemas } from "./alerting-schemas.ts";
 import { changeKind, whatChanged } from "./change-schemas.ts";
 import { compareSchemas } from "./compare-schemas.ts";
-import type { ChangesPage, Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
+import type {
+  ChangeReceipt,
+  ChangesPage,
+  Check,
+  CoverageRow,
+  Problem,
+  Receipt,
+  Receipts,
+  ReportReceipt,
+  SignalRow,
+  Status,
+} from "./contract.ts";
 import { feedbackSchemas } from "./feedback-schemas.ts";
 import { diagnosis, incident } from "./incident-schemas.ts";
 import { logSchemas } from "./log-schemas.ts";
@@ -147,6 +158,8 @@ const change = shapeOf<ChangeEvent>()({
   before: labels.optional(),
   after: labels.optional(),
   by: z.string().optional(),
+  source: z.string().optional(),
+  url: z.string().optional(),
 });
 
 const changesPage = shapeOf<ChangesPage>()({
@@ -209,6 +222,14 @@ const receipt = shapeOf<Receipt>()({
 
 const receipts = shapeOf<Receipts>()({ data: z.array(receipt), ids: z.array(z.string()) });
 
+const changeReceipt = shapeOf<ChangeReceipt>()({
+  outcome: z.enum(["taken", "known", "ignored"]),
+  ids: z.array(z.string()),
+  detail: z.string(),
+});
+
+const reportReceipt = shapeOf<ReportReceipt>()({ tool: z.string(), findings: z.int(), left: z.int() });
+
 const status = shapeOf<Status>()({
   version: z.string(),
   now: instant,
@@ -249,6 +270,8 @@ export const schemas = {
   ChangesPage: changesPage,
   WhatChanged: whatChanged,
   Receipts: receipts,
+  ChangeReceipt: changeReceipt,
+  ReportReceipt: reportReceipt,
   Status: status,
   Ready: ready,
   Problem: problem,

@@ -152,8 +152,10 @@ function createApp(
       const guard = (request: Request, _response: Response, next: NextFunction): void => {
         const principal = principals.get(request);
         const refusal: Refusal | undefined =
-          forbids(principal, route.needs) ??
-          (route.method === "get" ? undefined : crossSite(request, route.body !== undefined));
+          (hasProof(route, deps) ? undefined : forbids(principal, route.needs)) ??
+          (route.method === "get"
+            ? undefined
+            : crossSite(request, route.body !== undefined || route.raw !== undefined));
         const checked = route.parameters === noParameters && route.foreign !== true;
         if (refusal === undefined && checked) parseParameters(noParameters, request.url);
         next(refusal);
@@ -163,6 +165,13 @@ function createApp(
       const type = "application/x-www-form-urlencoded";
       if (route.form === true)
         app[route.method](path, guard, express.text({ type, limit: bodyBytesMax, inflate: false }), handle);
+      else if (route.raw !== undefined)
+        app[route.method](
+          path,
+          guard,
+          express.raw({ type: "application/json", limit: route.raw, inflate: false }),
+          handle,
+        );
       else if (route.body === undefined) app[route.method](path, guard, handle);
       else app[route.method](path, guard, express.json({ limit: bodyBytesMax, inflate: false }), handle);
     }
@@ -177,6 +186,11 @@ function createApp(
   });
   app.use(answerProblems(deps.telemetry));
   return app;
+}
+
+/** Whether the sender proves who it is by a secret of its own, which the handler judges. */
+function hasProof({ signed }: Route, { webhooks }: ShowDeps): boolean {
+  return signed !== undefined && (webhooks.secrets[signed]?.length ?? 0) > 0;
 }
 
 const securityHeaders = {

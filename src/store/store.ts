@@ -9,6 +9,7 @@ import type { LogSource } from "../model/ports/log-source.ts";
 import type { Records } from "../model/ports/records.ts";
 import type { RequestHistory } from "../model/ports/request-history.ts";
 import type { SpanReader } from "../model/ports/span-reader.ts";
+import type { StackSource } from "../model/ports/stack-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { TelemetryHistory } from "../model/ports/telemetry-history.ts";
 import type { TelemetryReader } from "../model/ports/telemetry-reader.ts";
@@ -27,6 +28,7 @@ import { createFactHistory } from "./read/fact-history.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
 import { createRequestHistory } from "./read/request-history.ts";
+import { createStackSource } from "./read/stack-source.ts";
 import { createTenantHistory } from "./read/tenant-history.ts";
 import { createTenantLogs } from "./read/tenant-logs.ts";
 import { createTenantReader } from "./read/tenant-reader.ts";
@@ -57,6 +59,7 @@ export interface Store extends AsyncDisposable {
   readonly requests: RequestHistory;
   readonly facts: FactHistory;
   readonly logs: LogSource;
+  readonly stacks: StackSource;
   /** The same records by arrival. */
   readonly logReader: LogReader;
   readonly changes: ChangeLog;
@@ -144,6 +147,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       requests: createRequestHistory(tenants),
       facts: createFactHistory(tenants),
       logs: createLogSource(tenants),
+      stacks: createStackSource(tenants),
       logReader: createTenantLogs({ tenants, storedThrough: spool.storedThrough, lastId: spool.lastId }, telemetry),
       changes: createChangeLog(database, records),
       records,

@@ -4,6 +4,7 @@ import { createDiagnosis, type Diagnose, type DiagnosisOutput } from "../../src/
 import { loadFailureModes } from "../../src/diagnose/failure-modes.ts";
 import type { Alert, Anomaly } from "../../src/model/anomaly.ts";
 import type { ChangeEvent } from "../../src/model/change.ts";
+import type { CodeHistory } from "../../src/model/ports/code-history.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { type SignalId, signalOf } from "../../src/model/signal.ts";
 import { deployment, memoryChanges, memoryLogs, memorySeries, replica } from "./memory-sources.ts";
@@ -47,10 +48,16 @@ export interface How {
 
 export const replicas = ["vllm-0", "vllm-1", "vllm-2"];
 
-export function world(changes: readonly ChangeEvent[] = []): World {
+export function world(changes: readonly ChangeEvent[] = [], code?: CodeHistory): World {
   const source = memorySeries();
   const log = memoryChanges(changes);
-  const diagnose = createDiagnosis(modes, { source, changes: log, logs: memoryLogs(), telemetry: silentTelemetry });
+  const diagnose = createDiagnosis(modes, {
+    source,
+    changes: log,
+    logs: memoryLogs(),
+    telemetry: silentTelemetry,
+    ...(code === undefined ? {} : { code }),
+  });
   let at = start;
   return {
     diagnose,

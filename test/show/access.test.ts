@@ -4,7 +4,7 @@ import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import type { Role } from "../../src/model/principal.ts";
 import { createAuthenticate, createRateLimit, isLoopback } from "../../src/show/access.ts";
 import { routes } from "../../src/show/routes.ts";
-import { bodies, openWorld, postJson, raw, type World } from "./kit.ts";
+import { bodies, headersOf, openWorld, postJson, raw, type World } from "./kit.ts";
 import { exampleQuery, operationOf } from "./operations.ts";
 import { samples } from "./samples.ts";
 
@@ -24,7 +24,8 @@ describe("with tokens", () => {
 
   const ask = async (method: string, path: string, authorization?: string): Promise<number> => {
     const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
-    const init = method === "POST" ? postJson(bodies[path] ?? {}, headers) : { method, headers };
+    const init =
+      method === "POST" ? postJson(bodies[path] ?? {}, { ...headersOf[path], ...headers }) : { method, headers };
     const answer = await world.get(path.replace(":id", "x") + exampleQuery(operationOf(method, path)), init);
     await answer.body?.cancel();
     return answer.status;

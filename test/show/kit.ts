@@ -1,6 +1,7 @@
 // What the tests of show share: a real server on a free port over records kept in memory.
 import { request as httpRequest } from "node:http";
 import { openFeedback } from "../../src/app/feedback.ts";
+import { openReports } from "../../src/code/reports.ts";
 import { createIntake } from "../../src/deliver/feeds/intake.ts";
 import { createSilences } from "../../src/deliver/feeds/silences.ts";
 import type { ChangeEvent } from "../../src/model/change.ts";
@@ -8,7 +9,7 @@ import type { RecordKind, Records, RecordTypes } from "../../src/model/ports/rec
 import type { MadeSample } from "../../src/model/ports/series-sink.ts";
 import type { Telemetry } from "../../src/model/ports/telemetry.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
-import { createRedactText } from "../../src/receive/privacy/redact-text.ts";
+import { createMask, createRedactText } from "../../src/receive/privacy/redact-text.ts";
 import type { SignalView } from "../../src/show/contract.ts";
 import { createEventFeed } from "../../src/show/event-feed.ts";
 import { collections, type StoredCollection } from "../../src/show/records.ts";
@@ -81,6 +82,15 @@ export async function openWorld(
       add: async (event) => void changes.push(event),
       within: async ({ from, to }) => changes.filter((event) => event.at >= from && event.at < to),
     },
+    webhooks: {
+      secrets: {},
+      map: [],
+      onlyMapped: false,
+      toleranceMs: 300_000,
+      actor: () => undefined,
+      mask: createMask(),
+    },
+    reports: await openReports([], { load: async () => undefined, save: async () => {} }, telemetry),
     alerting: {
       intake: createIntake("homeostat", telemetry),
       silences: createSilences(),
@@ -161,9 +171,33 @@ export function raw(
 
 const inAnHour = new Date(now + 3_600_000).toISOString();
 const silenced = { startsAt: new Date(now).toISOString(), endsAt: inAnHour, createdBy: "me", comment: "upgrade" };
+/** Headers without which a route does not know what it is sent. */
+export const headersOf: Readonly<Record<string, Record<string, string>>> = {
+  "/api/v1/changes/github": { "x-github-event": "release" },
+};
 /** A good body for every route that takes one. */
 export const bodies: Readonly<Record<string, unknown>> = {
   "/api/v1/changes": { kind: "deploy", target: "replica:a", summary: "s" },
+  "/api/v1/code/sarif": { version: "2.1.0", runs: [{ tool: { driver: { name: "lint" } }, results: [] }] },
+  "/api/v1/changes/github": {
+    action: "published",
+    release: { id: 1, tag_name: "v2" },
+    repository: { full_name: "org/chat" },
+  },
+  "/api/v1/changes/gitlab": {
+    object_kind: "release",
+    action: "create",
+    tag: "v2",
+    project: { path_with_namespace: "org/chat" },
+  },
+  "/api/v1/changes/argocd": { app: "chat", revision: "1f2e3d4" },
+  "/api/v1/changes/flux": {
+    involvedObject: { kind: "Kustomization", name: "chat" },
+    severity: "info",
+    reason: "ReconciliationSucceeded",
+    metadata: { revision: "1.2.3" },
+  },
+  "/api/v1/changes/mlflow": { entity: "model_version", action: "created", data: { name: "chat", version: "3" } },
   "/api/v1/alerts/intake": { version: "4", status: "firing", alerts: [{ labels: { alertname: "A" } }] },
   "/api/v2/alerts": [{ labels: { alertname: "A" } }],
   "/api/v1/feedback": { kind: "rating", score: 1, model: "m", entity: "replica:vllm-2", text: "good" },

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { routes } from "../../src/show/routes.ts";
 import { type SchemaName, schemas } from "../../src/show/schemas.ts";
-import { bodies, now, openWorld, postJson, type World } from "./kit.ts";
+import { bodies, headersOf, now, openWorld, postJson, type World } from "./kit.ts";
 import { document, exampleQuery, operations } from "./operations.ts";
 import { samples } from "./samples.ts";
 
@@ -56,7 +56,10 @@ describe("openapi.json", () => {
     const { silences } = world.deps.alerting;
     const id = kind.startsWith("silence") ? silences.list()[0]?.id : ids[kind];
     const real = path.replace("{id}", encodeURIComponent(id ?? "x")) + exampleQuery(operation);
-    const answer = await world.get(real, method === "POST" ? postJson(bodies[path] ?? {}) : { method });
+    const answer = await world.get(
+      real,
+      method === "POST" ? postJson(bodies[path] ?? {}, headersOf[path]) : { method },
+    );
     const documented = operation.responses[answer.status];
     expect(answer.status).toBeLessThan(300);
     expect(documented).toBeDefined();

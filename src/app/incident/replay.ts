@@ -10,6 +10,7 @@ import type { SeriesView } from "../../model/series.ts";
 import type { Instant } from "../../model/time.ts";
 import { compileMatchers } from "../../promql/matcher.ts";
 import type { Bundle } from "./bundle.ts";
+import { recordedCode } from "./replay-code.ts";
 
 export interface CauseShift {
   readonly failureMode: string;
@@ -36,7 +37,7 @@ const shownFrom = 0.01;
 
 /**
  * Diagnoses at the instants it was diagnosed at then, and every 15 s between. Alerts are as they were; log symptoms are present where
- * a recorded diagnosis saw them or a log finding fits, for lines are in no bundle.
+ * a recorded diagnosis saw them or a log finding fits, for lines are in no bundle; what was found in the code is as it was recorded.
  */
 export async function replayBundle(bundle: Bundle, modes: readonly FailureMode[]): Promise<Replayed> {
   const { incident, diagnoses } = bundle;
@@ -47,6 +48,7 @@ export async function replayBundle(bundle: Bundle, modes: readonly FailureMode[]
       within: ({ from, to }) => Promise.resolve(bundle.changes.filter(({ at }) => at >= from && at < to)),
     },
     logs: logsOf(bundle, modes),
+    code: recordedCode(bundle, modes),
     telemetry: silentTelemetry,
   });
   const found: Diagnosis[] = [];

@@ -80,7 +80,7 @@ function named({ id, code, title }: FailureMode) {
 type Lack =
   | { readonly kind: "signal"; readonly id: string }
   | { readonly kind: "metric"; readonly name: string }
-  | { readonly kind: "changes" | "logs" };
+  | { readonly kind: "changes" | "code" | "logs" };
 
 /** What a symptom lacks to be seen; empty: nothing. */
 function createMissing(visible: Visible, records: ReadonlyMap<string, readonly Expr[]>) {
@@ -133,6 +133,8 @@ function createMissing(visible: Visible, records: ReadonlyMap<string, readonly E
     switch (source.kind) {
       case "change":
         return [{ kind: "changes" }];
+      case "code":
+        return [{ kind: "code" }];
       case "log":
         return visible.logs ? [] : [{ kind: "logs" }];
       case "anomaly": {
@@ -172,6 +174,8 @@ function tell(lack: Lack, mappings: readonly SignalMapping[], engines: ReadonlyS
         signal: "changes (deploys, configuration, scaling)",
         from: ["POST /api/v1/changes of a running Homeostat"],
       };
+    case "code":
+      return { signal: "commits that touched what fails", from: ["code.repositories of a running Homeostat"] };
     case "logs":
       return { signal: "log records", from: ["OTLP logs to a running Homeostat", "otel_logs of a --clickhouse"] };
     case "metric":

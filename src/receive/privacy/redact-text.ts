@@ -23,3 +23,12 @@ export function createRedactText(policy: PrivacyPolicy): RedactText {
     return masked === undefined ? text : decoder.decode(masked.bytes);
   };
 }
+
+/** Secrets and personal data replaced, whatever the policy says of keys: for texts that are shown to others. */
+export function createMask(): (text: string) => string {
+  return (text) => {
+    const bytes = encoder.encode(text);
+    const masked = maskText(bytes, 0, bytes.length);
+    return masked === undefined ? text : decoder.decode(masked.bytes);
+  };
+}
