@@ -123,7 +123,7 @@ function gauntletConfig(directory: string): ConfigInput {
   return {
     dataDirectory: directory,
     // What is played is long past: it must not expire while it is judged.
-    store: { retentionDays: { traces: undefined, logs: undefined, metrics: undefined, own: undefined } },
+    store: { retentionDays: { traces: "forever", logs: "forever", metrics: "forever", own: "forever" } },
     receive: { httpPort: 0, grpcPort: -1, anyTime: true },
     show: { port: 0 },
     observe: { tick: "*/15 * * * * *" },
