@@ -23,7 +23,7 @@ describe("the concurrency cap", () => {
       },
     ],
     [
-      "is told within a minute from a peak of running requests that only just lies flat, on one engine that idles its GPU",
+      "is told within a minute, from a count of running requests that only just lies flat at its highest",
       {
         is: "concurrency-cap",
         at: hot,
@@ -31,6 +31,7 @@ describe("the concurrency cap", () => {
         trouble: {
           [hot]: { running: (s) => Math.min(256, 150 + 6 * s), waiting: 70, kv_usage: 0.3, generated_tokens: 900 },
         },
+        changes: [["config", hot, -20, "max_num_seqs 1024 -> 256"]],
         alerts: [["concurrency-cap", hot]],
         not: ["kv-cache-saturation", "traffic-burst"],
       },
