@@ -28,9 +28,7 @@ describe("the concurrency cap", () => {
         is: "concurrency-cap",
         at: hot,
         minutes: 1,
-        trouble: {
-          [hot]: { running: (s) => Math.min(256, 150 + 6 * s), waiting: 70, kv_usage: 0.3, generated_tokens: 900 },
-        },
+        trouble: { [hot]: { running: (s) => Math.min(256, 150 + 6 * s), waiting: 70, kv_usage: 0.3 } },
         changes: [["config", hot, -20, "max_num_seqs 1024 -> 256"]],
         alerts: [["concurrency-cap", hot]],
         not: ["kv-cache-saturation", "traffic-burst"],
@@ -42,9 +40,7 @@ describe("the concurrency cap", () => {
         is: "kv-cache-saturation",
         at: hot,
         minutes: 1,
-        trouble: {
-          [hot]: { running: (s) => Math.min(256, 150 + 6 * s), waiting: 70, kv_usage: 0.99, preemptions: 3 },
-        },
+        trouble: { [hot]: { running: (s) => Math.min(256, 150 + 6 * s), waiting: 70, kv_usage: 0.99, preemptions: 3 } },
         anomalies: [...late, [hot, "kv_usage", "up"]],
         not: ["concurrency-cap"],
       },
