@@ -21,7 +21,10 @@ const port = (fallback: number, what: string) =>
     .max(65535)
     .default(fallback)
     .describe(`${what} 0 picks a free port and prints it, -1 switches it off.`);
-const days = z.number().positive().optional().describe("Days to keep.");
+/** Left out, a signal has its default: to keep it for ever has to be said. */
+const days = z
+  .union([z.number().positive(), z.literal("forever")], { error: "is neither a number above 0 nor forever" })
+  .describe("Days to keep, or forever.");
 const tenant = z
   .string()
   .regex(tenantPattern, "must be a lower-case letter and up to 31 letters, digits or _")

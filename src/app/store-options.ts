@@ -35,7 +35,7 @@ export function storeOptions(config: Config, directory: string): StoreOptions {
     backlogLimitBytes: backlogLimitMib * mib,
     diskFloorBytes: diskFloorMib * mib,
     engineMemoryBytes: engineMemoryMib * mib,
-    retentionDays,
+    retentionDays: keptDays(retentionDays),
     budgetBytes: inBytes(budgetMib),
     now: Date.now,
   };
@@ -45,6 +45,12 @@ export function storeOptions(config: Config, directory: string): StoreOptions {
 function namedTenants(config: Config): readonly string[] {
   const { credentials, tls } = config.receive;
   return [...new Set([...credentials, ...(tls?.clients ?? [])].map(({ tenant }) => tenant))];
+}
+
+/** Those that are named have an end. */
+function keptDays(days: Config["store"]["retentionDays"]): NonNullable<StoreOptions["retentionDays"]> {
+  const ending = Object.entries(days).flatMap(([signal, kept]) => (kept === "forever" ? [] : [[signal, kept]]));
+  return Object.fromEntries(ending);
 }
 
 function inBytes(budget: Config["store"]["budgetMib"]): NonNullable<StoreOptions["budgetBytes"]> {

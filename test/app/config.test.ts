@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { type ConfigSources, formatMistakes, loadConfig } from "../../src/app/config.ts";
 import { configJsonSchema } from "../../src/app/config-schema.ts";
 import { receiveOptions } from "../../src/app/receive-options.ts";
+import { storeOptions } from "../../src/app/store-options.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "homeostat-config-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -27,6 +28,20 @@ describe("configuration", () => {
     expect(loaded.ok && loaded.config.receive).toMatchObject({ host: "127.0.0.1", httpPort: 4318, grpcPort: 4317 });
     expect(loaded.ok && loaded.config.store.url).toBeUndefined();
     expect(loaded.ok && loaded.config.act.policies).toEqual([]);
+  });
+
+  test("retention: days, or forever; what is left out has its default", () => {
+    const kept = (text: string) => {
+      const loaded = load(text);
+      return loaded.ok ? storeOptions(loaded.config, folder).retentionDays : loaded.mistakes;
+    };
+    expect(kept("store: { retentionDays: { metrics: forever, logs: 3 } }")).toEqual({
+      traces: 7,
+      logs: 3,
+      rollups: 180,
+      own: 400,
+    });
+    expect(mistakes("store: { retentionDays: { metrics: never } }")).toContain("neither a number above 0 nor forever");
   });
 
   test("tenants: names that can be databases, one kind of secret, certificates only with an authority", () => {

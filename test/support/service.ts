@@ -41,7 +41,7 @@ export async function serviceIn(directory: string, more: ConfigInput = {}) {
   const config = Config.parse({
     dataDirectory: directory,
     store: {
-      retentionDays: { traces: undefined, logs: undefined, metrics: undefined, own: undefined },
+      retentionDays: { traces: "forever", logs: "forever", metrics: "forever", own: "forever" },
       diskFloorMib: 0,
     },
     receive: { httpPort: 0, grpcPort: 0, anyTime: true },

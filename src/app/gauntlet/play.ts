@@ -29,8 +29,6 @@ export interface Played {
 const startAt = Date.UTC(2026, 0, 14, 12);
 /** A third as often as the service looks by default, which can only make finding slower: looking is what costs here. */
 const tickMs = 15_000;
-/** No setting says "for ever"; the engine drops what is older than this by the machine's own clock, which is not the scenario's. */
-const agesDays = 20_000;
 /** What is thought of an incident so long after the fault, or after it opened, is what counts: by then it is known or gone. */
 const thinkingMs = 2 * 60_000;
 
@@ -125,9 +123,7 @@ function gauntletConfig(directory: string): ConfigInput {
   return {
     dataDirectory: directory,
     // What is played is long past: it must not expire while it is judged.
-    store: {
-      retentionDays: { traces: agesDays, logs: agesDays, metrics: agesDays, rollups: agesDays, own: agesDays },
-    },
+    store: { retentionDays: { traces: "forever", logs: "forever", metrics: "forever", own: "forever" } },
     receive: { httpPort: 0, grpcPort: -1, anyTime: true },
     show: { port: 0 },
     observe: { tick: "*/15 * * * * *" },

@@ -23,6 +23,29 @@ describe("the concurrency cap", () => {
       },
     ],
     [
+      "is told within a minute, from a count of running requests that only just lies flat at its highest",
+      {
+        is: "concurrency-cap",
+        at: hot,
+        minutes: 1,
+        trouble: { [hot]: { running: (s) => Math.min(256, 150 + 6 * s), waiting: 70, kv_usage: 0.3 } },
+        changes: [["config", hot, -20, "max_num_seqs 1024 -> 256"]],
+        alerts: [["concurrency-cap", hot]],
+        not: ["kv-cache-saturation", "traffic-burst"],
+      },
+    ],
+    [
+      "is not it at a peak of running requests when the cache is what is full",
+      {
+        is: "kv-cache-saturation",
+        at: hot,
+        minutes: 1,
+        trouble: { [hot]: { running: (s) => Math.min(256, 150 + 6 * s), waiting: 70, kv_usage: 0.99, preemptions: 3 } },
+        anomalies: [...late, [hot, "kv_usage", "up"]],
+        not: ["concurrency-cap"],
+      },
+    ],
+    [
       "is not what holds requests back when the cache is full and preempts",
       {
         is: "kv-cache-saturation",
