@@ -10,7 +10,7 @@ import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
 import { createRanking } from "./causes.ts";
-import { diagnosisOf, exclusionsOf, isNews, openIncident, updateIncident } from "./incidents.ts";
+import { diagnosisOf, exclusionsOf, isNews, openIncident, sameToAll, updateIncident } from "./incidents.ts";
 import { createLooker } from "./look.ts";
 import { createQueries } from "./queries.ts";
 import { createRecentChanges } from "./recent-changes.ts";
@@ -194,14 +194,9 @@ export function createDiagnosis(
 
   function keep(entry: Open, next: Incident, out: Output): void {
     const before = entry.incident;
-    entry.incident = next;
-    const same =
-      before.state === next.state &&
-      before.title === next.title &&
-      before.severity === next.severity &&
-      sameList(before.entities, next.entities) &&
-      sameList(before.symptoms, next.symptoms);
-    if (!same) out.incidents.push(next);
+    const entities = [...new Set(next.entities.map(topology.nowCalled))];
+    entry.incident = { ...next, entities };
+    if (!sameToAll(before, entry.incident)) out.incidents.push(entry.incident);
   }
 
   function publish(
@@ -293,8 +288,4 @@ function isConsequence({ diagnosis, incident, onsets }: Open, causes: readonly R
 
 function onsetOf({ anomalies, alerts }: Symptoms): Instant {
   return Math.min(...anomalies.map(({ onset }) => onset), ...alerts.map(({ activeAt }) => activeAt));
-}
-
-function sameList(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((item, i) => item === b[i]);
 }
