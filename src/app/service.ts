@@ -111,6 +111,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       source: head,
       changes: store.changes,
       logs: store.logs,
+      requests: store.requests,
       telemetry,
       learned: feedback.learned,
     });

@@ -6,9 +6,11 @@ import type { FailureMode } from "../model/failure-mode.ts";
 import type { Diagnosis, Incident, RankedCause } from "../model/incident.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
+import type { RequestSource } from "../model/ports/request-source.ts";
 import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
+import { createDrill } from "./attributes/drill.ts";
 import { createRanking } from "./causes.ts";
 import { diagnosisOf, exclusionsOf, isNews, openIncident, sameToAll, updateIncident } from "./incidents.ts";
 import { createLooker } from "./look.ts";
@@ -16,7 +18,7 @@ import { createQueries } from "./queries.ts";
 import { createRecentChanges } from "./recent-changes.ts";
 import { type DiagnosisSnapshot, readSnapshot } from "./snapshot.ts";
 import { createSuspicion, suspectKinds, tellsOfItself } from "./suspicion.ts";
-import { createSymptomBook, type Symptoms } from "./symptoms.ts";
+import { createSymptomBook, onsetOf, type Symptoms } from "./symptoms.ts";
 import { createTopology } from "./topology.ts";
 import { worthWaking } from "./waking.ts";
 
@@ -82,6 +84,8 @@ export function createDiagnosis(
     readonly telemetry: Telemetry;
     /** The catalogue with odds that were learned; its ids and queries are the catalogue's. Absent: as it is. */
     readonly learned?: () => readonly FailureMode[];
+    /** Absent: nobody looks into requests. */
+    readonly requests?: RequestSource;
   },
 ): Diagnose {
   const { telemetry } = deps;
@@ -93,6 +97,7 @@ export function createDiagnosis(
   const recent = createRecentChanges(deps.changes, catalogue, telemetry);
   const rankScene = createRanking(looker, () => modes);
   const suspicion = createSuspicion(catalogue);
+  const drill = createDrill(deps.requests, topology.related, telemetry);
   const open = new Map<EntityId, Open>();
   let closed: Incident[] = [];
   let now = Number.NEGATIVE_INFINITY;
@@ -123,7 +128,7 @@ export function createDiagnosis(
     open.set(scope, entry);
     out.incidents.push(incident);
     telemetry.count("homeostat.diagnose.incidents", 1, { state: "open" });
-    publish(entry, scope, symptoms, causes, at, out);
+    drill.ask(incident, at, publish(entry, scope, symptoms, causes, at, out));
   }
 
   /** Looks through the catalogue unasked; what holds is an alert of the next step. */
@@ -161,11 +166,15 @@ export function createDiagnosis(
       entry.changes = (await recent.within(onset - recent.backMs, knownAt)) ?? entry.changes;
     alive ??= await queries.alive(at, aliveMs);
     const { changes } = entry;
-    const scene = { at, onset, knownAt, scope, anomalies: symptoms.anomalies, changes, alive, topology, silenceTells };
+    const { anomalies } = symptoms;
+    const attributes = (await drill.take(entry.incident.id)) ?? entry.incident.attributes;
+    const scene = { at, onset, knownAt, scope, anomalies, changes, alive, topology, silenceTells, attributes };
     const causes = await rankScene(scene, symptoms);
     const changed = publish(entry, scope, symptoms, causes, at, out);
+    drill.ask(entry.incident, at, changed);
     const shown = changed ? causes : (entry.diagnosis?.causes ?? causes);
-    keep(entry, updateIncident(entry.incident, scope, symptoms, shown, modes, at), out);
+    const incident = attributes === undefined ? entry.incident : { ...entry.incident, attributes };
+    keep(entry, updateIncident(incident, scope, symptoms, shown, modes, at), out);
   }
 
   /** Nothing is wrong any more: over when it stays like that. */
@@ -177,6 +186,7 @@ export function createDiagnosis(
     }
     const resolved: Incident = { ...entry.incident, state: "resolved", updatedAt: at, resolvedAt: entry.quietSince };
     open.delete(scope);
+    drill.forget(entry.incident.id);
     closed = [...closed, resolved].slice(-closedMax);
     out.incidents.push(resolved);
     telemetry.count("homeostat.diagnose.incidents", 1, { state: "resolved" });
@@ -284,8 +294,4 @@ function isConsequence({ diagnosis, incident, onsets }: Open, causes: readonly R
   if (before === undefined || top === undefined || before.failureMode === top.failureMode) return false;
   const began = (entity: EntityId): Instant => onsets.get(entity) ?? Number.POSITIVE_INFINITY;
   return at - incident.openedAt < consequenceMs && began(top.location) > began(before.location);
-}
-
-function onsetOf({ anomalies, alerts }: Symptoms): Instant {
-  return Math.min(...anomalies.map(({ onset }) => onset), ...alerts.map(({ activeAt }) => activeAt));
 }

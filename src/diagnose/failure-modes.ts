@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { entityKinds } from "../model/entity.ts";
 import { actionKinds, type FailureMode, type SymptomSpec } from "../model/failure-mode.ts";
+import { requestAttributes, requestTroubles } from "../model/request-attributes.ts";
 import { signals } from "../model/signal.ts";
 import { parseDuration } from "../model/time.ts";
 import { type Mistake, parseYamlAs, type YamlDocument } from "../model/yaml.ts";
@@ -35,6 +36,12 @@ const sources = {
   anomaly: z.strictObject({ signal, direction: z.enum(["up", "down", "both"]) }).optional(),
   change: z
     .strictObject({ kinds: z.array(changeKind).min(1), within: duration, matches: pattern.optional() })
+    .optional(),
+  requests: z
+    .strictObject({
+      of: z.array(z.enum(requestAttributes)).min(1),
+      that: z.array(z.enum(requestTroubles)).min(1),
+    })
     .optional(),
   log: z.strictObject({ contains: text, within: duration, matches: pattern.optional() }).optional(),
 };
@@ -133,9 +140,10 @@ function toSymptom(spec: SymptomInput): SymptomSpec {
   return { id, says, present, absent, ...where, source: sourceOf(spec) };
 }
 
-function sourceOf({ expr, anomaly, change, log }: SymptomInput): SymptomSpec["source"] {
+function sourceOf({ expr, anomaly, change, requests, log }: SymptomInput): SymptomSpec["source"] {
   if (expr !== undefined) return { kind: "expr", expr };
   if (anomaly !== undefined) return { kind: "anomaly", ...anomaly };
+  if (requests !== undefined) return { kind: "requests", attributes: requests.of, troubles: requests.that };
   const matching = (matches: RegExp | undefined) => (matches === undefined ? {} : { matches });
   if (change !== undefined) {
     const { kinds, within, matches } = change;

@@ -76,6 +76,7 @@ export function sameToAll(before: Incident, next: Incident): boolean {
     before.state === next.state &&
     before.title === next.title &&
     before.severity === next.severity &&
+    before.attributes === next.attributes &&
     same(before.entities, next.entities) &&
     same(before.symptoms, next.symptoms)
   );

@@ -6,7 +6,9 @@ import type { Evidence } from "../model/evidence.ts";
 import type { FailureMode, SymptomSpec } from "../model/failure-mode.ts";
 import type { LogRecord, LogSource } from "../model/ports/log-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { AttributeReport } from "../model/request-attributes.ts";
 import type { Instant } from "../model/time.ts";
+import { ofRequests } from "./attributes/look-requests.ts";
 import type { Queries } from "./queries.ts";
 import type { Topology } from "./topology.ts";
 import { sentence } from "./words.ts";
@@ -34,6 +36,8 @@ export interface Scene {
   /** Entities with fresh telemetry. */
   readonly alive: ReadonlySet<EntityId>;
   readonly topology: Topology;
+  /** Which requests the trouble is of; undefined while nobody looked. */
+  readonly attributes?: AttributeReport | undefined;
   /** False while detectors have no past to compare with: that they say nothing then says nothing. */
   readonly silenceTells: boolean;
 }
@@ -118,6 +122,8 @@ export function createLooker(
             return ofAnomaly(spec, entity, source, anomaliesOf.get(`${source.signal} ${entity}`), scene);
           case "change":
             return ofChange(spec, entity, source, scene);
+          case "requests":
+            return ofRequests(spec.id, source, entity, scene.topology.entity(entity), scene.attributes);
           case "log":
             return ofLog(spec, entity, source, scene.at, logged?.get(source.contains), speaksOf);
         }

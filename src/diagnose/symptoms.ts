@@ -21,6 +21,10 @@ export interface SymptomBook {
   remember(anomalies: readonly Anomaly[]): void;
 }
 
+export function onsetOf({ anomalies, alerts }: Pick<Symptoms, "anomalies" | "alerts">): Instant {
+  return Math.min(...anomalies.map(({ onset }) => onset), ...alerts.map(({ activeAt }) => activeAt));
+}
+
 type Where = Pick<Topology, "scopeOf" | "nowCalled" | "labelledBy" | "onlyDeployment">;
 
 const anomaliesMax = 5000;

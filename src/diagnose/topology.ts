@@ -10,6 +10,8 @@ export interface Topology {
   update(entities: readonly Entity[]): void;
   /** The entity as telemetry names it by now: a GPU was its bus address before its exporter said whose that is. */
   nowCalled(entity: EntityId): EntityId;
+  /** What is known of it. */
+  entity(id: EntityId): Entity | undefined;
   /** What trouble of an entity is trouble of: its deployment; that of what runs on it if that is one; else itself. */
   scopeOf(entity: EntityId): EntityId;
   /** Known entities of a scope, in the order of their ids; the scope itself is one, and what its replicas run on and in. */
@@ -207,6 +209,7 @@ export function createTopology(): Topology {
       for (const members of byScope.values()) members.sort();
     },
     nowCalled,
+    entity: (id) => known.get(id),
     scopeOf(entity) {
       const now = nowCalled(entity);
       return scopes.get(now) ?? known.get(now)?.parent ?? now;

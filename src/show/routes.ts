@@ -6,6 +6,7 @@ import { takeChanges } from "./changes.ts";
 import type { Check } from "./contract.ts";
 import { entityRoutes } from "./entity-routes.ts";
 import { feedbackRoutes } from "./feedback-routes.ts";
+import { incidentRoutes } from "./incident-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { openApi } from "./openapi.ts";
 import { fromStore, refuse } from "./problem.ts";
@@ -145,6 +146,7 @@ export const routes: readonly Route[] = [
   ...prometheusRoutes,
   // Before the collections, whose `:id` would take what stands behind their path.
   ...alertingRoutes,
+  ...incidentRoutes,
   ...(Object.keys(collections) as StoredCollection[]).flatMap(collectionRoutes),
   {
     method: "post",

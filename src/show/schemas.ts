@@ -10,7 +10,7 @@ import { catalogue, type SignalId, signals } from "../model/signal.ts";
 import { alertingSchemas } from "./alerting-schemas.ts";
 import type { Check, CoverageRow, Problem, Receipt, Receipts, SignalRow, Status } from "./contract.ts";
 import { feedbackSchemas } from "./feedback-schemas.ts";
-import { diagnosis, incident } from "./incident-schemas.ts";
+import { attributeReport, diagnosis, incident } from "./incident-schemas.ts";
 import { logSchemas } from "./log-schemas.ts";
 import { prometheusAnswer, prometheusError } from "./prometheus/schemas.ts";
 import { band, evidence, instant, labels, real, shapeOf } from "./shapes.ts";
@@ -235,6 +235,7 @@ export const schemas = {
   Anomaly: anomaly,
   Alert: alert,
   Incident: incident,
+  AttributeReport: attributeReport,
   Diagnosis: diagnosis,
   LedgerEntry: ledgerEntry,
   Recommendation: recommendation,

@@ -6,6 +6,7 @@ import type { Journal } from "../model/ports/journal.ts";
 import type { LogReader } from "../model/ports/log-reader.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
 import type { Records } from "../model/ports/records.ts";
+import type { RequestSource } from "../model/ports/request-source.ts";
 import type { SpanReader } from "../model/ports/span-reader.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { TelemetryHistory } from "../model/ports/telemetry-history.ts";
@@ -23,6 +24,7 @@ import { openDatabases } from "./open-databases.ts";
 import type { StoreOptions } from "./options.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
+import { createRequestSource } from "./read/request-source.ts";
 import { createTenantHistory } from "./read/tenant-history.ts";
 import { createTenantLogs } from "./read/tenant-logs.ts";
 import { createTenantReader } from "./read/tenant-reader.ts";
@@ -50,6 +52,8 @@ export interface Store extends AsyncDisposable {
   readonly reader: TelemetryReader;
   readonly history: TelemetryHistory;
   readonly spans: SpanReader;
+  /** The same spans, gathered by their traces. */
+  readonly requests: RequestSource;
   readonly logs: LogSource;
   /** The same records by arrival. */
   readonly logReader: LogReader;
@@ -135,6 +139,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       reader: createTenantReader({ tenants, storedThrough: spool.storedThrough }, telemetry),
       history: createTenantHistory(tenants),
       spans: createTenantSpans({ tenants, storedThrough: spool.storedThrough }, telemetry),
+      requests: createRequestSource(tenants),
       logs: createLogSource(tenants),
       logReader: createTenantLogs({ tenants, storedThrough: spool.storedThrough, lastId: spool.lastId }, telemetry),
       changes: createChangeLog(database, records),
