@@ -163,7 +163,8 @@ function candidate(contrast: Contrast, values: readonly AttributeValue[], { code
 function distinct(candidates: readonly Candidate[], columns: readonly Usable[]): readonly Told[] {
   const kept: Told[] = [];
   for (const one of candidates) {
-    if (kept.some(({ alike }) => alike.some((value) => sameValue(value, one.values[0]!)))) continue;
+    const said = kept.flatMap(({ values, alike }) => (values.length > 1 ? alike : [...values, ...alike]));
+    if (isOne(one.values, said)) continue;
     const alike = columns.flatMap((column) => sameRequests(one, column));
     const same = one.values.length > 1 ? [] : candidates.filter(({ values }) => isOne(values, alike));
     const first = [one, ...same].sort((a, b) => order(a) - order(b))[0]!;
