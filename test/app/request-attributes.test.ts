@@ -178,4 +178,4 @@ test("an open incident has it a step later, and the API gives it", async () => {
   const { data } = (await answer.json()) as { data: Incident["attributes"] };
   expect(data).toEqual(JSON.parse(JSON.stringify(incident.attributes)));
   expect((await fetch(`${service.apiUrl}/api/v1/incidents/nobody/attributes`)).status).toBe(404);
-});
+}, 120_000);
