@@ -2,22 +2,16 @@
 import type { Anomaly } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
 import type { EntityId } from "../model/entity.ts";
-import type { Evidence } from "../model/evidence.ts";
 import type { FailureMode, SymptomSpec } from "../model/failure-mode.ts";
 import type { LogRecord, LogSource } from "../model/ports/log-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { AttributeReport } from "../model/request-attributes.ts";
 import type { Instant } from "../model/time.ts";
 import { ofRequests } from "./attributes/look-requests.ts";
+import type { Finding } from "./finding.ts";
 import type { Queries } from "./queries.ts";
 import type { Topology } from "./topology.ts";
 import { sentence } from "./words.ts";
-
-export type Finding =
-  | { readonly state: "present"; readonly evidence: Evidence }
-  | { readonly state: "absent" }
-  /** No telemetry, or the source did not answer: says nothing either way. */
-  | { readonly state: "unknown" };
 
 /** Whether a symptom shows on an entity. Pure: all that had to be fetched was fetched before. */
 export type Look = (spec: SymptomSpec, entity: EntityId) => Finding;

@@ -4,7 +4,8 @@ import type { EntityId } from "../model/entity.ts";
 import type { Evidence } from "../model/evidence.ts";
 import type { FailureMode, SymptomSpec } from "../model/failure-mode.ts";
 import type { PathStep, RankedCause } from "../model/incident.ts";
-import type { Finding, Look } from "./look.ts";
+import type { Finding } from "./finding.ts";
+import type { Look } from "./look.ts";
 import { kindOf } from "./topology.ts";
 import { plainSentence, shortName } from "./words.ts";
 

@@ -182,7 +182,7 @@ function isOne(values: readonly AttributeValue[], of: readonly AttributeValue[])
   return values.length === 1 && of.some((value) => sameValue(value, values[0]!));
 }
 
-/** The value of the column that these requests have, and hardly any other: at most one. */
+/** The value of the column that these requests have, and hardly another one has: at most one. */
 function sameRequests({ mine, values, contrast: { now } }: Candidate, column: Usable): readonly AttributeValue[] {
   if (values.some(({ attribute }) => attribute === column.attribute)) return [];
   const all = new Float64Array(column.size);

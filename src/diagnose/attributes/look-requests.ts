@@ -6,7 +6,7 @@ import type {
   RequestAttribute,
   RequestTrouble,
 } from "../../model/request-attributes.ts";
-import type { Finding } from "../look.ts";
+import type { Finding } from "../finding.ts";
 import { kindOf } from "../topology.ts";
 
 /** What carries less than half of what is more than before is not what it is about. */
