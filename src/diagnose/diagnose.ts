@@ -38,7 +38,7 @@ export interface DiagnosisOutput {
   readonly incidents: readonly Incident[];
   /** New, or thought better of. */
   readonly diagnoses: readonly Diagnosis[];
-  /** The catalogue's own that began or were over: symptoms of incidents as any others. */
+  /** The catalogue's own that began or were over: symptoms of incidents like all others. */
   readonly alerts: readonly Alert[];
 }
 
