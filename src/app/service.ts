@@ -12,6 +12,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Entity } from "../model/entity.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
 import type { SeriesSource } from "../model/ports/series-source.ts";
+import { createGpuNames } from "../observe/gpu-names.ts";
 import { createHead } from "../observe/head.ts";
 import { createHistory } from "../observe/history.ts";
 import { createUnited, createWithout } from "../observe/united.ts";
@@ -49,8 +50,8 @@ import { storeOptions } from "./store-options.ts";
 import type { AppTelemetry } from "./telemetry.ts";
 import { createUndo } from "./undo.ts";
 import { startUpkeep } from "./upkeep.ts";
-import { createTellChanges, relatedTo } from "./what-changed.ts";
 import { webhookOptions } from "./webhook-options.ts";
+import { createTellChanges, relatedTo } from "./what-changed.ts";
 
 export interface Service extends AsyncDisposable {
   readonly feed: EventFeed;
@@ -78,14 +79,15 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     undo.push("store", () => store[Symbol.asyncDispose]());
 
     const { window: windowMs } = config.observe;
-    const mapped = { ...headOptions(config), mappings: knowledge.mappings };
+    const state = await openState(join(directory, "state"), telemetry);
+    const gpus = createGpuNames(telemetry, await state.load("gpus"));
+    const mapped = { ...headOptions(config), mappings: knowledge.mappings, gpus };
     const head = createHead(mapped, { reader: store.reader, spans: store.spans, telemetry });
     const history = createHistory(mapped, { stored: store.history, telemetry });
     const foreign = foreignSources(config.sources, mapped, { telemetry, undo });
     const past = createUnited([history, ...foreign]);
     const unrecorded = createWithout(history, knowledge.recorded);
     const live = createWhole(head, createUnited([unrecorded, ...foreign]), { windowMs, readers: "live" });
-    const state = await openState(join(directory, "state"), telemetry);
     const [baselines, alerts, incidents, mined] = await Promise.all(
       ["baselines", "alerts", "incidents", "logs"].map((name) => state.load(name)),
     );
@@ -103,7 +105,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     undo.push("series", () => series.detection[Symbol.asyncDispose]());
     const logs = createLogWatch(
       { historyMs: windowMs, ...(mined === undefined ? {} : { snapshot: mined }) },
-      { reader: store.logReader, sink: head, telemetry },
+      { reader: store.logReader, sink: head, telemetry, gpus },
     );
     const { externalUrl } = config.deliver;
     const rules = createRules(knowledge.ruleFiles, { source: live, telemetry, externalUrl }, text(alerts));
@@ -116,6 +118,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       changes: store.changes,
       logs: store.logs,
       code: code.history,
+      requests: store.tracedRequests,
       telemetry,
       learned: feedback.learned,
     });
@@ -215,6 +218,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const remember = async (): Promise<void> => {
       await state.save("baselines", await detection.snapshot());
       await state.save("logs", logs.snapshot());
+      await state.save("gpus", gpus.snapshot());
       await state.save("alerts", encoder.encode(rules.snapshot()));
       await state.save("incidents", encoder.encode(JSON.stringify(diagnose.snapshot())));
     };

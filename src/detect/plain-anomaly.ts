@@ -12,7 +12,7 @@ export const slotShape = z.int().min(0).max(slotMax);
 const band = z.object({ low: numberOrNaN, high: numberOrNaN });
 
 const evidence = z.object({
-  kind: z.enum(["signal", "anomaly", "alert", "log", "change", "peer", "check"]),
+  kind: z.enum(["signal", "anomaly", "alert", "log", "change", "peer", "check", "requests"]),
   says: z.string(),
   at: z.number(),
   entity: z.string().optional(),

@@ -7,11 +7,13 @@ import type { Diagnosis, Incident, RankedCause } from "../model/incident.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
 import type { CodeHistory } from "../model/ports/code-history.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
+import type { RequestSource } from "../model/ports/request-source.ts";
 import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
+import { createDrill } from "./attributes/drill.ts";
 import { createRanking } from "./causes.ts";
-import { diagnosisOf, exclusionsOf, isNews, openIncident, updateIncident } from "./incidents.ts";
+import { diagnosisOf, exclusionsOf, isNews, openIncident, sameToAll, updateIncident } from "./incidents.ts";
 import { createLooker } from "./look.ts";
 import { createQueries } from "./queries.ts";
 import { createRecentChanges } from "./recent-changes.ts";
@@ -86,6 +88,8 @@ export function createDiagnosis(
     readonly telemetry: Telemetry;
     /** The catalogue with odds that were learned; its ids and queries are the catalogue's. Absent: as it is. */
     readonly learned?: () => readonly FailureMode[];
+    /** Absent: nobody looks into requests. */
+    readonly requests?: RequestSource;
   },
 ): Diagnose {
   const { telemetry } = deps;
@@ -97,6 +101,7 @@ export function createDiagnosis(
   const recent = createRecentChanges(deps.changes, catalogue, telemetry);
   const rankScene = createRanking(looker, () => modes);
   const suspicion = createSuspicion(catalogue);
+  const drill = createDrill(deps.requests, topology.related, telemetry);
   const open = new Map<EntityId, Open>();
   let closed: Incident[] = [];
   let now = Number.NEGATIVE_INFINITY;
@@ -128,7 +133,7 @@ export function createDiagnosis(
     open.set(scope, entry);
     out.incidents.push(incident);
     telemetry.count("homeostat.diagnose.incidents", 1, { state: "open" });
-    publish(entry, scope, symptoms, causes, at, out);
+    drill.ask(incident, at, publish(entry, scope, symptoms, causes, at, out));
   }
 
   /** Looks through the catalogue unasked; what holds is an alert of the next step. */
@@ -169,11 +174,15 @@ export function createDiagnosis(
       entry.changes = (await recent.within(onset - recent.backMs, knownAt)) ?? entry.changes;
     alive ??= await queries.alive(at, aliveMs);
     const { changes } = entry;
-    const scene = { at, onset, knownAt, scope, anomalies: symptoms.anomalies, changes, alive, topology, silenceTells };
+    const { anomalies } = symptoms;
+    const attributes = (await drill.take(entry.incident.id)) ?? entry.incident.attributes;
+    const scene = { at, onset, knownAt, scope, anomalies, changes, alive, topology, silenceTells, attributes };
     const causes = await rankScene(scene, symptoms);
     const changed = publish(entry, scope, symptoms, causes, at, out);
+    drill.ask(entry.incident, at, changed);
     const shown = changed ? causes : (entry.diagnosis?.causes ?? causes);
-    keep(entry, updateIncident(entry.incident, scope, symptoms, shown, modes, at), out);
+    const incident = attributes === undefined ? entry.incident : { ...entry.incident, attributes };
+    keep(entry, updateIncident(incident, scope, symptoms, shown, modes, at), out);
   }
 
   /** Nothing is wrong any more: over when it stays like that. */
@@ -185,6 +194,7 @@ export function createDiagnosis(
     }
     const resolved: Incident = { ...entry.incident, state: "resolved", updatedAt: at, resolvedAt: entry.quietSince };
     open.delete(scope);
+    drill.forget(entry.incident.id);
     closed = [...closed, resolved].slice(-closedMax);
     out.incidents.push(resolved);
     telemetry.count("homeostat.diagnose.incidents", 1, { state: "resolved" });
@@ -202,14 +212,9 @@ export function createDiagnosis(
 
   function keep(entry: Open, next: Incident, out: Output): void {
     const before = entry.incident;
-    entry.incident = next;
-    const same =
-      before.state === next.state &&
-      before.title === next.title &&
-      before.severity === next.severity &&
-      sameList(before.entities, next.entities) &&
-      sameList(before.symptoms, next.symptoms);
-    if (!same) out.incidents.push(next);
+    const entities = [...new Set(next.entities.map(topology.nowCalled))];
+    entry.incident = { ...next, entities };
+    if (!sameToAll(before, entry.incident)) out.incidents.push(entry.incident);
   }
 
   function publish(
@@ -310,8 +315,4 @@ function isConsequence({ diagnosis, incident, onsets }: Open, causes: readonly R
   if (before === undefined || top === undefined || before.failureMode === top.failureMode) return false;
   const began = (entity: EntityId): Instant => onsets.get(entity) ?? Number.POSITIVE_INFINITY;
   return at - incident.openedAt < consequenceMs && began(top.location) > began(before.location);
-}
-
-function sameList(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((item, i) => item === b[i]);
 }

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { entityKinds } from "../model/entity.ts";
 import { actionKinds, type FailureMode, type SymptomSpec } from "../model/failure-mode.ts";
+import { requestAttributes, requestTroubles } from "../model/request-attributes.ts";
 import { signals } from "../model/signal.ts";
 import { parseDuration } from "../model/time.ts";
 import { type Mistake, parseYamlAs, type YamlDocument } from "../model/yaml.ts";
@@ -38,6 +39,12 @@ const sources = {
     .optional(),
   code: z
     .strictObject({ kinds: z.array(changeKind).min(1), within: duration, touched: z.enum(["line", "file"]) })
+    .optional(),
+  requests: z
+    .strictObject({
+      of: z.array(z.enum(requestAttributes)).min(1),
+      that: z.array(z.enum(requestTroubles)).min(1),
+    })
     .optional(),
   log: z.strictObject({ contains: text, within: duration, matches: pattern.optional() }).optional(),
 };
@@ -136,9 +143,10 @@ function toSymptom(spec: SymptomInput): SymptomSpec {
   return { id, says, present, absent, ...where, source: sourceOf(spec) };
 }
 
-function sourceOf({ expr, anomaly, change, code, log }: SymptomInput): SymptomSpec["source"] {
+function sourceOf({ expr, anomaly, change, requests, code, log }: SymptomInput): SymptomSpec["source"] {
   if (expr !== undefined) return { kind: "expr", expr };
   if (anomaly !== undefined) return { kind: "anomaly", ...anomaly };
+  if (requests !== undefined) return { kind: "requests", attributes: requests.of, troubles: requests.that };
   const matching = (matches: RegExp | undefined) => (matches === undefined ? {} : { matches });
   if (change !== undefined) {
     const { kinds, within, matches } = change;

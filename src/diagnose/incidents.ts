@@ -68,6 +68,20 @@ export function updateIncident(
   };
 }
 
+/** Whether nothing changed that anybody is told of. */
+export function sameToAll(before: Incident, next: Incident): boolean {
+  const same = (a: readonly string[], b: readonly string[]): boolean =>
+    a.length === b.length && a.every((item, i) => item === b[i]);
+  return (
+    before.state === next.state &&
+    before.title === next.title &&
+    before.severity === next.severity &&
+    before.attributes === next.attributes &&
+    same(before.entities, next.entities) &&
+    same(before.symptoms, next.symptoms)
+  );
+}
+
 /** Whether the ranking says something that `before` did not. */
 export function isNews(before: Diagnosis | undefined, causes: readonly RankedCause[]): boolean {
   const top = causes[0];

@@ -135,7 +135,8 @@ function lookFor(spec: SymptomSpec, cause: RankedCause): boolean | undefined {
 
 function shows(evidence: Evidence, { id, says, source }: SymptomSpec): boolean {
   if (source.kind === "expr") return evidence.kind === "signal" && evidence.subject === id;
-  if (source.kind === "log") return evidence.kind === "log" && evidence.subject === id;
+  if (source.kind === "log" || source.kind === "requests")
+    return evidence.kind === source.kind && evidence.subject === id;
   // Anomalies and changes are told by what they are of; their sentence begins as the symptom's does.
   const opening = says.split(/\s*[({]/, 1)[0]!;
   return evidence.kind === source.kind && evidence.says.includes(`: ${opening}`);

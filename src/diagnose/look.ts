@@ -7,6 +7,7 @@ import type { CodeHistory } from "../model/ports/code-history.ts";
 import type { LogRecord, LogSource } from "../model/ports/log-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
+import { ofRequests } from "./attributes/look-requests.ts";
 import { changesBefore, ofCode } from "./look-at-code.ts";
 import type { Queries } from "./queries.ts";
 import type { Finding, Scene } from "./scene.ts";
@@ -96,6 +97,8 @@ export function createLooker(
             return ofChange(spec, entity, source, scene);
           case "code":
             return code === undefined ? { state: "unknown" } : ofCode(spec, entity, source, scene, code);
+          case "requests":
+            return ofRequests(spec.id, source, entity, scene.topology.entity(entity), scene.attributes);
           case "log":
             return ofLog(spec, entity, source, scene.at, logged?.get(source.contains), speaksOf);
         }

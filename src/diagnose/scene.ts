@@ -3,6 +3,7 @@ import type { Alert, Anomaly } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
 import type { EntityId } from "../model/entity.ts";
 import type { Evidence } from "../model/evidence.ts";
+import type { AttributeReport } from "../model/request-attributes.ts";
 import type { Instant } from "../model/time.ts";
 import type { Topology } from "./topology.ts";
 
@@ -28,6 +29,8 @@ export interface Scene {
   /** Entities with fresh telemetry. */
   readonly alive: ReadonlySet<EntityId>;
   readonly topology: Topology;
+  /** Which requests the trouble is of; undefined while nobody looked. */
+  readonly attributes?: AttributeReport | undefined;
   /** False while detectors have no past to compare with: that they say nothing then says nothing. */
   readonly silenceTells: boolean;
 }

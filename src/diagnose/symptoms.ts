@@ -21,7 +21,11 @@ export interface SymptomBook {
   remember(anomalies: readonly Anomaly[]): void;
 }
 
-type Where = Pick<Topology, "scopeOf" | "labelledBy" | "onlyDeployment">;
+export function onsetOf({ anomalies, alerts }: Pick<Symptoms, "anomalies" | "alerts">): Instant {
+  return Math.min(...anomalies.map(({ onset }) => onset), ...alerts.map(({ activeAt }) => activeAt));
+}
+
+type Where = Pick<Topology, "scopeOf" | "nowCalled" | "labelledBy" | "onlyDeployment">;
 
 const anomaliesMax = 5000;
 /** An anomaly nobody speaks of any more is over: its detector may have been restarted. */
@@ -52,6 +56,11 @@ export function createSymptomBook(topology: Where, telemetry: Telemetry): Sympto
     active.set(anomaly.id, { anomaly, heardAt: at, remembered: false });
   }
 
+  function calledAsNow(anomaly: Anomaly): Anomaly {
+    const entity = topology.nowCalled(anomaly.entity);
+    return entity === anomaly.entity ? anomaly : { ...anomaly, entity };
+  }
+
   /** What tells of a failure of serving is one of the only deployment, even if nothing is left of the labels of its series. */
   function whom({ entity, labels, failureMode }: Alert): EntityId | undefined {
     const said = entity ?? labels["entity"] ?? labels["parent"];
@@ -78,10 +87,11 @@ export function createSymptomBook(topology: Where, telemetry: Telemetry): Sympto
         scopes.set(scope, known);
         return known;
       };
-      const all = [...active.values()].map(({ anomaly }) => anomaly);
+      const all = [...active.values()].map(({ anomaly }) => calledAsNow(anomaly));
       for (const anomaly of all) if (anomaly.signal !== "series") of(scopeOf(anomaly.entity)).anomalies.push(anomaly);
       for (const alert of firing) {
-        const entity = whom(alert);
+        const said = whom(alert);
+        const entity = said === undefined ? undefined : topology.nowCalled(said);
         // An alert that names nobody cannot be placed; it is still an alert, only not part of an incident.
         if (entity !== undefined)
           of(scopeOf(entity)).alerts.push(entity === alert.entity ? alert : { ...alert, entity });
@@ -99,9 +109,4 @@ export function createSymptomBook(topology: Where, telemetry: Telemetry): Sympto
       }
     },
   };
-}
-
-/** When the first of them began. */
-export function onsetOf({ anomalies, alerts }: Symptoms): Instant {
-  return Math.min(...anomalies.map(({ onset }) => onset), ...alerts.map(({ activeAt }) => activeAt));
 }

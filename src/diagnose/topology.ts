@@ -1,5 +1,6 @@
 // What belongs to what and runs where: replicas and deployments, pods, nodes and GPUs, read off what entities say of themselves.
 import { type Entity, type EntityId, type EntityKind, entityId } from "../model/entity.ts";
+import { busAddress } from "../model/gpu-address.ts";
 import type { Labels } from "../model/labels.ts";
 import type { LogRecord } from "../model/ports/log-source.ts";
 import { nameWithin } from "../model/tenant.ts";
@@ -7,6 +8,10 @@ import { nameWithin } from "../model/tenant.ts";
 export interface Topology {
   /** Whole again at each step: entities that left are forgotten with it. */
   update(entities: readonly Entity[]): void;
+  /** The entity as telemetry names it by now: a GPU was its bus address before its exporter said whose that is. */
+  nowCalled(entity: EntityId): EntityId;
+  /** What is known of it. */
+  entity(id: EntityId): Entity | undefined;
   /** What trouble of an entity is trouble of: its deployment; that of what runs on it if that is one; else itself. */
   scopeOf(entity: EntityId): EntityId;
   /** Known entities of a scope, in the order of their ids; the scope itself is one, and what its replicas run on and in. */
@@ -28,7 +33,7 @@ const none: readonly EntityId[] = [];
 const nodeKeys = ["k8s.node.name", "host.name", "node", "hostname"];
 const podKeys = ["k8s.pod.name", "pod"];
 /** As the GPU driver writes it into the kernel's log. */
-const inBody = /(?:PCI:|GPU )([0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2})/;
+const inBody = /(?:PCI:|GPU (?:at )?)((?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2})\b/;
 /** Labels of series, most telling first, as exporters and rule packs write them. */
 const alertKeys = {
   uuid: ["UUID", "uuid", "gpu_uuid"],
@@ -52,6 +57,8 @@ export function createTopology(): Topology {
   let byScope = new Map<EntityId, EntityId[]>();
   /** `node:…`, `pod:…` and `pci:…` as logs write them, to entities. */
   let names = new Map<string, EntityId[]>();
+  /** GPUs by the names they had before they had one of their own. */
+  let former = new Map<EntityId, EntityId>();
   let seen: readonly Entity[] = [];
   let services: readonly EntityId[] = [];
   /** What {@link Topology.related} answered since the last update. */
@@ -99,7 +106,11 @@ export function createTopology(): Topology {
       const node = gpu.place?.["node"] ?? "";
       name(`gpu:${gpu.name}`, gpu.id);
       if (gpu.parent !== undefined) link(gpu.id, gpu.parent);
-      if (gpu.place?.["pci"] !== undefined) name(`pci:${node}/${busId(gpu.place["pci"])}`, gpu.id);
+      const pci = busAddress(gpu.place?.["pci"] ?? "");
+      if (pci !== undefined) {
+        name(`pci:${node}/${pci}`, gpu.id);
+        if (gpu.parent !== undefined) former.set(entityId("gpu", `${gpu.parent.slice("node:".length)}/${pci}`), gpu.id);
+      }
       const onNode = byNode.get(node) ?? [];
       const users = byPod.get(gpu.place?.["pod"] ?? "") ?? (onNode.length === 1 ? onNode : []);
       for (const replica of users) link(replica.id, gpu.id);
@@ -124,6 +135,10 @@ export function createTopology(): Topology {
       return node === undefined ? entity.parent : findScope(node);
     }
     return entity.id;
+  }
+
+  function nowCalled(entity: EntityId): EntityId {
+    return known.has(entity) ? entity : (former.get(entity) ?? entity);
   }
 
   function near(entity: EntityId, kind: EntityKind): readonly EntityId[] {
@@ -180,6 +195,7 @@ export function createTopology(): Topology {
       scopes = new Map();
       byScope = new Map();
       names = new Map();
+      former = new Map();
       relations = new Map();
       services = of("service").map(({ id }) => id);
       place();
@@ -192,7 +208,12 @@ export function createTopology(): Topology {
       }
       for (const members of byScope.values()) members.sort();
     },
-    scopeOf: (entity) => scopes.get(entity) ?? known.get(entity)?.parent ?? entity,
+    nowCalled,
+    entity: (id) => known.get(id),
+    scopeOf(entity) {
+      const now = nowCalled(entity);
+      return scopes.get(now) ?? known.get(now)?.parent ?? now;
+    },
     members: (scope) => byScope.get(scope) ?? none,
     related(entity, kind) {
       const before = relations.get(kind)?.get(entity);
@@ -212,11 +233,11 @@ export function createTopology(): Topology {
       const node = say(nodeKeys);
       const pod = say(podKeys);
       const instance = say(replicaKeys);
-      const pci = say(["pci", "pci_bus_id", "gpu.pci"]) ?? inBody.exec(body)?.[1];
+      const pci = busAddress(say(["pci", "pci_bus_id", "gpu.pci"]) ?? inBody.exec(body)?.[1] ?? "");
       return [
         ...(instance === undefined ? none : (names.get(`replica:${instance}`) ?? none)),
         ...(pod === undefined ? none : (names.get(`pod:${pod}`) ?? none)),
-        ...(pci === undefined ? none : (names.get(`pci:${node ?? ""}/${busId(pci)}`) ?? none)),
+        ...(pci === undefined ? none : (names.get(`pci:${node ?? ""}/${pci}`) ?? none)),
         ...(node === undefined ? none : (names.get(`node:${node}`) ?? none)),
         ...(names.get(`service:${resource["service.name"] || service}`) ?? none),
       ];
@@ -230,12 +251,6 @@ function only<T>(items: readonly T[] | undefined): T | undefined {
 
 export function kindOf(entity: EntityId): string {
   return entity.slice(0, entity.indexOf(":"));
-}
-
-/** `00000000:9B:00.0` and `0000:9b:00` are one place. */
-export function busId(text: string): string {
-  const parts = text.toLowerCase().replace(/\.\d$/, "").split(":");
-  return parts.slice(-2).join(":");
 }
 
 /** Nodes that replicas and GPUs say they are on, though nothing else tells of them. */

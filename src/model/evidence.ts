@@ -3,7 +3,7 @@ import type { EntityId } from "./entity.ts";
 import type { Instant } from "./time.ts";
 
 export interface Evidence {
-  readonly kind: "signal" | "anomaly" | "alert" | "log" | "change" | "code" | "peer" | "check";
+  readonly kind: "signal" | "anomaly" | "alert" | "log" | "change" | "code" | "peer" | "check" | "requests";
   /** One sentence for the person on call: what was seen, with value and unit. */
   readonly says: string;
   readonly at: Instant;

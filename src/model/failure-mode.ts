@@ -1,5 +1,6 @@
 // A way LLM serving breaks, as data: how to tell, what else looks like it, what to do, how to verify.
 import type { EntityKind } from "./entity.ts";
+import type { RequestAttribute, RequestTrouble } from "./request-attributes.ts";
 
 /**
  * One thing that is true of an entity when (or unless) a failure mode is at work.
@@ -30,6 +31,12 @@ export interface SymptomSpec {
         readonly touched: "line" | "file";
       }
     /** Records that contain the text and, where `matches` is there, match it. */
+    /** Requests with one of the troubles are of one value of one of the attributes: where that is the judged entity's, of its own. */
+    | {
+        readonly kind: "requests";
+        readonly attributes: readonly RequestAttribute[];
+        readonly troubles: readonly RequestTrouble[];
+      }
     | { readonly kind: "log"; readonly contains: string; readonly withinMs: number; readonly matches?: RegExp };
   /** Looked for on entities of this kind that the judged one runs on, is part of, or consists of. Absent: on itself. */
   readonly on?: EntityKind;

@@ -1,6 +1,7 @@
 // One thing that went wrong, and what we think of it.
 import type { EntityId } from "./entity.ts";
 import type { Evidence } from "./evidence.ts";
+import type { AttributeReport } from "./request-attributes.ts";
 import type { Instant } from "./time.ts";
 
 export type IncidentId = string;
@@ -20,6 +21,8 @@ export interface Incident {
   readonly entities: readonly EntityId[];
   /** Ids of the anomalies and alerts in it. */
   readonly symptoms: readonly string[];
+  /** Which requests carry the change; absent while nothing is known of requests. */
+  readonly attributes?: AttributeReport;
 }
 
 export interface RankedCause {

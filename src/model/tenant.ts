@@ -15,6 +15,11 @@ export function nameWithin(tenant: string | undefined, name: string): string {
   return /^[a-z][a-z0-9_]{0,31}~/.test(name) ? name.replace("~", "-") : name;
 }
 
+/** Whose an entity is, by its id: `acme` of `replica:acme~vllm-0`. */
+export function tenantOf(entity: string): string {
+  return /^[a-z]+:([a-z][a-z0-9_]{0,31})~/.exec(entity)?.[1] ?? defaultTenant;
+}
+
 export function isTenant(name: string): boolean {
   return tenantPattern.test(name);
 }

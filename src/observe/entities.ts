@@ -1,8 +1,10 @@
 // Who the telemetry is about: replicas, GPUs, nodes, containers, applications and what they belong to, read off attributes.
 import { type Entity, type EntityId, type EntityKind, entityId } from "../model/entity.ts";
+import { busAddress } from "../model/gpu-address.ts";
 import type { Labels } from "../model/labels.ts";
 import type { RawSeries } from "../model/ports/telemetry-reader.ts";
 import { nameWithin } from "../model/tenant.ts";
+import type { GpuNames } from "./gpu-names.ts";
 
 export interface Identity {
   readonly id: EntityId;
@@ -22,6 +24,18 @@ export interface EntityBook {
   identify(series: RawSeries, kind: EntityKind): Identity;
 }
 
+/** What a series about a GPU says of its place on the PCI bus. */
+export interface GpuSeat {
+  /** As `busAddress` writes it. */
+  readonly pci: string;
+  /** Nodes it may mean, best first: what the series says itself, then its resource. */
+  readonly nodes: readonly string[];
+  /** The node the series says itself, whoever gathered it; empty if none. */
+  readonly host: string;
+  /** Its own name of the GPU; undefined where the address has to do. */
+  readonly unique: string | undefined;
+}
+
 /** Resource attributes that name a replica, best first. */
 const instanceKeys = ["service.instance.id", "k8s.pod.name", "instance"];
 /** Of the series, then of the resource; DCGM, Triton, OpenTelemetry, and Ray's own words. */
@@ -29,22 +43,25 @@ const gpuKeys = ["UUID", "uuid", "gpu_uuid", "hw.id", "hw_id"];
 const gpuIndexKeys = ["gpu", "GpuIndex", "gpu_id", "index"];
 const nodeKeys = ["k8s.node.name", "node", "nodename", "Hostname", "hostname", "host.name", "ip"];
 
+const pciKeys = ["pci_bus_id", "hw.pci.bus_id"];
+
 /** What the series says comes first: an exporter's resource is where the exporter runs. */
 const placeKeys: Readonly<Record<string, readonly string[]>> = {
   node: ["node", "Hostname", "hostname", "nodename", "k8s.node.name", "host.name"],
   pod: ["exported_pod", "pod", "k8s.pod.name"],
-  pci: ["pci_bus_id", "hw.pci.bus_id"],
+  pci: pciKeys,
   deployment: ["k8s.deployment.name"],
 };
 
 /**
- * Two deployments may number their replicas alike: whoever comes second is named with its deployment before it.
+ * Two deployments may number their replicas alike: whoever comes second is named with its deployment before it. A GPU that a
+ * series names by its bus address only is looked up in `gpus`.
  */
-export function createEntityBook(): EntityBook {
+export function createEntityBook(gpus?: Pick<GpuNames, "nameAt">): EntityBook {
   const parentOf = new Map<EntityId, EntityId>();
   return {
     identify(series, kind) {
-      if (kind === "gpu") return gpuOf(series);
+      if (kind === "gpu") return gpuOf(series, gpus);
       if (kind === "node") return identity(series, "node", nodeName(series));
       if (kind === "container") return containerOf(series);
       if (kind === "service") return identity(series, "service", serviceName(series));
@@ -89,7 +106,8 @@ export function placeOf(series: RawSeries): Labels {
     const value = firstOf(series, keys);
     if (value !== undefined) place[fact] = value;
   }
-  return place;
+  const pci = place["pci"] ?? gpuSeatOf(series)?.pci;
+  return pci === undefined ? place : { ...place, pci };
 }
 
 /** The entity with newer facts, or the same object if nothing changed. A fact that is not said any more is kept. */
@@ -101,13 +119,34 @@ export function withFacts(entity: Entity, labels: Labels, place: Labels): Entity
   return { ...entity, labels: { ...entity.labels, ...labels }, place: { ...known, ...place } };
 }
 
-function gpuOf(series: RawSeries): Identity {
+/** Undefined where it says no address, or no node. */
+export function gpuSeatOf(series: RawSeries): GpuSeat | undefined {
+  // The driver's own lines have the address where exporters have the number.
+  const said = firstOf(series, pciKeys) ?? firstOf(series, gpuIndexKeys);
+  const pci = said === undefined ? undefined : busAddress(said);
+  if (pci === undefined) return undefined;
+  const nodesIn = (labels: Labels): readonly string[] => nodeKeys.flatMap((key) => labels[key] || []);
+  const nodes = [...new Set([...nodesIn(series.attributes), ...nodesIn(series.resource), nodeName(series)])];
+  return { pci, nodes, host: nodesIn(series.attributes)[0] ?? "", unique: firstOf(series, gpuKeys) };
+}
+
+function gpuOf(series: RawSeries, gpus: Pick<GpuNames, "nameAt"> | undefined): Identity {
   const node = { kind: "node", name: nodeName(series) } as const;
   const slice = firstOf(series, ["GPU_I_ID"]);
-  const unique = firstOf(series, gpuKeys);
+  const unique = firstOf(series, gpuKeys) ?? (gpus === undefined ? undefined : seated(series, gpus));
   // Without an identity of its own a GPU is its number on its node.
   const name = unique ?? `${node.name}/${firstOf(series, gpuIndexKeys) ?? "0"}`;
   return identity(series, "gpu", slice === undefined ? name : `${name}/${slice}`, node);
+}
+
+function seated(series: RawSeries, gpus: Pick<GpuNames, "nameAt">): string | undefined {
+  const seat = gpuSeatOf(series);
+  if (seat === undefined) return undefined;
+  for (const node of seat.nodes) {
+    const name = gpus.nameAt({ tenant: series.tenant, node, pci: seat.pci });
+    if (name !== undefined) return name;
+  }
+  return undefined;
 }
 
 function nodeName(series: RawSeries): string {

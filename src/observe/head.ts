@@ -18,6 +18,7 @@ import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
 import { type EntityState, measureSignal, remember } from "./canonical.ts";
 import { createCoverageBook, type EngineCoverage } from "./coverage.ts";
 import { isFrozen } from "./frozen.ts";
+import { createGpuNames, type GpuNames } from "./gpu-names.ts";
 import { pageOf } from "./made-series.ts";
 import type { SignalMapping } from "./mapping.ts";
 import type { Measured } from "./measure.ts";
@@ -50,6 +51,8 @@ export interface HeadOptions {
   readonly keepAbsentMs?: DurationMs;
   /** A page of this many points or more is taken to have another behind it. Default: what readers aim at. */
   readonly pagePoints?: number;
+  /** Where GPUs sit, learned from the series. Default: nothing is known of it at first. */
+  readonly gpus?: GpuNames;
 }
 
 export interface HeadDependencies {
@@ -103,7 +106,8 @@ export function createHead(options: HeadOptions, { reader, spans, telemetry }: H
   const { maxSeries, rateWindowMs, keepAbsentMs = keepAbsentMsDefault } = options;
   const maxSlots = Math.ceil(maxSeries * slotsPerSeries);
   const measures = createSeriesMeasures({ maxSlots, keepAbsentMs, stepMs, rateWindowMs }, telemetry);
-  const book = createSeriesBook({ ...options, measures }, { coverageBook, telemetry });
+  const gpus = options.gpus ?? createGpuNames(telemetry);
+  const book = createSeriesBook({ ...options, measures, gpus }, { coverageBook, telemetry });
   const signalIds = signals.map((signal) => signal.id);
   const measured: Measured = { value: Number.NaN, quality: quality.MISSING };
   const spanSeries = createSpanSeries(stepMs, telemetry);

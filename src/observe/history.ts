@@ -10,6 +10,7 @@ import { limitFailure } from "../promql/errors.ts";
 import { compileMatcher, compileMatchers } from "../promql/matcher.ts";
 import { createEntityBook } from "./entities.ts";
 import { entityKindOf } from "./entity-kind.ts";
+import { createGpuNames, type GpuNames } from "./gpu-names.ts";
 import type { SignalMapping } from "./mapping.ts";
 import { createStoredSeries } from "./raw-series.ts";
 import { createResolver } from "./resolver.ts";
@@ -21,6 +22,8 @@ export interface HistoryOptions {
   readonly stepMs: DurationMs;
   readonly rateWindowMs: DurationMs;
   readonly mappings: readonly SignalMapping[];
+  /** Where GPUs sit. Default: nothing is known of it, so that a GPU named by its bus address only is one by itself. */
+  readonly gpus?: GpuNames;
   /** Raw series one selector may read. Default 20,000. */
   readonly seriesMax?: number;
   /** Points one selector may read; where there are more, a minute's last point stands for the minute. Default 2 million. */
@@ -68,6 +71,7 @@ export function createHistory(
   options: HistoryOptions,
   { stored, telemetry }: { readonly stored: TelemetryHistory; readonly telemetry: Telemetry },
 ): History {
+  const gpus = options.gpus ?? createGpuNames(telemetry);
   const { seriesMax = 20_000, pointsMax = 2_000_000, keptMax = 32 } = options;
   const resolver = createResolver(options.mappings);
   const kept = new Map<string, Kept>();
@@ -140,6 +144,7 @@ export function createHistory(
       {
         ...windows,
         mappings: options.mappings,
+        gpus,
         windowMs: range.to - range.from,
         seriesMax,
         measures: measured(matchers),
@@ -212,7 +217,7 @@ export function createHistory(
         `a selector finds more than ${seriesMax} series in history (maxSeries); narrow its matchers`,
       );
     }
-    const identities = createEntityBook();
+    const identities = createEntityBook(gpus);
     return series.map((one) => {
       const state = createStoredSeries(one);
       const identity = identities.identify(one, entityKindOf(one, resolver.resolve(one, state.behaviour)));

@@ -55,6 +55,8 @@ export interface Unmapped {
 
 export interface SignalMapping {
   readonly engine: string;
+  /** Its sources go before those of all other files, whatever these are called. */
+  readonly first: boolean;
   /** Beginnings of the engine's metric names. `:`, `.` and `_` count as the same, and Ray's `ray_` may stand before an engine's. */
   readonly prefixes: readonly string[];
   /** Attributes or resource attributes, best first, that name the model and the version served. */
@@ -126,6 +128,7 @@ const sourceSchema = z
   );
 const fileSchema = z.strictObject({
   engine: z.string().regex(/^[a-z][a-z0-9-]*$/, "must be lower-case letters, digits and dashes"),
+  first: z.boolean().default(false),
   prefixes: z.array(z.string().min(1)).min(1),
   model: namesSchema,
   version: namesSchema,

@@ -58,7 +58,7 @@ export function createResolver(mappings: readonly SignalMapping[]): Resolver {
     for (const prefix of mapping.prefixes) prefixes.push({ prefix: flatten(prefix), engine: mapping.engine });
     for (const [signal, { id }] of catalogue.entries()) {
       for (const [order, source] of (mapping.signals[id] ?? []).entries())
-        addSource(mapping, signal, position * rankStep + order, source);
+        addSource(mapping, signal, (mapping.first ? position - mappings.length : position) * rankStep + order, source);
     }
     for (const name of mapping.restless) {
       for (const prefix of mapping.prefixes) restless.set(lookupName(prefix + name), kindOf(mapping));

@@ -1,16 +1,19 @@
 // All raw series in memory, and the replicas they feed: takes pages in, lets go of what ended, counts what it refused.
-import type { EntityId } from "../model/entity.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { ColumnPage, RawPage, RawPoint, RawSeries } from "../model/ports/telemetry-reader.ts";
 import { quality } from "../model/series.ts";
 import { decimalOf } from "../model/series-hash.ts";
-import { catalogue, type Signal, signals } from "../model/signal.ts";
+import { catalogue, type Signal } from "../model/signal.ts";
 import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
-import { attach, createEntityState, detach, type EntityState, spoil } from "./canonical.ts";
+import { attach, detach, type EntityState, spoil } from "./canonical.ts";
 import { dropBefore } from "./columns.ts";
 import type { CoverageBook } from "./coverage.ts";
-import { createEntityBook, entityLabels, placeOf, withFacts } from "./entities.ts";
-import { entityKindOf, isMade, kindOf } from "./entity-kind.ts";
+import { createEntityBook } from "./entities.ts";
+import { entityKindOf, isMade } from "./entity-kind.ts";
+import { createEntityStates } from "./entity-states.ts";
+import { createFamilies } from "./families.ts";
+import type { GpuNames } from "./gpu-names.ts";
+import { createGpuSeats } from "./gpu-seats.ts";
 import { createDefinitions, futureToleranceMs, isCreatedSeries, refusePoint } from "./intake.ts";
 import type { SignalMapping } from "./mapping.ts";
 import { createNumbered, eachPoint } from "./point-columns.ts";
@@ -46,6 +49,7 @@ export interface SeriesBook {
 interface LiveSeries {
   readonly stored: StoredSeries;
   readonly selectables: readonly Selectable[];
+  readonly targets: readonly Target[];
   readonly states: readonly EntityState[];
   /** Key of the series of one metric of one entity. */
   readonly family: string;
@@ -69,6 +73,8 @@ export function createSeriesBook(
     readonly measures?: SeriesMeasures;
     /** Whether points come as they are made, so that a clock that is off shows. Default true. */
     readonly judgesClocks?: boolean;
+    /** Where GPUs sit, which the series tell. */
+    readonly gpus: GpuNames;
   },
   { coverageBook, telemetry }: { readonly coverageBook: CoverageBook; readonly telemetry: Telemetry },
 ): SeriesBook {
@@ -77,27 +83,23 @@ export function createSeriesBook(
   const { judgesClocks = true } = options;
   const resolver = createResolver(options.mappings);
   const definitions = createDefinitions(options.maxSeries * 4);
-  const identities = createEntityBook();
+  const identities = createEntityBook(options.gpus);
+  const seats = createGpuSeats(options.gpus);
   const index = createSeriesIndex();
   const live = new Map<string, LiveSeries>();
-  const states = new Map<EntityId, EntityState>();
-  const slots = new Map<EntityId, number>();
+  const states = createEntityStates(identities);
   const tally = createIntakeTally(telemetry);
   const { refuse, repaired } = tally;
-  /** Series of one metric of one entity; beyond the limit a label has taken values without end. */
-  const families = new Map<string, number>();
-  const restlessOf = new Map<EntityId, Set<StoredSeries>>();
   const skews = createSkewBook();
   const numbered = createNumbered<LiveSeries>();
   /** What the page being taken in brought so far. */
   const taken = { newest: Number.NEGATIVE_INFINITY, late: 0, stored: 0 };
   const horizon = { from: 0, to: 0 };
   const unmapped = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
-  const familyMax = Math.max(familyLeast, Math.floor(options.maxSeries / 20));
-  let stateList: readonly EntityState[] = [];
+  const families = createFamilies(Math.max(familyLeast, Math.floor(options.maxSeries / 20)));
   let sweptAt = Number.NEGATIVE_INFINITY;
 
-  return { index, take, forget, entityStates: () => stateList, earliestAt, unmapped: () => unmapped };
+  return { index, take, forget, entityStates: states.list, earliestAt, unmapped: () => unmapped };
 
   function take(page: RawPage | ColumnPage, times: PageTimes): Instant | undefined {
     for (const series of page.series) definitions.add(series);
@@ -182,71 +184,60 @@ export function createSeriesBook(
     }
   }
 
-  function restlessBy(id: EntityId): Set<StoredSeries> {
-    let found = restlessOf.get(id);
-    if (found === undefined) {
-      found = new Set();
-      restlessOf.set(id, found);
-    }
-    return found;
-  }
-
   function admit(definition: RawSeries | undefined, at: Instant): LiveSeries | undefined {
     if (definition === undefined) return refuse("series-without-definition");
     if (isCreatedSeries(definition)) return refuse("created-series");
     if (live.size >= options.maxSeries) return refuse("series-limit");
-    const stored = createStoredSeries(definition);
+    const series = enter(createStoredSeries(definition), at);
+    if (series === undefined) return refuse("label-explosion");
+    noteMetric(definition.metric, series.targets);
+    return series;
+  }
+
+  /** Finds out whom the series is about, and lets it speak for that. Undefined where there are too many like it. */
+  function enter(stored: StoredSeries, at: Instant): LiveSeries | undefined {
+    const { definition } = stored;
     const targets = resolver.resolve(definition, stored.behaviour);
-    const identity = identities.identify(definition, entityKindOf(definition, targets));
+    const kind = entityKindOf(definition, targets);
+    if (kind === "gpu") for (const hash of seats.note(definition)) placeAnew(hash, at);
+    const identity = identities.identify(definition, kind);
     const family = `${identity.id} ${definition.metric}`;
-    if ((families.get(family) ?? 0) >= familyMax) {
-      for (const target of targets) spoil(stateFor(definition, target), target, at + options.windowMs);
-      return refuse("label-explosion");
+    if (!families.enter(family)) {
+      for (const target of targets) spoil(states.of(definition, target), target, at + options.windowMs);
+      return undefined;
     }
-    families.set(family, (families.get(family) ?? 0) + 1);
-    const states = targets.map((target) => {
-      const state = stateFor(definition, target);
+    const fed = targets.map((target) => {
+      const state = states.of(definition, target);
       const unit = attach(state, target, stored);
       if (unit === "converted") repaired("unit");
       else if (unit === "suspect") telemetry.count("homeostat.observe.quarantined", 1, { reason: "unit" });
       return state;
     });
     const restless = resolver.restlessOf(definition.metric);
-    if (restless !== undefined) restlessBy(identities.identify(definition, restless).id).add(stored);
-    noteMetric(definition.metric, targets);
+    if (restless !== undefined) states.restless(identities.identify(definition, restless).id).add(stored);
     const aliases = targets.flatMap((target) => quantileSelectables(stored, identity, target));
     const producer = identities.identify(definition, "replica").id;
     const selectables = [...selectablesOf(stored, identity), ...aliases];
     const labels = selectables[0]?.labels ?? {};
-    options.measures?.enter({ stored, labels, entity: identity.id, parent: identity.parent }, targets, states);
-    const series: LiveSeries = { stored, selectables, states: [...new Set(states)], family, producer, number: -1 };
+    options.measures?.enter({ stored, labels, entity: identity.id, parent: identity.parent }, targets, fed);
+    const distinct = [...new Set(fed)];
+    const series: LiveSeries = { stored, selectables, targets, states: distinct, family, producer, number: -1 };
     live.set(definition.hash, series);
     index.add(series.selectables);
     return series;
   }
 
-  function stateFor(definition: RawSeries, target: Target): EntityState {
-    const { mapping } = target;
-    const identity = identities.identify(definition, kindOf(target));
-    // An application calls many models: none of them is what it is.
-    const models = identity.kind === "service" ? [] : mapping.model;
-    const labels = entityLabels(definition, mapping.engine, models, mapping.version);
-    const place = placeOf(definition);
-    const known = states.get(identity.id);
-    if (known !== undefined) {
-      // Several exporters may tell of one entity: what judged signals come from is its engine.
-      const { engine: _, ...facts } = labels;
-      const tells = target.signal < signals.length || !known.judged;
-      known.entity = withFacts(known.entity, tells ? labels : facts, place);
-      return known;
+  /** It is known by now whom the series is about: it goes over with its points. */
+  function placeAnew(hash: string, at: Instant): void {
+    const series = live.get(hash);
+    if (series === undefined) return;
+    const { stored } = series;
+    letGo(hash, series, at);
+    const { times, start, end } = stored.columns;
+    for (const state of enter(stored, at)?.states ?? []) {
+      if (start < end) state.firstAt = Math.min(state.firstAt, times[start] as number);
+      if (start < end) state.lastAt = Math.max(state.lastAt, times[end - 1] as number);
     }
-    // Slots live as long as the process: an entity that comes back finds its own again.
-    const slot = slots.get(identity.id) ?? slots.size;
-    slots.set(identity.id, slot);
-    const state = createEntityState({ ...identity, labels, place }, slot, restlessBy(identity.id));
-    states.set(identity.id, state);
-    stateList = [...states.values()];
-    return state;
   }
 
   function forget(keepFrom: Instant): void {
@@ -256,24 +247,27 @@ export function createSeriesBook(
       const { columns } = series.stored;
       dropBefore(columns, keepFrom);
       if (columns.start < columns.end) continue;
-      live.delete(hash);
-      numbered.remove(series);
-      options.measures?.leave(series.stored, keepFrom);
-      index.remove(series.selectables);
-      for (const state of series.states) {
-        if (detach(state, series.stored)) continue;
-        states.delete(state.entity.id);
-        options.measures?.leaveEntity(state, keepFrom);
-      }
-      for (const members of restlessOf.values()) members.delete(series.stored);
-      const left = (families.get(series.family) ?? 1) - 1;
-      if (left > 0) families.set(series.family, left);
-      else families.delete(series.family);
+      seats.forget(hash);
+      letGo(hash, series, keepFrom);
     }
     options.measures?.sweep(keepFrom);
-    stateList = [...states.values()];
-    for (const [id, members] of restlessOf) if (members.size === 0 && !states.has(id)) restlessOf.delete(id);
+    states.sweep();
     skews.keepOnly(new Set([...live.values()].map(({ producer }) => producer)));
+  }
+
+  /** Nothing of the series is found any more, nor of entities that only it told of. */
+  function letGo(hash: string, series: LiveSeries, at: Instant): void {
+    live.delete(hash);
+    numbered.remove(series);
+    options.measures?.leave(series.stored, at);
+    index.remove(series.selectables);
+    for (const state of series.states) {
+      if (detach(state, series.stored)) continue;
+      states.drop(state.entity.id);
+      options.measures?.leaveEntity(state, at);
+    }
+    states.leave(series.stored);
+    families.leave(series.family);
   }
 
   function noteMetric(metric: string, targets: readonly Target[]): void {
@@ -284,13 +278,13 @@ export function createSeriesBook(
 
   function earliestAt(): Instant | undefined {
     let earliest = unmapped.from;
-    for (const state of stateList) earliest = Math.min(earliest, state.firstAt);
+    for (const state of states.list()) earliest = Math.min(earliest, state.firstAt);
     return earliest === Number.POSITIVE_INFINITY ? undefined : earliest;
   }
 
   function report(): void {
     tally.report(taken.stored, taken.late);
     telemetry.gauge("homeostat.observe.series", live.size);
-    telemetry.gauge("homeostat.observe.entities", states.size);
+    telemetry.gauge("homeostat.observe.entities", states.list().length);
   }
 }

@@ -6,6 +6,7 @@ import { quality, type SeriesView } from "../model/series.ts";
 import type { DurationMs, Instant, TimeRange } from "../model/time.ts";
 import { measureSignal, remember } from "./canonical.ts";
 import { createCoverageBook } from "./coverage.ts";
+import type { GpuNames } from "./gpu-names.ts";
 import type { SignalMapping } from "./mapping.ts";
 import type { Measured, Windows } from "./measure.ts";
 import { createSeriesBook } from "./series-book.ts";
@@ -28,13 +29,21 @@ export function createStretch(
     readonly seriesMax: number;
     /** Indices of the canonical signals to measure. */
     readonly measures: readonly number[];
+    readonly gpus: GpuNames;
   },
   telemetry: Telemetry,
 ): Stretch {
   // What is read again is no arrival: the Head has counted it.
   const quiet: Telemetry = { ...silentTelemetry, log: telemetry.log };
   const book = createSeriesBook(
-    { windowMs: options.windowMs, maxSeries: options.seriesMax, mappings: options.mappings, judgesClocks: false },
+    {
+      windowMs: options.windowMs,
+      maxSeries: options.seriesMax,
+      mappings: options.mappings,
+      judgesClocks: false,
+      // Where a GPU sat long ago is no news.
+      gpus: { ...options.gpus, learn: () => false },
+    },
     { coverageBook: createCoverageBook(), telemetry: quiet },
   );
   const out: Measured = { value: Number.NaN, quality: quality.MISSING };

@@ -8,6 +8,7 @@ import { compareRoutes } from "./compare-routes.ts";
 import type { Check } from "./contract.ts";
 import { entityRoutes } from "./entity-routes.ts";
 import { feedbackRoutes } from "./feedback-routes.ts";
+import { incidentRoutes } from "./incident-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { openApi } from "./openapi.ts";
 import { fromStore, refuse } from "./problem.ts";
@@ -153,6 +154,7 @@ export const routes: readonly Route[] = [
   ...alertingRoutes,
   ...webhookRoutes,
   reportRoute,
+  ...incidentRoutes,
   ...(Object.keys(collections) as StoredCollection[]).flatMap(collectionRoutes),
   {
     method: "post",

@@ -23,7 +23,7 @@ import type {
   Status,
 } from "./contract.ts";
 import { feedbackSchemas } from "./feedback-schemas.ts";
-import { diagnosis, incident } from "./incident-schemas.ts";
+import { attributeReport, diagnosis, incident } from "./incident-schemas.ts";
 import { logSchemas } from "./log-schemas.ts";
 import { prometheusAnswer, prometheusError } from "./prometheus/schemas.ts";
 import { band, evidence, instant, labels, real, shapeOf } from "./shapes.ts";
@@ -262,6 +262,7 @@ export const schemas = {
   Anomaly: anomaly,
   Alert: alert,
   Incident: incident,
+  AttributeReport: attributeReport,
   Diagnosis: diagnosis,
   LedgerEntry: ledgerEntry,
   Recommendation: recommendation,

@@ -16,7 +16,7 @@ export const band = z.object({ low: real, high: real });
 export const severity = z.enum(["critical", "warning", "info"]);
 
 export const evidence = shapeOf<Evidence>()({
-  kind: z.enum(["signal", "anomaly", "alert", "log", "change", "code", "peer", "check"]),
+  kind: z.enum(["signal", "anomaly", "alert", "log", "change", "code", "peer", "check", "requests"]),
   says: z.string(),
   at: instant,
   entity: z.string().optional(),

@@ -8,6 +8,7 @@ import type { LogReader } from "../model/ports/log-reader.ts";
 import type { LogSource } from "../model/ports/log-source.ts";
 import type { Records } from "../model/ports/records.ts";
 import type { RequestHistory } from "../model/ports/request-history.ts";
+import type { RequestSource } from "../model/ports/request-source.ts";
 import type { SpanReader } from "../model/ports/span-reader.ts";
 import type { StackSource } from "../model/ports/stack-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
@@ -28,6 +29,7 @@ import { createFactHistory } from "./read/fact-history.ts";
 import { createLogSource } from "./read/log-source.ts";
 import { createChangeLog, createRecords } from "./read/records.ts";
 import { createRequestHistory } from "./read/request-history.ts";
+import { createRequestSource } from "./read/request-source.ts";
 import { createStackSource } from "./read/stack-source.ts";
 import { createTenantHistory } from "./read/tenant-history.ts";
 import { createTenantLogs } from "./read/tenant-logs.ts";
@@ -58,6 +60,8 @@ export interface Store extends AsyncDisposable {
   readonly spans: SpanReader;
   readonly requests: RequestHistory;
   readonly facts: FactHistory;
+  /** The same spans, gathered by their traces. */
+  readonly tracedRequests: RequestSource;
   readonly logs: LogSource;
   readonly stacks: StackSource;
   /** The same records by arrival. */
@@ -146,6 +150,7 @@ export async function openStore(options: StoreOptions, telemetry: Telemetry): Pr
       spans: createTenantSpans({ tenants, storedThrough: spool.storedThrough }, telemetry),
       requests: createRequestHistory(tenants),
       facts: createFactHistory(tenants),
+      tracedRequests: createRequestSource(tenants),
       logs: createLogSource(tenants),
       stacks: createStackSource(tenants),
       logReader: createTenantLogs({ tenants, storedThrough: spool.storedThrough, lastId: spool.lastId }, telemetry),

@@ -83,3 +83,17 @@ test("entities that left are forgotten", () => {
   expect(made.scopeOf("replica:chat-0")).toBe("replica:chat-0");
   expect(made.related("deployment:chat", "replica")).toEqual([]);
 });
+
+test("a GPU goes by its own name once that is known, and clouds' bus addresses differ by their domain only", () => {
+  const { nowCalled, scopeOf, namedBy } = topology([
+    ...fleet,
+    entity("gpu", "GPU-x", "node:n9", { node: "n9", pci: "00000001:00:00.0" }),
+    entity("gpu", "GPU-y", "node:n9", { node: "n9", pci: "00000002:00:00.0" }),
+  ]);
+  expect(nowCalled("gpu:n0/0000:9b:00")).toBe("gpu:GPU-a");
+  expect(scopeOf("gpu:n0/0000:9b:00")).toBe("deployment:chat");
+  expect(nowCalled("gpu:n0/0000:1b:00")).toBe("gpu:n0/0000:1b:00");
+  const body = "NVRM: Xid (PCI:0002:00:00): 79, GPU has fallen off the bus.";
+  const about = { at: 0, service: "", severity: 9, attributes: {}, resource: { "host.name": "n9" } };
+  expect(namedBy({ ...about, body })).toEqual(["gpu:GPU-y", "node:n9"]);
+});

@@ -18,7 +18,9 @@ ground_truth:
   causal_path: [engine_core, no_progress, running_frozen, request_timeouts]
 `;
 
-test("an engine that hangs is found within two minutes of virtual time, named and placed", { timeout: 180_000 }, async () => {
+test("an engine that hangs is found within two minutes of virtual time, named and placed", {
+  timeout: 180_000,
+}, async () => {
   using folder = disposable();
   const parsed = parseScenario("short-hang.yaml", text);
   if (!parsed.ok) throw new Error(parsed.mistakes.map(({ says }) => says).join("; "));

@@ -81,6 +81,29 @@ export const incident: Incident = {
   resolvedAt: now,
   entities: ["replica:vllm-2"],
   symptoms: ["anomaly-1", "alert-1"],
+  attributes: {
+    at: now,
+    during: { from: now - 120_000, to: now },
+    before: { from: now - 1_920_000, to: now - 120_000 },
+    requests: { during: 600, before: 3000 },
+    troubles: [
+      {
+        trouble: "slow",
+        from: 2.1,
+        rate: 0.4,
+        rateBefore: 0.05,
+        carriers: [
+          {
+            values: [{ attribute: "tenant", value: "acme" }],
+            alike: [],
+            ...{ share: 0.93, shareBefore: 0.11, shareExpected: 0.12, explains: 0.95, tail: 1e-9 },
+            says: "93 % of the slow requests (over 2.1 s) since 12:03 UTC are of tenant acme (11 % before)",
+          },
+        ],
+        even: ["model", "replica"],
+      },
+    ],
+  },
 };
 
 export const diagnosis: Diagnosis = {

@@ -33,6 +33,7 @@ export function postMortem(report: Report): string {
     ),
     "## Cause",
     ...causesOf(report),
+    ...(report.requests.length === 0 ? [] : ["## Which requests it is", list(report.requests.map(safe))]),
     "## What would prove it wrong",
     safe(report.falsifiedBy) || "Nothing is diagnosed, so there is nothing to refute.",
     "## What was changed before",

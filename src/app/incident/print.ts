@@ -37,6 +37,11 @@ export function printReport(report: Report, io: Io): void {
     for (const { id, state, evidence } of path)
       item(`${state.padEnd(8)}  ${words(id)}${evidence === undefined ? "" : `: ${said(evidence)}`}`);
   }
+  if (report.requests.length > 0) {
+    io.out("");
+    say("which requests it is");
+    for (const one of report.requests) item(one);
+  }
   if (undecided !== undefined || missing.length > 0) {
     io.out("");
     say("what cannot be told");

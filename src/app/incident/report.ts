@@ -1,4 +1,5 @@
 // An incident as a person wants to be told of it: what is thought, why, what is not known, and what was done.
+import { sentencesOf } from "../../diagnose/attributes/says.ts";
 import type { FailureMode } from "../../model/failure-mode.ts";
 import type { Diagnosis, Incident, PathStep, RankedCause } from "../../model/incident.ts";
 import { type DurationMs, formatDuration } from "../../model/time.ts";
@@ -15,6 +16,8 @@ export interface Report {
   /** Of the newest diagnosis, likeliest first; empty while nothing is diagnosed. */
   readonly causes: readonly RankedCause[];
   readonly path: readonly PathStep[];
+  /** Which requests carry the change, or that they are all alike. */
+  readonly requests: readonly string[];
   readonly falsifiedBy: string;
   readonly undecided?: Diagnosis["undecided"];
   /** What would have told more and is not measured, as sentences. */
@@ -74,6 +77,7 @@ export function reportOf(
     timeline: timelineOf(story),
     causes,
     path,
+    requests: incident.attributes === undefined ? [] : sentencesOf(incident.attributes),
     falsifiedBy: diagnosis?.falsifiedBy ?? "",
     ...(diagnosis?.undecided === undefined ? {} : { undecided: diagnosis.undecided }),
     missing,

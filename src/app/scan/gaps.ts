@@ -80,7 +80,7 @@ function named({ id, code, title }: FailureMode) {
 type Lack =
   | { readonly kind: "signal"; readonly id: string }
   | { readonly kind: "metric"; readonly name: string }
-  | { readonly kind: "changes" | "code" | "logs" };
+  | { readonly kind: "changes" | "code" | "logs" | "requests" };
 
 /** What a symptom lacks to be seen; empty: nothing. */
 function createMissing(visible: Visible, records: ReadonlyMap<string, readonly Expr[]>) {
@@ -134,7 +134,8 @@ function createMissing(visible: Visible, records: ReadonlyMap<string, readonly E
       case "change":
         return [{ kind: "changes" }];
       case "code":
-        return [{ kind: "code" }];
+      case "requests":
+        return [{ kind: source.kind }];
       case "log":
         return visible.logs ? [] : [{ kind: "logs" }];
       case "anomaly": {
@@ -176,6 +177,8 @@ function tell(lack: Lack, mappings: readonly SignalMapping[], engines: ReadonlyS
       };
     case "code":
       return { signal: "commits that touched what fails", from: ["code.repositories of a running Homeostat"] };
+    case "requests":
+      return { signal: "spans of requests", from: ["OTLP traces to a running Homeostat"] };
     case "logs":
       return { signal: "log records", from: ["OTLP logs to a running Homeostat", "otel_logs of a --clickhouse"] };
     case "metric":

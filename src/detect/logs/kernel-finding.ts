@@ -2,21 +2,28 @@
 import { type EntityId, entityId } from "../../model/entity.ts";
 import { stableId } from "../../model/ids.ts";
 import type { LogFinding } from "../../model/log-finding.ts";
+import type { GpuDirectory } from "../../model/ports/gpu-directory.ts";
 import type { LogOrigin } from "../../model/ports/log-reader.ts";
 import { nameWithin } from "../../model/tenant.ts";
 import type { Instant } from "../../model/time.ts";
 import type { KernelEvent } from "./kernel.ts";
 import { pciOf } from "./line-series.ts";
 
-/** Of one event; `example` is its line, already masked. */
-export function kernelFinding(event: KernelEvent, at: Instant, origin: LogOrigin, example: string): LogFinding {
+/** Of one event; `example` is its line, already masked. A GPU nobody else tells of is named by where it sits. */
+export function kernelFinding(
+  event: KernelEvent,
+  at: Instant,
+  origin: LogOrigin,
+  example: string,
+  gpus?: GpuDirectory,
+): LogFinding {
   const { service, resource, tenant } = origin;
   const node = nodeOf(origin);
-  const gpu = pciOf(event);
+  const pci = pciOf(event);
   const entity: EntityId =
-    gpu === undefined
+    pci === undefined
       ? entityId("node", nameWithin(tenant, node))
-      : entityId("gpu", nameWithin(tenant, `${node}/${gpu}`));
+      : (gpus?.gpuAt({ tenant, node, pci }) ?? entityId("gpu", nameWithin(tenant, `${node}/${pci}`)));
   return {
     id: stableId("kernel-finding", tenant ?? "", entity, kernelKey(event), at),
     kind: "kernel",

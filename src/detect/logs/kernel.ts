@@ -1,5 +1,7 @@
 // Kernel log lines that tell of broken hardware or of a process killed: NVIDIA Xid and SXid, NVLink, OOM killer, MCE, EDAC.
 
+import { busAddress } from "../../model/gpu-address.ts";
+
 export type KernelEvent =
   | {
       readonly kind: "xid";
@@ -120,10 +122,7 @@ function edac(text: string): KernelEvent | undefined {
   return { kind: "edac", controller: found[1]!, count: Number(found[2]), corrected: found[3] === "CE" };
 }
 
-/** Lower case, domain of four digits, without the function: `0000:9b:00`, as exporters and drivers can be joined by. */
+/** As exporters and drivers can be joined by; empty for what is no address. */
 function pciOf(text: string): string {
-  return text
-    .toLowerCase()
-    .replace(/\.\d$/, "")
-    .replace(/^0{4}([0-9a-f]{4}:)/, "$1");
+  return busAddress(text) ?? "";
 }

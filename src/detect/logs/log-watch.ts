@@ -1,5 +1,6 @@
 // Log records as they arrive, tick by tick: to a miner for each tenant, to the sink as series, and out as findings.
 import type { LogFinding } from "../../model/log-finding.ts";
+import type { GpuDirectory } from "../../model/ports/gpu-directory.ts";
 import type { LogOrigin, LogPage, LogReader } from "../../model/ports/log-reader.ts";
 import type { MadeSample, SeriesSink } from "../../model/ports/series-sink.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
@@ -30,6 +31,8 @@ export interface LogWatchDeps {
   readonly reader: LogReader;
   readonly sink: SeriesSink;
   readonly telemetry: Telemetry;
+  /** Absent: GPUs go by their bus addresses. */
+  readonly gpus?: GpuDirectory;
 }
 
 export interface LogTemplate extends TemplateView {
@@ -55,7 +58,7 @@ const tenantsMax = 100;
 const recentPart = " recent samples";
 const repeatsMax = 10_000;
 
-export function createLogWatch(options: LogWatchOptions, { reader, sink, telemetry }: LogWatchDeps): LogWatch {
+export function createLogWatch(options: LogWatchOptions, { reader, sink, telemetry, gpus }: LogWatchDeps): LogWatch {
   const minerOptions: LogMinerOptions = { ...logMinerDefaults, ...options };
   const { historyMs = 1_800_000, idleMs = 30_000, pagesPerTick = 20, repeatMs = 300_000 } = options;
   const miners = new Map<string, LogMiner>();
@@ -135,7 +138,7 @@ export function createLogWatch(options: LogWatchOptions, { reader, sink, telemet
           if (engine !== undefined) samples.push(...engineSamples(engine, at, origin));
           if (kernel !== undefined) {
             samples.push(...kernelSamples(kernel, at, origin));
-            const found = kernelFinding(kernel, at, origin, message.slice(0, minerOptions.maxExample));
+            const found = kernelFinding(kernel, at, origin, message.slice(0, minerOptions.maxExample), gpus);
             if (isNews(`${found.entity} ${kernelKey(kernel)}`, at)) findings.push(found);
           }
           miner.take({ at, severity: page.severity[i]!, text: message, ...names });
