@@ -25,6 +25,7 @@ import { openStore, type Store } from "../store/store.ts";
 import { createTune } from "../tune/tune.ts";
 import { openAlerting } from "./alerting.ts";
 import { startAlertingJob } from "./alerting-job.ts";
+import { announced } from "./announced-changes.ts";
 import { openCode } from "./code.ts";
 import { userError } from "./command.ts";
 import { createComparing } from "./comparing.ts";
@@ -275,18 +276,6 @@ function parseJson(json: string): unknown {
 function headOptions(config: Config) {
   const { window, step, rateWindow, lateness, idle, maxSeries } = config.observe;
   return { windowMs: window, stepMs: step, rateWindowMs: rateWindow, latenessMs: lateness, idleMs: idle, maxSeries };
-}
-
-/** The change log, with every accepted change told to those who follow, and to detection: it explains shifts. */
-function announced(store: Store, feed: EventFeed, changed: (event: ChangeEvent) => void): Store["changes"] {
-  return {
-    ...store.changes,
-    async add(event) {
-      await store.changes.add(event);
-      changed(event);
-      feed.publish({ type: "change", at: event.at, text: event.summary, data: { ...event } });
-    },
-  };
 }
 
 function shownHost(host: string): string {

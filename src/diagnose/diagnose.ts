@@ -1,6 +1,5 @@
 // From anomalies, alerts, changes and logs to incidents, and to a diagnosis that says what, where, why, with evidence.
 import type { Alert, Anomaly, Exclusion } from "../model/anomaly.ts";
-import type { ChangeEvent } from "../model/change.ts";
 import type { Entity, EntityId } from "../model/entity.ts";
 import type { FailureMode } from "../model/failure-mode.ts";
 import type { Diagnosis, Incident, RankedCause } from "../model/incident.ts";
@@ -15,6 +14,7 @@ import { createDrill } from "./attributes/drill.ts";
 import { createRanking } from "./causes.ts";
 import { diagnosisOf, exclusionsOf, isNews, openIncident, sameToAll, updateIncident } from "./incidents.ts";
 import { createLooker } from "./look.ts";
+import { isConsequence, type Open, opened } from "./open-incident.ts";
 import { createQueries } from "./queries.ts";
 import { createRecentChanges } from "./recent-changes.ts";
 import { type DiagnosisSnapshot, readSnapshot } from "./snapshot.ts";
@@ -54,27 +54,10 @@ export interface Diagnose {
   restore(snapshot: unknown): boolean;
 }
 
-/** An open incident and what is thought of it. */
-interface Open {
-  incident: Incident;
-  diagnosis: Diagnosis | undefined;
-  changes: readonly ChangeEvent[] | undefined;
-  /** Since when nothing was wrong any more. */
-  quietSince: Instant | undefined;
-  /** Most symptoms at once so far: fewer means that it is getting better. */
-  peak: number;
-  /** Whether it rests on a suspicion; all else is ranked at every step anyway, and over when its symptoms are. */
-  readonly isSuspicion: boolean;
-  /** When each entity's first symptom began. */
-  readonly onsets: Map<EntityId, Instant>;
-}
-
 const openMax = 200;
 const closedMax = 1000;
 const quietMs = 2 * 60_000;
 const aliveMs = 60_000;
-/** How long trouble that began later elsewhere is taken for a consequence of what was diagnosed. */
-const consequenceMs = 10 * 60_000;
 /** Change events may reach us a little after what they caused. */
 const lateChangesMs = 2 * 60_000;
 
@@ -129,7 +112,7 @@ export function createDiagnosis(
     }
     const incident = openIncident(scope, symptoms, causes, modes, onset, at);
     const isSuspicion = symptoms.alerts.some(({ group }) => group === suspicionGroup);
-    const entry: Open = { ...fresh(incident), changes, isSuspicion };
+    const entry: Open = { ...opened(incident), changes, isSuspicion };
     open.set(scope, entry);
     out.incidents.push(incident);
     telemetry.count("homeostat.diagnose.incidents", 1, { state: "open" });
@@ -282,7 +265,7 @@ export function createDiagnosis(
         return false;
       }
       for (const { scope, incident, diagnosis, anomalies } of read.open.slice(0, openMax)) {
-        open.set(scope, { ...fresh(incident), diagnosis });
+        open.set(scope, { ...opened(incident), diagnosis });
         book.remember(anomalies);
       }
       closed = read.closed.slice(-closedMax);
@@ -291,28 +274,7 @@ export function createDiagnosis(
   };
 }
 
-function fresh(incident: Incident): Open {
-  return {
-    incident,
-    diagnosis: undefined,
-    changes: undefined,
-    quietSince: undefined,
-    peak: 0,
-    isSuspicion: false,
-    onsets: new Map(),
-  };
-}
-
 interface Output extends DiagnosisOutput {
   readonly incidents: Incident[];
   readonly diagnoses: Diagnosis[];
-}
-
-/** Siblings that take over the load get into trouble of their own: a cause does not come after its effect. */
-function isConsequence({ diagnosis, incident, onsets }: Open, causes: readonly RankedCause[], at: Instant): boolean {
-  const before = diagnosis?.causes[0];
-  const top = causes[0];
-  if (before === undefined || top === undefined || before.failureMode === top.failureMode) return false;
-  const began = (entity: EntityId): Instant => onsets.get(entity) ?? Number.POSITIVE_INFINITY;
-  return at - incident.openedAt < consequenceMs && began(top.location) > began(before.location);
 }
