@@ -102,7 +102,14 @@ describe("an incident", () => {
     );
     const parts = [...text.matchAll(/^## (.*)$/gm)].map((match) => match[1]);
     expect(parts).toEqual([
-      ...["Impact", "Timeline", "Cause", "What would prove it wrong", "What was changed before"],
+      ...[
+        "Impact",
+        "Timeline",
+        "Cause",
+        "Which requests it is",
+        "What would prove it wrong",
+        "What was changed before",
+      ],
       ...["What was done", "Prevention", "Open questions"],
     ]);
     expect(text).not.toMatch(/<script|(?<!\\)\[x|(?<!\\):\/\/evil|(?<!\\)`rm|@admin|^# Heading/m);

@@ -35,7 +35,7 @@ describe("with tokens", () => {
     const method = route.method.toUpperCase();
     const open = route.needs === "public";
     const path = route.path;
-    const found = /:id(\/accept)?$/.test(path) ? 404 : route.answers[0]!.status;
+    const found = /:id(\/(accept|attributes))?$/.test(path) ? 404 : route.answers[0]!.status;
     const reader = route.needs === "operator" ? 403 : found;
     return [
       [method, path, "no token", undefined, open ? found : 401],
