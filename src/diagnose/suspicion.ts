@@ -30,8 +30,9 @@ const everyMs: DurationMs = 15_000;
 const holdMs: DurationMs = 45_000;
 /** Evidence flickers as well as trouble does. */
 const keepMs: DurationMs = 60_000;
+/** So much must be left for failures of any kind, and half of all for the one named. */
 const sure = 0.9;
-/** Where nothing but comparisons speak, so much must be left for failures of any kind, and half of all for the one named. */
+/** The same where nothing but comparisons speak. */
 const allButCertain = 0.985;
 const likeliest = 0.5;
 /** All the catalogue's questions take some milliseconds a replica: so far apart they cost about a hundredth of a core. */
@@ -110,7 +111,7 @@ function isSound({ probability, trigger, location, for: evidence }: RankedCause,
   if (evidence.filter(({ kind }) => kind !== "alert").length < 2) return false;
   const outright =
     trigger !== undefined || hardware.has(kindOf(location)) || evidence.some(({ kind }) => kind === "log");
-  return (outright && probability >= sure) || (probability >= likeliest && failing >= allButCertain);
+  return probability >= likeliest && failing >= (outright ? sure : allButCertain);
 }
 
 function alertOf([scope, { cause, since }]: readonly [EntityId, Held]): Alert {

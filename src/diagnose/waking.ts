@@ -48,6 +48,8 @@ const family: Readonly<Record<SignalId, string | undefined>> = {
 /** Tickets whose failure mode nothing else speaks for: a threshold that does not fit this load does not last, or not for long. */
 const ticketMs = 10 * 60_000;
 const borneOutFrom = 0.1;
+/** Two rules that say so for this long bear each other out: what a burst leaves is worked off by then. */
+const twoTicketsMs = 3 * 60_000;
 /** What people wait longer by; room that runs out is a cause of it at most. */
 const felt: ReadonlySet<string | undefined> = new Set(["queueing", "decoding", "progress"]);
 const latencies: ReadonlySet<string> = new Set<SignalId>(["ttft", "itl"]);
@@ -68,7 +70,7 @@ export interface Facts {
 }
 
 /**
- * An incident opens on a firing alert with a failure mode (a ticket needs a cause that bears it out, or time), on two independent harmful anomalies, on one strong and
+ * An incident opens on a firing alert with a failure mode (a ticket needs a cause or another that bears it out, or time), on two independent harmful anomalies, on one strong and
  * persistent anomaly that something else bears out, on a latency that is noticeably worse for minutes on a replica whose
  * siblings are well, and on a replica that is gone while its siblings are not. A lone joint anomaly of any other kind opens
  * none, whatever its score; neither do a start, a hole in the telemetry, a burst of traffic that the fleet works off, or a
@@ -80,6 +82,8 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
     (alert) => facts.modes.some(({ id }) => id === alert.failureMode) && !starting(alert.entity, alert.activeAt, facts),
   );
   if (alerts.some((alert) => wakesAlone(alert, facts))) return true;
+  const lasting = alerts.filter((alert) => at - alert.activeAt >= twoTicketsMs && !isAsEver(alert, facts));
+  if (new Set(lasting.map(({ rule }) => rule)).size >= 2) return true;
   const anomalies = symptoms.anomalies.filter((anomaly) => counts(anomaly, facts));
   if (anomalies.some((anomaly) => isGone(anomaly, facts))) return true;
   const explained = isFailure(causes[0], facts) && causes[0].probability >= likely && causes[0].for.length >= 2;
@@ -104,11 +108,16 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
 }
 
 /** A ticket can wait: for a cause that bears its own failure mode out, or until it has lasted. All other alerts wake at once. */
-function wakesAlone({ labels, failureMode, activeAt }: Alert, { at, causes, youngSince }: Facts): boolean {
+function wakesAlone(alert: Alert, facts: Facts): boolean {
+  const { labels, failureMode, activeAt } = alert;
   if (labels["severity"] !== "ticket") return true;
-  const asEver = youngSince !== undefined && activeAt - youngSince < ticketMs;
-  if (at - activeAt >= ticketMs && !asEver) return true;
-  return causes.some((cause) => cause.failureMode === failureMode && cause.probability >= borneOutFrom);
+  if (facts.at - activeAt >= ticketMs && !isAsEver(alert, facts)) return true;
+  return facts.causes.some((cause) => cause.failureMode === failureMode && cause.probability >= borneOutFrom);
+}
+
+/** What is so since telemetry began to come is a threshold that does not fit, or was there before us. */
+function isAsEver({ activeAt }: Alert, { youngSince }: Facts): boolean {
+  return youngSince !== undefined && activeAt - youngSince < ticketMs;
 }
 
 /** While siblings are being started the others have their work as well: queues and full caches are to be expected. */
