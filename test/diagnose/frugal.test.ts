@@ -1,9 +1,11 @@
 // What a diagnosis asks of telemetry and of people: no query twice, none for modes nothing speaks for, nobody woken by a start.
 import { expect, test } from "vitest";
+import { createRanking } from "../../src/diagnose/causes.ts";
 import { createDiagnosis } from "../../src/diagnose/diagnose.ts";
 import { tellsOfItself } from "../../src/diagnose/suspicion.ts";
+import { createTopology } from "../../src/diagnose/topology.ts";
 import { type Facts, worthWaking } from "../../src/diagnose/waking.ts";
-import type { Anomaly } from "../../src/model/anomaly.ts";
+import type { Alert, Anomaly } from "../../src/model/anomaly.ts";
 import type { FailureMode, SymptomSpec } from "../../src/model/failure-mode.ts";
 import type { LabelMatcher } from "../../src/model/ports/series-source.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
@@ -98,4 +100,47 @@ test("a start that explains what is seen wakes nobody; a failure that explains a
   expect(modes.find(({ id }) => id === "cold-start")?.severity).toBe("info");
   expect(wakes("cold-start")).toBe(false);
   expect(wakes("stuck-engine")).toBe(true);
+});
+
+test("a ticket alone waits ten minutes, two that last bear each other out, and what was so from the beginning may be usual", () => {
+  const members = replicas.map((name) => `replica:${name}`);
+  const wakes = (rules: readonly string[], minutes: number, youngSince?: number): boolean => {
+    const alerts = rules.map((rule): Alert => {
+      const labels = { severity: "ticket" };
+      const about = { failureMode: "traffic-burst", entity: members[0]!, annotations: {}, group: "vllm", value: 1 };
+      return { ...about, id: rule, rule, labels, state: "firing", activeAt: at - minutes * 60_000 };
+    });
+    const facts = { at, scope: "deployment:chat", modes, causes: [], starts: [], alive: new Set(members), members };
+    const young = youngSince === undefined ? {} : { youngSince };
+    return worthWaking({ anomalies: [], alerts, context: [] }, { ...facts, ...young } as Facts);
+  };
+  expect([9, 10].map((minutes) => wakes(["slow"], minutes))).toEqual([false, true]);
+  expect([2, 3].map((minutes) => wakes(["slow", "queue"], minutes))).toEqual([false, true]);
+  expect(wakes(["slow", "slow"], 3)).toBe(false);
+  const minute = 60_000;
+  expect(wakes(["slow"], 15, at - 20 * minute)).toBe(false);
+  expect(wakes(["slow", "queue"], 15, at - 20 * minute)).toBe(false);
+  expect(wakes(["slow"], 15, at - 30 * minute)).toBe(true);
+});
+
+test("what the catalogue concluded is no evidence for what it concludes", async () => {
+  const suspected: Alert = {
+    ...{ id: "suspicion", rule: "FailureModeLikely", group: "catalogue", state: "firing", labels: {}, annotations: {} },
+    ...{ failureMode: "straggler", entity: `replica:${replicas[0]}`, activeAt: at, value: 0.99 },
+  };
+  const topology = createTopology();
+  topology.update(replicas.map((name) => ({ ...replica(name), parent: "deployment:chat" })));
+  const nothing = { look: () => Promise.resolve(() => ({ state: "unknown" }) as const) };
+  const told = async (group: string): Promise<readonly string[]> => {
+    const times = { at, onset: at, knownAt: at };
+    const scene = { ...times, scope: "deployment:chat", changes: [], alive: new Set<string>(), silenceTells: false };
+    const alerts = [{ ...suspected, group }];
+    const causes = await createRanking(nothing, () => modes)(
+      { ...scene, anomalies: [], topology },
+      { anomalies: [], alerts },
+    );
+    return causes.map(({ failureMode }) => failureMode);
+  };
+  expect(await told("vllm")).toEqual(["straggler"]);
+  expect(await told("catalogue")).toEqual([]);
 });
