@@ -39,6 +39,13 @@ describe.each(signals)("%s", (signal) => {
   });
 });
 
+it("leaves texts as they were sent, whatever they look like", () => {
+  const traceId = Uint8Array.from({ length: 16 }, () => 1);
+  const spans = [{ traceId, spanId: traceId.subarray(8), status: { message: "+@0.A0" } }];
+  const body = encode("traces", { resourceSpans: [{ scopeSpans: [{ spans }] }] });
+  expect(tablesOf(body, "traces")["otel_traces"]).toMatchObject([{ StatusMessage: "+@0.A0" }]);
+});
+
 const field = (tag: number, ...parts: readonly Uint8Array[]): Uint8Array => {
   const content = Buffer.concat(parts);
   const length = [content.length & 127, content.length >> 7];

@@ -3,7 +3,11 @@ import type { PrivacyPolicy } from "../../src/receive/receive.ts";
 import { encode } from "./otlp-proto.ts";
 
 /** Every text as it was sent, for tests of how things are decoded. */
-export const asSent: PrivacyPolicy = { content: "keep", logBodies: "keep" };
+export const asSent: PrivacyPolicy = {
+  content: "keep",
+  logBodies: "keep",
+  rules: [{ key: "span.status_message", action: "keep" }],
+};
 export const nowMs = 1_763_900_000_000;
 const nano = (ms: number): string => `${ms}000000`;
 const attribute = (key: string, stringValue: string): object => ({ key, value: { stringValue } });
