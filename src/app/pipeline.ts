@@ -174,7 +174,10 @@ export function createPipeline(rooms: Rooms): Pipeline {
     const time = `${alert.id}@${alert.activeAt}`;
     if (alert.state !== "firing" || told.has(time)) return;
     remember(time);
-    publish("alert", at, alertText(alert), alert);
+    // A rule looks back over minutes, so it may speak when the repair is under way already.
+    const known = [...openIncidents.values()].find(({ entities }) => entities.some((one) => one === alert.entity));
+    const of = known === undefined ? "" : ` (known: ${known.title})`;
+    publish("alert", at, alertText(alert) + of, alert);
   }
 
   function tellIncident(incident: Incident): void {

@@ -46,7 +46,9 @@ export function levelSentence(
   note?: string,
 ): string {
   const normal = Number.isNaN(expected.low) ? "" : `; ${range(expected, unit)} is normal for it`;
-  return `${title} of ${name} is ${withUnit(observed, unit)}${normal}${note === undefined ? "" : `; ${note}`}.`;
+  const isWithin = observed >= expected.low && observed <= expected.high;
+  const why = note ?? (isWithin ? "it was beyond that shortly before" : undefined);
+  return `${title} of ${name} is ${withUnit(observed, unit)}${normal}${why === undefined ? "" : `; ${why}`}.`;
 }
 
 const runs = {
@@ -87,20 +89,31 @@ export function tellPart(entity: Entity, part: SignalPart, at: Instant): Evidenc
 
 function withUnit(value: number, unit: string): string {
   const { factor, name } = shown(value, unit);
-  return `${number(value * factor)} ${name}`;
+  const digits = number(value * factor);
+  return `${digits} ${name(digits === "1")}`;
 }
 
 /** Both ends in the unit that suits the upper one. */
 function range({ low, high }: Band, unit: string): string {
   const { factor, name } = shown(high, unit);
-  return `${number(low * factor)} to ${number(high * factor)} ${name}`;
+  return `${number(low * factor)} to ${number(high * factor)} ${name(false)}`;
 }
 
-/** How a value of a UCUM unit is shown to people. */
-function shown(value: number, unit: string): { readonly factor: number; readonly name: string } {
-  if (unit === "1") return { factor: 100, name: "%" };
-  if (unit === "s" && Math.abs(value) < 1) return { factor: 1000, name: "ms" };
-  return { factor: 1, name: unit.replace(/[{}]/g, "").replace(/^(request|token|preemption)/, "$1s") };
+interface Shown {
+  readonly factor: number;
+  readonly name: (isOne: boolean) => string;
+}
+
+/** How a value of a UCUM unit is shown to people; `{request}/s` counts requests. */
+function shown(value: number, unit: string): Shown {
+  if (unit === "1") return { factor: 100, name: () => "%" };
+  if (unit === "s" && Math.abs(value) < 1) return { factor: 1000, name: () => "ms" };
+  return { factor: 1, name: (isOne) => unit.replace(/\{(\w+)\}/, (_, noun: string) => (isOne ? noun : plural(noun))) };
+}
+
+function plural(noun: string): string {
+  if (noun.endsWith("y")) return `${noun.slice(0, -1)}ies`;
+  return /(s|x|ch)$/.test(noun) ? `${noun}es` : `${noun}s`;
 }
 
 /** Three digits; a band around an exact zero has a width for arithmetic's sake only. */

@@ -1,9 +1,10 @@
-// The way through of a frame when the store takes nothing.
+// The way through of a frame: when the store takes nothing, and what is told of it.
 import { expect, test } from "vitest";
 import { createPipeline, type Rooms } from "../../src/app/pipeline.ts";
 import { createRecordKeeper } from "../../src/app/record-keeper.ts";
-import type { Anomaly } from "../../src/model/anomaly.ts";
+import type { Alert, Anomaly } from "../../src/model/anomaly.ts";
 import type { Frame } from "../../src/model/frame.ts";
+import type { Incident } from "../../src/model/incident.ts";
 import type { RecordKind, Records } from "../../src/model/ports/records.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { createEventFeed } from "../../src/show/event-feed.ts";
@@ -58,6 +59,7 @@ function set(
   records: Records,
   counted: (name: string, n: number, reason: string) => void = () => {},
   open: readonly Anomaly[] = [],
+  others: Partial<Rooms> = {},
 ) {
   const diagnosed: string[] = [];
   const telemetry = {
@@ -94,6 +96,7 @@ function set(
     keeper,
     feed: createEventFeed(telemetry),
     telemetry,
+    ...others,
   } satisfies Rooms);
   return { pipeline, keeper, diagnosed };
 }
@@ -137,4 +140,38 @@ test("of what waits the oldest is let go of beyond a thousand, and counted", asy
   expect(dropped).toBe(5);
   expect(ids("anomalies").length).toBe(1001);
   expect(ids("anomalies").at(-1)).toBe(`a${1006 * stepMs}`);
+});
+
+test("an alert about what an open incident is about says so: a rule may still speak when the repair is under way", async () => {
+  const about = (rule: string, entity: string): Alert => ({
+    ...{ id: rule, rule, group: "vllm", state: "firing", labels: {}, annotations: { summary: rule } },
+    ...{ entity, activeAt: 20_000, value: 1 },
+  });
+  const incident = {
+    id: "i1",
+    state: "open",
+    title: "Cache full on vllm-1",
+    entities: ["replica:vllm-1"],
+    openedAt: 1,
+  };
+  const feed = createEventFeed(silentTelemetry);
+  const told: string[] = [];
+  feed.follow(({ type, text }) => type === "alert" && told.push(text));
+  const { pipeline } = set(storeOfRecords().records, undefined, [], {
+    feed,
+    rules: {
+      evaluate: async (at) => (at > 10_000 ? [about("slow", "replica:vllm-1"), about("odd", "replica:vllm-2")] : []),
+      all: () => [],
+    },
+    diagnose: {
+      step: async ({ at }) => ({
+        incidents: at > 10_000 ? [] : [incident as unknown as Incident],
+        diagnoses: [],
+        alerts: [],
+      }),
+    },
+  });
+  await pipeline.tick(10_000);
+  await pipeline.tick(20_000);
+  expect(told).toEqual(["slow (known: Cache full on vllm-1)", "odd"]);
 });
