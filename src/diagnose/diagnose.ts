@@ -127,7 +127,7 @@ export function createDiagnosis(
   ): Promise<void> {
     const known = new Set(entities.flatMap(({ kind, id }) => (kind === "replica" ? topology.scopeOf(id) : [])));
     suspicion.forget(known);
-    const thorough = suspicion.isThorough(entities.filter(({ kind }) => kind === "replica").length, at);
+    const thorough = suspicion.beginThorough(entities.filter(({ kind }) => kind === "replica").length, at);
     for (const scope of [...known].filter((one) => thorough || suspicion.isDue(one, at))) {
       if (open.get(scope)?.isSuspicion === false) continue;
       const changes = open.get(scope)?.changes ?? (await recent.within(at - recent.backMs, at));
@@ -232,6 +232,7 @@ export function createDiagnosis(
       modes = deps.learned?.() ?? catalogue;
       topology.update(entities);
       alive = undefined;
+      recent.begin();
       book.update(at, anomalies, [...alerts, ...suspicion.alerts(at)]);
       placeRestored();
       const scopes = book.byScope();
@@ -252,10 +253,10 @@ export function createDiagnosis(
       ),
     snapshot() {
       const scopes = book.byScope();
-      const now = [...open].map(([scope, { incident, diagnosis }]) => {
-        return { scope, incident, diagnosis, anomalies: scopes.get(scope)?.anomalies ?? [] };
+      const now = [...open].map(([scope, { incident, diagnosis, isSuspicion }]) => {
+        return { scope, incident, diagnosis, anomalies: scopes.get(scope)?.anomalies ?? [], isSuspicion };
       });
-      return { version: 1, open: now, closed };
+      return { version: 1, open: now, suspicions: suspicion.told(), closed };
     },
     restore(snapshot) {
       const read = readSnapshot(snapshot);
@@ -264,10 +265,11 @@ export function createDiagnosis(
         telemetry.log.warn("the snapshot of open incidents is not readable; they are forgotten");
         return false;
       }
-      for (const { scope, incident, diagnosis, anomalies } of read.open.slice(0, openMax)) {
-        open.set(scope, { ...opened(incident), diagnosis });
+      for (const { scope, incident, diagnosis, anomalies, isSuspicion } of read.open.slice(0, openMax)) {
+        open.set(scope, { ...opened(incident), diagnosis, isSuspicion: isSuspicion ?? anomalies.length === 0 });
         book.remember(anomalies);
       }
+      suspicion.tell(read.suspicions ?? []);
       closed = read.closed.slice(-closedMax);
       return true;
     },

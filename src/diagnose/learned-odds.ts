@@ -25,7 +25,7 @@ const none = "";
  * diagnoses whose true cause is the mode, f over those where the mode was thought of and it was another.
  *
  * So one confirmation takes a prior of 0.12 to 0.129, and a rate of 0.9 to 0.902. Blind to: symptoms whose absence says nothing
- * (`absent` = 1) and what tells modes apart, which have no rates to learn and stay; incidents nobody judged; that people rather judge
+ * (`absent` = 1), what code shows and what tells modes apart, which have no rates to learn and stay; incidents nobody judged; that people rather judge
  * what they doubt.
  */
 export function learnedModes(
@@ -121,8 +121,8 @@ function learnedRate(mean: number, { seen, looked }: Rates["withIt"]): number {
 }
 
 /** Whether a diagnosis tells the symptom's absence from nobody having looked. */
-function hasRates({ present, absent }: SymptomSpec): boolean {
-  return absent < 1 && (absent <= tellAbsentBelow || present / absent >= tellUnknownFrom);
+function hasRates({ present, absent, source }: SymptomSpec): boolean {
+  return source.kind !== "code" && absent < 1 && (absent <= tellAbsentBelow || present / absent >= tellUnknownFrom);
 }
 
 /** Undefined: could not be looked up. */

@@ -9,6 +9,8 @@ import { startupMs } from "./waking.ts";
 export interface RecentChanges {
   /** How far back a change is looked for that a mode could be set off by. */
   readonly backMs: DurationMs;
+  /** A new step: what was answered before is asked again, for changes are told late and a log may answer now. */
+  begin(): void;
   /** Ends inclusive; undefined when the log does not answer. */
   within(from: Instant, to: Instant): Promise<readonly ChangeEvent[] | undefined>;
 }
@@ -19,7 +21,7 @@ export function createRecentChanges(
   telemetry: Telemetry,
 ): RecentChanges {
   /** Many scopes of a step ask for the same. */
-  let asked = { key: "", answer: Promise.resolve<readonly ChangeEvent[] | undefined>([]) };
+  let asked: { readonly key: string; readonly answer: Promise<readonly ChangeEvent[] | undefined> } | undefined;
 
   async function ask(from: Instant, to: Instant): Promise<readonly ChangeEvent[] | undefined> {
     try {
@@ -37,9 +39,12 @@ export function createRecentChanges(
       startupMs,
       ...specs.map(({ source }) => (source.kind === "change" || source.kind === "code" ? source.withinMs : 0)),
     ),
+    begin() {
+      asked = undefined;
+    },
     within(from, to) {
       const key = `${from} ${to}`;
-      if (asked.key !== key) asked = { key, answer: ask(from, to) };
+      if (asked?.key !== key) asked = { key, answer: ask(from, to) };
       return asked.answer;
     },
   };

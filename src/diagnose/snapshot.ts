@@ -1,6 +1,6 @@
 // Open incidents at rest: a restart must neither forget nor reopen them.
 import { z } from "zod";
-import type { Anomaly } from "../model/anomaly.ts";
+import type { Alert, Anomaly } from "../model/anomaly.ts";
 import type { Diagnosis, Incident } from "../model/incident.ts";
 import type { Records } from "../model/ports/records.ts";
 
@@ -11,7 +11,11 @@ export interface DiagnosisSnapshot {
     readonly incident: Incident;
     readonly diagnosis?: Diagnosis | undefined;
     readonly anomalies: readonly Anomaly[];
+    /** Whether it rests on a suspicion. Absent in records: then one without anomalies is taken to. */
+    readonly isSuspicion?: boolean;
   }[];
+  /** Alerts of the catalogue's own that were told as firing. */
+  readonly suspicions?: readonly Alert[];
   readonly closed: readonly Incident[];
 }
 
@@ -33,8 +37,10 @@ const Snapshot = z.looseObject({
       incident,
       diagnosis: z.looseObject({ incident: z.string(), causes: z.array(z.looseObject({})).min(1) }).optional(),
       anomalies: z.array(z.looseObject({ id: z.string(), entity: z.string(), signal: z.string(), onset: z.number() })),
+      isSuspicion: z.boolean().optional(),
     }),
   ),
+  suspicions: z.array(z.looseObject({ id: z.string(), activeAt: z.number() })).optional(),
   closed: z.array(incident),
 });
 

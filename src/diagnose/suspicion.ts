@@ -12,13 +12,16 @@ export interface Suspicion {
   /** Whether the catalogue should be looked through for this scope now. */
   isDue(scope: EntityId, at: Instant): boolean;
   /** Whether all of it should be, though nothing was changed: the larger the fleet, the more seldom. Counts as done. */
-  isThorough(replicas: number, at: Instant): boolean;
+  beginThorough(replicas: number, at: Instant): boolean;
   /** Takes what was found in the scope. */
   take(scope: EntityId, causes: readonly RankedCause[], at: Instant): void;
   /** Suspicions that held: alerts of the catalogue's own, for as long as they do. */
   alerts(at: Instant): readonly Alert[];
   /** Those of them that began or were over since the last call, these as inactive. */
   news(at: Instant): readonly Alert[];
+  /** Those told as firing, for after a restart; `tell` takes them back before the first step. */
+  told(): readonly Alert[];
+  tell(alerts: readonly Alert[]): void;
   forget(scopes: ReadonlySet<EntityId>): void;
 }
 
@@ -66,7 +69,7 @@ export function createSuspicion(modes: readonly FailureMode[]): Suspicion {
       const last = looked.get(scope);
       return last === undefined || at - last >= everyMs || at < last;
     },
-    isThorough(replicas, at) {
+    beginThorough(replicas, at) {
       if (at >= thoroughAt && at - thoroughAt < Math.max(everyMs, replicas * perReplicaMs)) return false;
       thoroughAt = at;
       return true;
@@ -88,6 +91,10 @@ export function createSuspicion(modes: readonly FailureMode[]): Suspicion {
       const over = [...told.values()].filter(({ id }) => !now.has(id));
       told = now;
       return [...began, ...over.map((alert): Alert => ({ ...alert, state: "inactive", resolvedAt: at }))];
+    },
+    told: () => [...told.values()],
+    tell(alerts) {
+      told = new Map(alerts.map((alert) => [alert.id, alert]));
     },
     forget(scopes) {
       for (const map of [held, looked]) for (const scope of map.keys()) if (!scopes.has(scope)) map.delete(scope);

@@ -254,6 +254,18 @@ test.each(["snapshot", "records"])("a restart (%s) goes on with the incident tha
   expect(quiet.incidents.at(-1)).toMatchObject({ id: incidents[0]!.id, state: "resolved" });
 });
 
+test("a change that is told after the incident opened is still its trigger", async () => {
+  const { run, changes, at } = world();
+  await run(calmMs);
+  const opened = await run(30_000, saturation);
+  expect(opened.diagnoses.at(-1)!.causes[0]!.trigger).toBeUndefined();
+  const late = change("config", "replica:vllm-1", t0 - 8000, "gpu_memory_utilization 0.9 -> 0.84");
+  changes.events.push(late);
+  const { diagnoses } = await run(30_000, saturation);
+  expect(at()).toBeLessThanOrEqual(t0 + 60_000);
+  expect(diagnoses.at(-1)!.causes[0]!.trigger).toBe(late.id);
+});
+
 test("a snapshot that is none is refused", () => {
   for (const bad of [null, {}, { version: 1, open: [{}], closed: [] }])
     expect(world().diagnose.restore(bad)).toBe(false);

@@ -5,6 +5,7 @@ import { createDiagnosis } from "../../src/diagnose/diagnose.ts";
 import { learnedModes, lessonOf } from "../../src/diagnose/learned-odds.ts";
 import type { FailureMode } from "../../src/model/failure-mode.ts";
 import type { DiagnosisVerdict } from "../../src/model/feedback.ts";
+import type { Diagnosis } from "../../src/model/incident.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { anomaly, modes, replicas, start, stepMs, world } from "./fleet.ts";
 import { memoryChanges, memoryLogs, replica } from "./memory-sources.ts";
@@ -118,6 +119,20 @@ describe("a diagnosis", () => {
     // Whether it was absent or nobody could look is not told of what weighs little: it has no rates.
     expect([...first.seen, ...first.unseen]).not.toContain("kv-usage-unusual");
     expect(first.seen.filter((id) => first.unseen.includes(id))).toEqual([]);
+  });
+
+  test("does not learn from commits that nobody could look for", () => {
+    const cause = {
+      failureMode: "upgrade-regression",
+      code: "",
+      title: "",
+      location: "replica:a",
+      for: [],
+      against: [],
+    };
+    const { observed } = lessonOf({ causes: [{ ...cause, probability: 0.9 }] } as unknown as Diagnosis, modes);
+    expect(observed[0]!.unseen.length).toBeGreaterThan(0);
+    expect([...observed[0]!.unseen, ...observed[0]!.seen].join()).not.toContain("commit");
   });
 
   test("is another once enough people said that it is another", async () => {

@@ -1,8 +1,12 @@
 // Looking without being called: what was rolled out is found before any detector has a past to compare with.
 import { expect, test } from "vitest";
+import { createDiagnosis, type Diagnose, type DiagnosisOutput } from "../../src/diagnose/diagnose.ts";
 import { createSuspicion } from "../../src/diagnose/suspicion.ts";
 import type { RankedCause } from "../../src/model/incident.ts";
-import { change, modes, start, world } from "./fleet.ts";
+import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
+import { type SignalId, signalOf } from "../../src/model/signal.ts";
+import { change, healthy, modes, replicas, start, stepMs, world } from "./fleet.ts";
+import { memoryLogs, replica } from "./memory-sources.ts";
 
 const t0 = start + 15 * 60_000;
 const slow = (name: string, at: number) => (name === "vllm-1" && at >= t0 ? { itl: 0.08, ttft: 1.2 } : {});
@@ -15,6 +19,39 @@ test("a slower version is an incident although no detector says anything", async
   expect(incidents[0]?.openedAt).toBeLessThanOrEqual(t0 + 2 * 60_000);
   expect(diagnoses.at(-1)?.causes[0]).toMatchObject({ failureMode: "upgrade-regression", location: "replica:vllm-1" });
 });
+
+test("a restart goes on with an incident that rests on nothing else, and tells when the suspicion is over", async () => {
+  const changes = [change("deploy", "replica:vllm-1", t0, "image upgrade 1 -> 2")];
+  const before = world(changes);
+  await before.run(15 * 60_000);
+  const { incidents } = await before.run(3 * 60_000, { values: slow, version: versions });
+  const after = world(changes);
+  await after.run(15 * 60_000);
+  await after.run(3 * 60_000, { values: slow, version: versions });
+  const fresh = createDiagnosis(modes, {
+    ...{ source: after.source, changes: after.changes, logs: memoryLogs(), telemetry: silentTelemetry },
+  });
+  expect(fresh.restore(JSON.parse(JSON.stringify(before.diagnose.snapshot())))).toBe(true);
+  const told = await goOn(fresh, after, 6 * 60_000);
+  expect(told.incidents.filter(({ id, state }) => id !== incidents[0]!.id || state === "resolved")).toEqual([]);
+  expect(told.alerts.filter(({ state }) => state === "inactive").map(({ id }) => id)).toEqual(
+    before.diagnose.snapshot().suspicions!.map(({ id }) => id),
+  );
+});
+
+/** Steps of `diagnose` over telemetry that stays as slow as it was. */
+async function goOn(diagnose: Diagnose, { source, at }: ReturnType<typeof world>, ms: number) {
+  const seen: DiagnosisOutput[] = [];
+  for (let now = at(); now < at() + ms; now += stepMs) {
+    for (const name of replicas)
+      for (const [signal, value] of Object.entries({ ...healthy, ...slow(name, now) })) {
+        const labels = { entity: `replica:${name}`, parent: "deployment:chat", version: versions(name) };
+        source.add({ __name__: signalOf(signal as SignalId).metric, ...labels }, now, value);
+      }
+    seen.push(await diagnose.step({ at: now, anomalies: [], alerts: [], entities: replicas.map(replica) }));
+  }
+  return { incidents: seen.flatMap((one) => one.incidents), alerts: seen.flatMap((one) => one.alerts) };
+}
 
 test("the same without a change, and a deploy that does nothing, are none", async () => {
   const unchanged = world([]);
@@ -82,7 +119,7 @@ test("what only compares replicas must leave next to nothing for no failure at a
 test("the larger the fleet, the more seldom the whole catalogue is looked through", () => {
   const looks = (replicas: number): number => {
     const suspicion = createSuspicion(modes);
-    return Array.from({ length: 120 }, (_, i) => suspicion.isThorough(replicas, i * 5000)).filter(Boolean).length;
+    return Array.from({ length: 120 }, (_, i) => suspicion.beginThorough(replicas, i * 5000)).filter(Boolean).length;
   };
   expect(looks(8)).toBe(40);
   expect(looks(1000)).toBe(4);
