@@ -1,6 +1,7 @@
 // Anomalies as they come back from a snapshot: checked, and numbers that JSON cannot write are NaN again.
 import { z } from "zod";
 import { type Anomaly, shapes } from "../model/anomaly.ts";
+import { evidenceKinds } from "../model/evidence.ts";
 import { signals } from "../model/signal.ts";
 
 /** JSON has no NaN: what is not known is null there. */
@@ -12,7 +13,7 @@ export const slotShape = z.int().min(0).max(slotMax);
 const band = z.object({ low: numberOrNaN, high: numberOrNaN });
 
 const evidence = z.object({
-  kind: z.enum(["signal", "anomaly", "alert", "log", "change", "peer", "check", "requests"]),
+  kind: z.enum(evidenceKinds),
   says: z.string(),
   at: z.number(),
   entity: z.string().optional(),

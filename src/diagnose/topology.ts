@@ -4,6 +4,7 @@ import { busAddress } from "../model/gpu-address.ts";
 import type { Labels } from "../model/labels.ts";
 import type { LogRecord } from "../model/ports/log-source.ts";
 import { nameWithin } from "../model/tenant.ts";
+import { grouped } from "./grouped.ts";
 
 export interface Topology {
   /** Whole again at each step: entities that left are forgotten with it. */
@@ -257,16 +258,4 @@ export function kindOf(entity: EntityId): string {
 function impliedNodes(entities: readonly Entity[]): readonly Entity[] {
   const names = new Set(entities.flatMap(({ kind, place }) => (kind === "service" ? [] : (place?.["node"] ?? []))));
   return [...names].map((name) => ({ id: entityId("node", name), kind: "node", name, labels: {} }));
-}
-
-function grouped<T>(items: readonly T[], keyOf: (item: T) => string | undefined): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    if (key === undefined) continue;
-    const group = groups.get(key) ?? [];
-    group.push(item);
-    groups.set(key, group);
-  }
-  return groups;
 }

@@ -11,6 +11,7 @@ import {
   type WhatChanged,
 } from "../model/what-changed.ts";
 import { byText } from "../promql/order.ts";
+import { grouped } from "./grouped.ts";
 
 export interface Told {
   readonly facts: readonly StoredFact[];
@@ -90,7 +91,7 @@ interface FactChange {
 }
 
 function changesOf(facts: readonly StoredFact[], range: TimeRange): readonly FactChange[] {
-  const byFact = groupBy(facts, ({ entity, name }) => `${entity} ${name}`);
+  const byFact = grouped(facts, ({ entity, name }) => `${entity} ${name}`);
   return [...byFact.values()].flatMap((values) => {
     const found: FactChange[] = [];
     for (const one of values) {
@@ -114,7 +115,7 @@ function changesOf(facts: readonly StoredFact[], range: TimeRange): readonly Fac
 
 /** The same change of several, as a rollout makes it, is one. */
 function together(changes: readonly FactChange[]): readonly KnownChange[] {
-  const same = groupBy(changes, ({ name, from, to, beside }) => JSON.stringify([name, from, to, beside]));
+  const same = grouped(changes, ({ name, from, to, beside }) => JSON.stringify([name, from, to, beside]));
   return [...same.values()].map((group): KnownChange => {
     const times = group.map(({ at }) => at);
     const { aspect, name, from, to, beside } = group[0]!;
@@ -183,17 +184,6 @@ function sentenceOf(changes: readonly KnownChange[], states: readonly AspectStat
   return [count, ...(unchanged === "" ? [] : [`nothing changed in ${unchanged}`]), ...(open === "" ? [] : [open])].join(
     "; ",
   );
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key) ?? [];
-    groups.set(key, group);
-    group.push(item);
-  }
-  return groups;
 }
 
 function newest(times: readonly Instant[]): Instant | undefined {

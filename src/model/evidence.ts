@@ -2,8 +2,20 @@
 import type { EntityId } from "./entity.ts";
 import type { Instant } from "./time.ts";
 
+export const evidenceKinds = [
+  "signal",
+  "anomaly",
+  "alert",
+  "log",
+  "change",
+  "code",
+  "peer",
+  "check",
+  "requests",
+] as const;
+
 export interface Evidence {
-  readonly kind: "signal" | "anomaly" | "alert" | "log" | "change" | "code" | "peer" | "check" | "requests";
+  readonly kind: (typeof evidenceKinds)[number];
   /** One sentence for the person on call: what was seen, with value and unit. */
   readonly says: string;
   readonly at: Instant;

@@ -30,13 +30,13 @@ export interface SymptomSpec {
         readonly withinMs: number;
         readonly touched: "line" | "file";
       }
-    /** Records that contain the text and, where `matches` is there, match it. */
     /** Requests with one of the troubles are of one value of one of the attributes: where that is the judged entity's, of its own. */
     | {
         readonly kind: "requests";
         readonly attributes: readonly RequestAttribute[];
         readonly troubles: readonly RequestTrouble[];
       }
+    /** Records that contain the text and, where `matches` is there, match it. */
     | { readonly kind: "log"; readonly contains: string; readonly withinMs: number; readonly matches?: RegExp };
   /** Looked for on entities of this kind that the judged one runs on, is part of, or consists of. Absent: on itself. */
   readonly on?: EntityKind;

@@ -20,6 +20,11 @@ export function tenantOf(entity: string): string {
   return /^[a-z]+:([a-z][a-z0-9_]{0,31})~/.exec(entity)?.[1] ?? defaultTenant;
 }
 
+/** The name that its own telemetry has for an entity: `vllm-0` of `replica:acme~vllm-0`. */
+export function nameOf(entity: string): string {
+  return entity.slice(entity.indexOf(":") + 1).replace(/^[a-z][a-z0-9_]{0,31}~/, "");
+}
+
 export function isTenant(name: string): boolean {
   return tenantPattern.test(name);
 }

@@ -106,7 +106,7 @@ export function placeOf(series: RawSeries): Labels {
     const value = firstOf(series, keys);
     if (value !== undefined) place[fact] = value;
   }
-  const pci = place["pci"] ?? gpuSeatOf(series)?.pci;
+  const pci = place["pci"] ?? pciOf(series);
   return pci === undefined ? place : { ...place, pci };
 }
 
@@ -119,11 +119,15 @@ export function withFacts(entity: Entity, labels: Labels, place: Labels): Entity
   return { ...entity, labels: { ...entity.labels, ...labels }, place: { ...known, ...place } };
 }
 
-/** Undefined where it says no address, or no node. */
-export function gpuSeatOf(series: RawSeries): GpuSeat | undefined {
-  // The driver's own lines have the address where exporters have the number.
+/** The driver's own lines have the address where exporters have the number. */
+function pciOf(series: RawSeries): string | undefined {
   const said = firstOf(series, pciKeys) ?? firstOf(series, gpuIndexKeys);
-  const pci = said === undefined ? undefined : busAddress(said);
+  return said === undefined ? undefined : busAddress(said);
+}
+
+/** Undefined where it says no address. */
+export function gpuSeatOf(series: RawSeries): GpuSeat | undefined {
+  const pci = pciOf(series);
   if (pci === undefined) return undefined;
   const nodesIn = (labels: Labels): readonly string[] => nodeKeys.flatMap((key) => labels[key] || []);
   const nodes = [...new Set([...nodesIn(series.attributes), ...nodesIn(series.resource), nodeName(series)])];

@@ -73,7 +73,8 @@ function nameOf(seat: Seat | undefined): string | undefined {
   return seat?.shared === true ? undefined : seat?.name;
 }
 
-function keyOf({ tenant, node, pci }: BusPlace): string {
+/** The same for all that speak of the place. */
+export function keyOf({ tenant, node, pci }: BusPlace): string {
   return `${nameWithin(tenant, node)} ${pci}`;
 }
 

@@ -1,8 +1,7 @@
 // Series that name a GPU by its bus address, and those that say whose address it is: once it is known, the former are placed anew.
 import type { RawSeries } from "../model/ports/telemetry-reader.ts";
-import { nameWithin } from "../model/tenant.ts";
 import { gpuSeatOf } from "./entities.ts";
-import type { GpuNames } from "./gpu-names.ts";
+import { type GpuNames, keyOf } from "./gpu-names.ts";
 
 export interface GpuSeats {
   /** Of a series about a GPU. Gives the hashes of those that stand under a bus address which means another GPU from now on. */
@@ -21,7 +20,7 @@ export function createGpuSeats(gpus: GpuNames): GpuSeats {
       const seat = gpuSeatOf(series);
       if (seat === undefined) return [];
       const { unique, pci, nodes, host } = seat;
-      const key = (node: string): string => `${nameWithin(series.tenant, node)} ${pci}`;
+      const key = (node: string): string => keyOf({ tenant: series.tenant, node, pci });
       if (unique !== undefined) {
         const learned = nodes.filter((node) => gpus.learn({ tenant: series.tenant, node, pci }, unique, host));
         return [...new Set(learned.flatMap((node) => [...(byAddress.get(key(node)) ?? [])]))];

@@ -189,8 +189,7 @@ export function createSeriesBook(
     if (isCreatedSeries(definition)) return refuse("created-series");
     if (live.size >= options.maxSeries) return refuse("series-limit");
     const series = enter(createStoredSeries(definition), at);
-    if (series === undefined) return refuse("label-explosion");
-    noteMetric(definition.metric, series.targets);
+    if (series !== undefined) noteMetric(definition.metric, series.targets);
     return series;
   }
 
@@ -204,7 +203,8 @@ export function createSeriesBook(
     const family = `${identity.id} ${definition.metric}`;
     if (!families.enter(family)) {
       for (const target of targets) spoil(states.of(definition, target), target, at + options.windowMs);
-      return undefined;
+      seats.forget(definition.hash);
+      return refuse("label-explosion");
     }
     const fed = targets.map((target) => {
       const state = states.of(definition, target);

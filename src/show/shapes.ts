@@ -1,6 +1,6 @@
 // What the shapes of this API are made of.
 import { z } from "zod";
-import type { Evidence } from "../model/evidence.ts";
+import { type Evidence, evidenceKinds } from "../model/evidence.ts";
 
 /** An object schema that has exactly the keys of `T`: the compiler notices when the model grows or shrinks. */
 export function shapeOf<T>() {
@@ -16,7 +16,7 @@ export const band = z.object({ low: real, high: real });
 export const severity = z.enum(["critical", "warning", "info"]);
 
 export const evidence = shapeOf<Evidence>()({
-  kind: z.enum(["signal", "anomaly", "alert", "log", "change", "code", "peer", "check", "requests"]),
+  kind: z.enum(evidenceKinds),
   says: z.string(),
   at: instant,
   entity: z.string().optional(),

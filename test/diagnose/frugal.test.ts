@@ -7,12 +7,23 @@ import { createTopology } from "../../src/diagnose/topology.ts";
 import { type Facts, worthWaking } from "../../src/diagnose/waking.ts";
 import type { Alert, Anomaly } from "../../src/model/anomaly.ts";
 import type { FailureMode, SymptomSpec } from "../../src/model/failure-mode.ts";
-import type { LabelMatcher } from "../../src/model/ports/series-source.ts";
+import type { SeriesSource } from "../../src/model/ports/series-source.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { anomaly, modes, replicas, start } from "./fleet.ts";
 import { memoryChanges, memoryLogs, memorySeries, replica } from "./memory-sources.ts";
 
 const at = start + 60_000;
+
+/** Notes the names of metrics that are asked for. */
+function recording(series: SeriesSource, asked: string[]): SeriesSource {
+  return {
+    select(matchers, range) {
+      const name = matchers.find((one) => one.name === "__name__" && one.op === "=")?.value;
+      if (name !== undefined) asked.push(name);
+      return series.select(matchers, range);
+    },
+  };
+}
 
 /** Names of metrics asked for at one step, in order. */
 async function askedFor(catalogue: readonly FailureMode[], anomalies: readonly Anomaly[], parents: readonly string[]) {
@@ -22,13 +33,7 @@ async function askedFor(catalogue: readonly FailureMode[], anomalies: readonly A
     series.add({ __name__: "llm:kv_cache_usage_ratio", entity: `replica:${name}` }, at, 0.5);
   }
   const asked: string[] = [];
-  const source = {
-    select(matchers: readonly LabelMatcher[], range: { from: number; to: number }) {
-      const name = matchers.find((one) => one.name === "__name__" && one.op === "=")?.value;
-      if (name !== undefined) asked.push(name);
-      return series.select(matchers, range);
-    },
-  };
+  const source = recording(series, asked);
   const deps = { source, changes: memoryChanges(), logs: memoryLogs(), telemetry: silentTelemetry };
   const entities = replicas.map((name, i) => ({ ...replica(name), parent: parents[i % parents.length]! }));
   await createDiagnosis(catalogue, deps).step({ at, anomalies, alerts: [], entities });
@@ -56,13 +61,7 @@ test("in a large fleet, while nothing is wrong and nothing was changed, mostly o
   expect(onReplicas.length).toBeGreaterThan(20);
   const hot: FailureMode = { ...mode("hot", "gpu:temperature_celsius", "look:hot"), at: ["gpu"] };
   const asked: string[] = [];
-  const source = {
-    select(matchers: readonly LabelMatcher[]) {
-      const name = matchers.find((one) => one.name === "__name__" && one.op === "=")?.value;
-      if (name !== undefined) asked.push(name);
-      return [];
-    },
-  };
+  const source = recording(memorySeries(), asked);
   const deps = { source, changes: memoryChanges(), logs: memoryLogs(), telemetry: silentTelemetry };
   const entities = Array.from({ length: 400 }, (_, i) => ({ ...replica(`vllm-${i}`), parent: "deployment:chat" }));
   const diagnosis = createDiagnosis([...onReplicas, hot], deps);

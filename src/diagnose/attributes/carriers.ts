@@ -83,7 +83,7 @@ function byAttribute(table: RequestTable, marked: Marked, onset: number): Troubl
       const { share, shareBefore, shareExpected, explains } = one;
       const tail = Math.min(1, one.tail * (values.length === 1 ? looks : pairLooks));
       const figures = { share, shareBefore, shareExpected, explains, tail };
-      const says = saysOf({ trouble, ...(from === undefined ? {} : { from }) }, values, alike, figures, onset);
+      const says = saysOf(marked, values, alike, figures, onset);
       return { values, alike, ...figures, says };
     });
   const even = singles.filter(({ found }) => isEven(found)).map(({ column }) => column.attribute);
@@ -133,21 +133,24 @@ function pairsOf(columns: readonly Usable[]): readonly Pair[] {
   );
 }
 
-function partsOf({ first, second, width }: Pair, code: number): readonly AttributeValue[] {
-  return [oneValue(first, Math.floor(code / width)), oneValue(second, code % width)];
+function codesOf({ first, second, width }: Pair, code: number): readonly (readonly [Usable, number])[] {
+  return [
+    [first, Math.floor(code / width)],
+    [second, code % width],
+  ];
+}
+
+function partsOf(pair: Pair, code: number): readonly AttributeValue[] {
+  return codesOf(pair, code).map(([column, own]) => oneValue(column, own));
 }
 
 /** Whether it takes both: each part explains hardly more with many more requests, and without the other is half as bad at most. */
 function isBetter(
   pair: Contrast,
-  { first, second, width }: Pair,
+  of: Pair,
   singles: readonly { readonly column: Usable; readonly found: readonly Contrast[] }[],
 ): boolean {
-  const parts = [
-    [first, Math.floor(pair.code / width)],
-    [second, pair.code % width],
-  ] as const;
-  return parts.every(([column, code]) => {
+  return codesOf(of, pair.code).every(([column, code]) => {
     const part = singles.find((one) => one.column === column)?.found.find((one) => one.code === code);
     if (part === undefined || part.now * pairSizeMax < pair.now) return false;
     const restRate = (part.badNow - pair.badNow) / Math.max(1, part.now - pair.now);

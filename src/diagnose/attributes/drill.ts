@@ -4,9 +4,8 @@ import type { Incident, IncidentId } from "../../model/incident.ts";
 import type { RequestSource } from "../../model/ports/request-source.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import type { AttributeReport } from "../../model/request-attributes.ts";
-import { nameWithin, tenantOf } from "../../model/tenant.ts";
+import { nameOf, nameWithin, tenantOf } from "../../model/tenant.ts";
 import type { Instant } from "../../model/time.ts";
-import { shortName } from "../words.ts";
 import { attributeReport } from "./carriers.ts";
 import { tableOf } from "./table.ts";
 
@@ -64,7 +63,7 @@ export function createDrill(
     if (earlier!.requests === 0 || later!.requests === 0) return undefined;
     const placeOf = (replica: string, kind: "node" | "gpu"): string | undefined => {
       const places = related(entityId("replica", nameWithin(tenant, replica)), kind);
-      return places.length === 1 ? shortName(places[0]!).replace(`${tenant}~`, "") : undefined;
+      return places.length === 1 ? nameOf(places[0]!) : undefined;
     };
     const table = tableOf({ sample: earlier!, ...before }, { sample: later!, ...during }, placeOf);
     return attributeReport(table, during, before);

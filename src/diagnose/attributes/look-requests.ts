@@ -6,6 +6,7 @@ import type {
   RequestAttribute,
   RequestTrouble,
 } from "../../model/request-attributes.ts";
+import { nameOf } from "../../model/tenant.ts";
 import type { Finding } from "../scene.ts";
 import { kindOf } from "../topology.ts";
 
@@ -42,21 +43,21 @@ export function ofRequests(
       return { state: "present", evidence };
     }
   }
-  const told = seen.filter(
+  const isTold = seen.some(
     ({ carriers, even }) =>
       even.some((attribute) => attributes.includes(attribute)) ||
       carriers.some(({ values, alike }) =>
         [...values, ...alike].some(({ attribute }) => attributes.includes(attribute)),
       ),
   );
-  return { state: told.length > 0 ? "absent" : "unknown" };
+  return { state: isTold ? "absent" : "unknown" };
 }
 
 /** A replica that is not the one whose requests are slow is not meant; a deployment is, whichever of its replicas it is. */
 function isOf({ attribute, value }: AttributeValue, entity: EntityId, known: Entity | undefined): boolean {
   const kind = kindOf(entity);
   if (!placed.has(attribute) || kind === "deployment" || kind === "service") return true;
-  const name = entity.slice(entity.indexOf(":") + 1).replace(/^[a-z][a-z0-9_]*~/, "");
+  const name = nameOf(entity);
   if (attribute === kind) return name === value || known?.place?.["pod"] === value;
   if (attribute === "version" || attribute === "model") return known?.labels[attribute] === value;
   return known?.place?.[attribute] === value;
