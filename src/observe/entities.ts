@@ -106,7 +106,8 @@ export function placeOf(series: RawSeries): Labels {
     const value = firstOf(series, keys);
     if (value !== undefined) place[fact] = value;
   }
-  const pci = place["pci"] ?? pciOf(series);
+  // In the one form of all that name it, or as it is said where that is no address.
+  const pci = pciOf(series) ?? place["pci"];
   return pci === undefined ? place : { ...place, pci };
 }
 
