@@ -1,13 +1,19 @@
 // Configuration of who tells of changes, and of the code that changes bring.
 import { z } from "zod";
+import { isSecret } from "../deliver/sign.ts";
 import { parseDuration } from "../model/time.ts";
 
 const secret = z
   .union([z.string(), z.array(z.string()).min(1).max(5)])
   .transform((value) => (typeof value === "string" ? [value] : value))
-  .refine((all) => all.every((one) => one.length >= 8), "is shorter than 8 characters; use a longer secret")
-  .optional();
-const sender = (what: string) => z.strictObject({ secret: secret.describe(what) }).prefault({});
+  .refine((all) => all.every((one) => one.length >= 8), "is shorter than 8 characters; use a longer secret");
+/** A signing token is decoded: one that is no base64 would be an empty key, with which anybody can sign. */
+const gitlabSecret = secret.refine(
+  (all) => all.every((one) => !one.startsWith("whsec_") || isSecret(one)),
+  "begins with whsec_ and is no signing token: whsec_ and 16 to 64 bytes in base64; copy it from GitLab as it is",
+);
+const sender = (what: string, shape = secret) =>
+  z.strictObject({ secret: shape.optional().describe(what) }).prefault({});
 
 const TargetRule = z.strictObject({
   from: z.enum(["github", "gitlab", "argocd", "flux", "mlflow"]).optional().describe("Default: whoever sends it."),
@@ -33,7 +39,7 @@ const TargetRule = z.strictObject({
 
 export const Changes = z.strictObject({
   github: sender("Secret of the webhook (X-Hub-Signature-256); a list while one is exchanged for the next."),
-  gitlab: sender("Secret token (X-Gitlab-Token) or signing token (whsec_…)."),
+  gitlab: sender("Secret token (X-Gitlab-Token) or signing token (whsec_…).", gitlabSecret),
   argocd: sender("Token that the notification sends as X-Homeostat-Token."),
   flux: sender("HMAC key of a provider of type generic-hmac (X-Signature)."),
   mlflow: sender("Secret of the webhook (X-MLflow-Signature, X-Databricks-Signature)."),

@@ -154,6 +154,20 @@ describe("configuration", () => {
       );
   });
 
+  test("a signing token of GitLab's that anybody could sign with is told; other secrets may begin as they like", () => {
+    const changes = (sender: string, secret: string): string => `changes:\n  ${sender}: { secret: ${secret} }\n`;
+    const good = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+    for (const secret of ["a secret token", good, `["a secret token", "${good}"]`])
+      expect(mistakes(changes("gitlab", secret))).toBe("");
+    for (const secret of ['"whsec_!!"', "whsec_AA==", "whsec_abcdef", `["${good}", "whsec_!!"]`]) {
+      expect(mistakes(changes("gitlab", secret))).toMatch(
+        /^\S+: changes\.gitlab\.secret: begins with whsec_ and is no signing token[^\n]*$/,
+      );
+      expect(mistakes(changes("mlflow", secret))).toBe("");
+    }
+    expect(mistakes(changes("gitlab", "short"))).toContain("changes.gitlab.secret: is shorter than 8 characters");
+  });
+
   test("a policy for an action there is not, or a scrape target that is a URL, is told", () => {
     const policy = (action: string): string => `act:\n  policies: [{ action: "${action}", mode: auto }]\n`;
     for (const action of ["*", "rollback-*", "restart-replica"]) expect(mistakes(policy(action))).toBe("");

@@ -29,7 +29,7 @@ const options: WebhookOptions = {
     gitlab: [secret, signingToken],
     argocd: [secret],
     flux: [secret],
-    mlflow: [secret],
+    mlflow: [secret, signingToken],
   },
   map: [
     { name: "org/chat", from: "github", environment: "production", target: "deployment:chat" },

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Problem } from "../../src/show/contract.ts";
 import type { SenderName } from "../../src/show/webhooks/sender.ts";
 import { now, openWorld, postJson } from "./kit.ts";
-import { openHooks, proofs, seconds, secret, timed } from "./webhook-kit.ts";
+import { openHooks, proofs, seconds, secret, signingToken, timed } from "./webhook-kit.ts";
 
 const repository = { full_name: "org/chat" };
 
@@ -48,6 +48,14 @@ describe("webhooks that are not taken", () => {
       const headers = { "x-mlflow-timestamp": String(stamp), "x-mlflow-signature": timed(body, "d1", stamp) };
       expect((await hooks.send("mlflow", body, headers)).status).toBe(status);
     }
+  });
+
+  test("MLflow: a secret is its own bytes, also one that begins as a signing token of GitLab's does", async () => {
+    const body = JSON.stringify({ entity: "model_version", action: "created", data: { name: "m", version: "2" } });
+    const by = (key: string | Buffer) => ({ "x-mlflow-signature": timed(body, "d1", seconds, key) });
+    expect((await hooks.send("mlflow", body, by(signingToken))).status).toBe(202);
+    const decoded = Buffer.from(signingToken.slice("whsec_".length), "base64");
+    expect((await hooks.send("mlflow", body, by(decoded))).status).toBe(401);
   });
 
   test.each([

@@ -52,7 +52,7 @@ export const gitlab: Sender = {
   verify(delivery, secrets, nowMs, toleranceMs) {
     const names = { id: "webhook-id", timestamp: "webhook-timestamp", signature: "webhook-signature" };
     if (header(delivery.headers, names.signature) !== undefined)
-      return signedWithTime(delivery, names, secrets, nowMs, toleranceMs);
+      return signedWithTime(delivery, names, secrets, keyOf, nowMs, toleranceMs);
     return sharedToken(delivery, "x-gitlab-token", secrets);
   },
   read(json, headers) {
@@ -72,6 +72,11 @@ export const gitlab: Sender = {
     }
   },
 };
+
+/** A signing token is the base64 behind `whsec_`; the configuration has seen to it that it is one. */
+function keyOf(secret: string): string | Buffer {
+  return secret.startsWith("whsec_") ? Buffer.from(secret.slice("whsec_".length), "base64") : secret;
+}
 
 const namesOf = (full: string): readonly string[] => [full, full.slice(full.lastIndexOf("/") + 1)];
 

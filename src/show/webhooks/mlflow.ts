@@ -31,7 +31,8 @@ export const mlflow: Sender = {
     const databricks = "x-databricks-signature";
     if (header(delivery.headers, databricks) !== undefined) return signedBody(delivery, databricks, "", secrets);
     const names = { id: "x-mlflow-delivery-id", timestamp: "x-mlflow-timestamp", signature: "x-mlflow-signature" };
-    return signedWithTime(delivery, names, secrets, nowMs, toleranceMs);
+    // The key is the secret's own bytes, whatever it begins with.
+    return signedWithTime(delivery, names, secrets, (secret) => secret, nowMs, toleranceMs);
   },
   read(json) {
     if (typeof json === "object" && json !== null && "event" in json) return parsed(Staged, json, staged);

@@ -34,12 +34,13 @@ export function sharedToken({ headers }: Delivery, name: string, secrets: readon
 
 /**
  * `v1,<base64>` over `id.timestamp.body`, as the Standard Webhooks specification has it and GitLab and MLflow do: an old delivery
- * cannot be sent again. GitLab's key is the base64 behind `whsec_`, MLflow's is the secret's own bytes.
+ * cannot be sent again. `keyOf` makes the key of a secret: senders differ in that.
  */
 export function signedWithTime(
   { headers, body }: Delivery,
   names: { readonly id: string; readonly timestamp: string; readonly signature: string },
   secrets: readonly string[],
+  keyOf: (secret: string) => string | Buffer,
   nowMs: number,
   toleranceMs: number,
 ): Verdict {
@@ -53,8 +54,7 @@ export function signedWithTime(
     return refused(`${names.timestamp} is too far from this machine's time; check both clocks`);
   const offered = given.split(" ");
   const fits = secrets.map((secret) => {
-    const key = secret.startsWith("whsec_") ? Buffer.from(secret.slice("whsec_".length), "base64") : secret;
-    const digest = createHmac("sha256", key).update(`${id}.${timestamp}.`).update(body).digest("base64");
+    const digest = createHmac("sha256", keyOf(secret)).update(`${id}.${timestamp}.`).update(body).digest("base64");
     return offered.some((one) => same(one, `v1,${digest}`));
   });
   return fits.includes(true) ? ok : refused(`${names.signature} does not fit the body and the configured secret`);
