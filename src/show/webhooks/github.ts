@@ -1,6 +1,7 @@
 // GitHub: push, deployment, deployment_status, release, registry_package.
 // Source: docs.github.com, "Webhook events and payloads", "Validating webhook deliveries".
 import { z } from "zod";
+import { namesOf, pushed } from "./forge.ts";
 import { parsed, text } from "./read.ts";
 import { firstLine, ignored, type Reading, type Sender, shortSha, timeOf } from "./sender.ts";
 import { header, signedBody } from "./signatures.ts";
@@ -107,34 +108,23 @@ export const github: Sender = {
   },
 };
 
-const namesOf = (full: string): readonly string[] => [full, full.slice(full.lastIndexOf("/") + 1)];
-
 function push(told: z.infer<typeof Push>): Reading {
   const { repository, ref, before, after } = told;
-  const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
-  if (branch === undefined || told.deleted === true) return ignored("no push to a branch");
-  const { full_name: name } = repository;
-  const subject = firstLine(told.head_commit?.message);
-  const count = told.commits.length;
-  return {
-    kind: "change",
-    change: {
-      key: ["push", name, ref, before, after, repository.pushed_at ?? ""].join(" "),
-      // When the branch moved; the commit itself may be older.
-      at: pushedAt(repository.pushed_at) ?? timeOf(told.head_commit?.timestamp),
-      kind: "other",
-      names: namesOf(name),
-      branch,
-      ...(branch === repository.default_branch ? {} : { sideBranch: true }),
-      summary: `push of ${count} commit${count === 1 ? "" : "s"} to ${branch} of ${name}`,
-      before: { commit: /^0+$/.test(before) ? undefined : before, branch },
-      // Not in the summary, by whose words failure modes know a change: what is pushed does not run yet.
-      after: { commit: after, branch, subject },
-      course: ["branch"],
-      actor: told.sender?.login,
-      url: told.compare,
-    },
-  };
+  if (told.deleted === true) return ignored("no push to a branch");
+  return pushed({
+    name: repository.full_name,
+    defaultBranch: repository.default_branch,
+    ref,
+    before,
+    after,
+    count: told.commits.length,
+    subject: firstLine(told.head_commit?.message),
+    keyEnd: repository.pushed_at ?? "",
+    // When the branch moved; the commit itself may be older.
+    at: pushedAt(repository.pushed_at) ?? timeOf(told.head_commit?.timestamp),
+    actor: told.sender?.login,
+    url: told.compare,
+  });
 }
 
 /** Unix seconds in the payload of a push, RFC 3339 elsewhere. */

@@ -1,6 +1,7 @@
 // GitLab: push, deployment and release events of projects and groups.
 // Source: docs.gitlab.com, "Webhook events", "Webhooks" (secret token; signing token after the Standard Webhooks specification).
 import { z } from "zod";
+import { namesOf, pushed } from "./forge.ts";
 import { parsed, text } from "./read.ts";
 import { firstLine, ignored, type Reading, type Sender, shortSha, timeOf } from "./sender.ts";
 import { header, sharedToken, signedWithTime } from "./signatures.ts";
@@ -78,34 +79,22 @@ function keyOf(secret: string): string | Buffer {
   return secret.startsWith("whsec_") ? Buffer.from(secret.slice("whsec_".length), "base64") : secret;
 }
 
-const namesOf = (full: string): readonly string[] => [full, full.slice(full.lastIndexOf("/") + 1)];
-
 function push(told: z.infer<typeof Push>, delivery: string): Reading {
   const { ref, before, after, project } = told;
-  const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
-  if (branch === undefined || /^0+$/.test(after)) return ignored("no push to a branch");
-  const name = project.path_with_namespace;
-  const count = told.total_commits_count ?? told.commits.length;
-  const subject = firstLine(told.commits.find(({ id }) => id === after)?.message);
-  return {
-    kind: "change",
-    change: {
-      // A payload of a push has no time of its own: a branch that is moved to and fro is told apart by the delivery.
-      key: ["push", name, ref, before, after, delivery].join(" "),
-      at: undefined,
-      kind: "other",
-      names: namesOf(name),
-      branch,
-      ...(branch === project.default_branch ? {} : { sideBranch: true }),
-      summary: `push of ${count} commit${count === 1 ? "" : "s"} to ${branch} of ${name}`,
-      before: { commit: /^0+$/.test(before) ? undefined : before, branch },
-      // Not in the summary, by whose words failure modes know a change: what is pushed does not run yet.
-      after: { commit: after, branch, subject },
-      course: ["branch"],
-      actor: told.user_username || undefined,
-      url: project.web_url === undefined ? undefined : `${project.web_url}/-/commit/${after}`,
-    },
-  };
+  return pushed({
+    name: project.path_with_namespace,
+    defaultBranch: project.default_branch,
+    ref,
+    before,
+    after,
+    count: told.total_commits_count ?? told.commits.length,
+    subject: firstLine(told.commits.find(({ id }) => id === after)?.message),
+    // A payload of a push has no time of its own.
+    keyEnd: delivery,
+    at: undefined,
+    actor: told.user_username || undefined,
+    url: project.web_url === undefined ? undefined : `${project.web_url}/-/commit/${after}`,
+  });
 }
 
 function deployed(told: z.infer<typeof Deployment>): Reading {
