@@ -7,7 +7,7 @@ import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Principal } from "../model/principal.ts";
 import type { Instant } from "../model/time.ts";
 import type { Receipt, Receipts } from "./contract.ts";
-import { fromStore, refuse } from "./problem.ts";
+import { fromStore, placeOf, refuse } from "./problem.ts";
 import { changeInput } from "./schemas.ts";
 
 export const changesMax = 100;
@@ -86,15 +86,9 @@ function sorted(labels: Readonly<Record<string, string>> | undefined): string {
 /** `at: must be …`, with nothing of the posted values in it but key names, shortened. */
 function sayIssue(issue: { code: string; path: PropertyKey[]; message: string; keys?: string[] }): string {
   if (issue.code === "unrecognized_keys") {
-    const keys = (issue.keys ?? []).slice(0, 5).map((key) => key.replace(/[^\w.-]/g, "?").slice(0, 64));
+    const keys = (issue.keys ?? []).slice(0, 5).map((key) => placeOf([key]));
     return `${keys.join(", ")}: is not a known key; leave it out`;
   }
-  const place = issue.path
-    .map((part) =>
-      String(part)
-        .replace(/[^\w.-]/g, "?")
-        .slice(0, 64),
-    )
-    .join(".");
+  const place = placeOf(issue.path);
   return place === "" ? `must be an object (${issue.message})` : `${place}: ${issue.message}`;
 }

@@ -3,8 +3,7 @@ import type { Feedback } from "../model/feedback.ts";
 import type { FeedbackOutcome } from "../model/ports/feedback.ts";
 import { forbids } from "./access.ts";
 import { feedbackInput } from "./feedback-schemas.ts";
-import { refuseIssues } from "./intake.ts";
-import { fromStore, refuse } from "./problem.ts";
+import { fromStore, refuse, refuseIssues } from "./problem.ts";
 import { noParameters } from "./query.ts";
 import { type Call, idOf, type Route, sendJson } from "./route.ts";
 

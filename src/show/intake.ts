@@ -3,7 +3,7 @@ import type { AlertIntake, ForeignAlert, IntakeReceipt } from "../model/ports/al
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
 import { foreignAlert, webhookV4 } from "./alerting-schemas.ts";
-import { refuse } from "./problem.ts";
+import { refuse, refuseIssues } from "./problem.ts";
 
 /** What the alerting routes are handed. */
 export interface IntakeDeps {
@@ -67,20 +67,4 @@ function timed(key: "startsAt" | "endsAt", text: string | undefined): Partial<Re
   if (text === undefined || text.startsWith("0001-")) return {};
   const at = Date.parse(text);
   return Number.isFinite(at) ? { [key]: at } : {};
-}
-
-/** Names the places that are wrong, with nothing of the posted values. */
-export function refuseIssues(issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]) {
-  const errors = issues.slice(0, 5).map(({ path, message }) => ({
-    parameter:
-      path
-        .map((part) =>
-          String(part)
-            .replace(/[^\w.-]/g, "?")
-            .slice(0, 64),
-        )
-        .join(".") || "body",
-    detail: message.replace(/"[^"]*"/g, "key").slice(0, 200),
-  }));
-  return refuse(400, `${errors[0]!.parameter}: ${errors[0]!.detail}.`, { errors });
 }

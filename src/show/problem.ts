@@ -26,6 +26,28 @@ export function refuse(
   };
 }
 
+/** Names the places that are wrong, with nothing of the posted values. */
+export function refuseIssues(
+  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+): Refusal {
+  const errors = issues.slice(0, 5).map(({ path, message }) => ({
+    parameter: placeOf(path) || "body",
+    detail: message.replace(/"[^"]*"/g, "key").slice(0, 200),
+  }));
+  return refuse(400, `${errors[0]!.parameter}: ${errors[0]!.detail}.`, { errors });
+}
+
+/** `a.0.b`, empty for the whole. Keys may be posted ones: only harmless characters are echoed, and not many. */
+export function placeOf(path: readonly PropertyKey[]): string {
+  return path
+    .map((part) =>
+      String(part)
+        .replace(/[^\w.-]/g, "?")
+        .slice(0, 64),
+    )
+    .join(".");
+}
+
 export function sendProblem(request: Request, response: Response, refusal: Refusal): void {
   const problem: Problem = {
     type: "about:blank",

@@ -1,7 +1,7 @@
 // Query parameters of the list routes, checked by name: what is wrong with them and what to write instead.
 import { z } from "zod";
 import { type Instant, parseDuration, type TimeRange } from "../model/time.ts";
-import { type Refusal, refuse } from "./problem.ts";
+import { placeOf, type Refusal, refuse } from "./problem.ts";
 import { instantMax } from "./schemas.ts";
 
 export const limitMax = 1000;
@@ -132,7 +132,6 @@ function wrong(errors: readonly { parameter: string; detail: string }[]): Refusa
   return refuse(400, `${detail}.`, { errors });
 }
 
-/** Names come from outside: only harmless characters are echoed, and not many. */
 function shown(name: string): string {
-  return name.replace(/[^\w.-]/g, "?").slice(0, 64) || "(empty name)";
+  return placeOf([name]) || "(empty name)";
 }

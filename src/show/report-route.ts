@@ -1,4 +1,5 @@
 // The door for reports of static analysis: what they say of a file stands beside what changed in it.
+import { jsonOf } from "./body.ts";
 import { fromStore, refuse } from "./problem.ts";
 import { noParameters } from "./query.ts";
 import { type Route, sendJson } from "./route.ts";
@@ -14,7 +15,8 @@ export const reportRoute: Route = {
   raw: bodyBytesMax,
   answers: [{ status: 202, says: "Kept.", contentType: "application/json", schema: { ref: "ReportReceipt" } }],
   async handle({ request, response, deps }) {
-    const report = parse(request.body);
+    const report = jsonOf(request.body);
+    if (report === undefined) throw refuse(400, "The body is no JSON in UTF-8. Send a SARIF 2.1.0 log.");
     const outcome = await fromStore(deps.telemetry, "keeping a report", () => deps.reports.take(report));
     if (outcome.kind === "wrong") {
       deps.telemetry.count("homeostat.show.dropped", 1, { reason: "bad-report" });
@@ -25,11 +27,3 @@ export const reportRoute: Route = {
     sendJson(response, 202, { tool, findings, left });
   },
 };
-
-function parse(body: unknown): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body as Buffer));
-  } catch {
-    throw refuse(400, "The body is no JSON in UTF-8. Send a SARIF 2.1.0 log.");
-  }
-}

@@ -6,8 +6,7 @@ import type { Silence, SilenceInput, SilenceOutcome } from "../model/ports/alert
 import type { Principal } from "../model/principal.ts";
 import { type Instant, parseDuration } from "../model/time.ts";
 import { fromV2, silenceInput, silenceV2, type silenceV2Shown, toV2 } from "./alerting-schemas.ts";
-import { refuseIssues } from "./intake.ts";
-import { fromStore, refuse } from "./problem.ts";
+import { fromStore, refuse, refuseIssues } from "./problem.ts";
 import type { ShowDeps } from "./route.ts";
 
 type Who = { readonly deps: ShowDeps; readonly principal: Principal };

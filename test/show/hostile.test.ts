@@ -35,6 +35,33 @@ describe("hostile input", () => {
     return answer.status;
   }
 
+  test("a name that was posted is echoed at every door harmless and short", async () => {
+    const name = `<b>${"x".repeat(100)}`;
+    const echoed = `?b?${"x".repeat(61)}`;
+    const told = async (path: string, init?: RequestInit) =>
+      ((await (await world.get(path, init)).json()) as { errors: { parameter: string; detail: string }[] }).errors[0];
+    const change = { kind: "deploy", target: "replica:a", summary: "s" };
+    const silence = { matchers: [{ name: "a", op: "=", value: "b" }], duration: "1h", comment: "c", [name]: 1 };
+    const expected = [
+      [await told("/api/v1/changes", postJson({ ...change, after: { [name]: 1 } })), `after.${echoed}: `],
+      [await told("/api/v1/changes", postJson({ ...change, [name]: 1 })), `${echoed}: is not a known key`],
+      [await told(`/api/v1/incidents?${encodeURIComponent(name)}=1`), `${echoed} is not a parameter`],
+      [await told("/api/v1/silences", postJson(silence)), "body Unrecognized key: key"],
+    ] as const;
+    for (const [error, says] of expected) expect(`${error?.parameter} ${error?.detail}`).toContain(says);
+  });
+
+  test.each([
+    ["/api/v1/code/sarif", "The body is no JSON in UTF-8"],
+    ["/api/v1/changes/argocd", "body: is no JSON in UTF-8"],
+  ])("%s: bytes that are no text, and no body at all, are refused", async (path, says) => {
+    const headers = { "content-type": "application/json" };
+    for (const body of [new Uint8Array([0x22, 0xff, 0x22]), new Uint8Array()]) {
+      const answer = await world.get(path, { method: "POST", headers, body });
+      expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining(says)]);
+    }
+  });
+
   test.skipIf(!haveStrings)(`naughty strings as parameters, ids and change events (needs ${stringsFile})`, async () => {
     const strings = JSON.parse(readFileSync(join(root, stringsFile), "utf8")) as string[];
     expect(strings.length).toBeGreaterThan(400);

@@ -1,5 +1,6 @@
 // A payload against the shape that its sender documents; what is wrong is said by place, never with what was posted.
 import { z } from "zod";
+import { placeOf } from "../problem.ts";
 import type { Reading } from "./sender.ts";
 
 /** A name, an id, an address: not empty, and short enough for one. */
@@ -10,12 +11,5 @@ export function parsed<T>(shape: z.ZodType<T>, json: unknown, read: (told: T) =>
   const result = shape.safeParse(json);
   if (result.success) return read(result.data);
   const { path, message } = result.error.issues[0]!;
-  const place = path
-    .map((part) =>
-      String(part)
-        .replace(/[^\w.-]/g, "?")
-        .slice(0, 64),
-    )
-    .join(".");
-  return { kind: "wrong", place: place === "" ? "body" : place, detail: message.replace(/"[^"]*"/g, "key") };
+  return { kind: "wrong", place: placeOf(path) || "body", detail: message.replace(/"[^"]*"/g, "key") };
 }

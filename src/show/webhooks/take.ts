@@ -8,6 +8,7 @@ import type { ChangeLog } from "../../model/ports/change-log.ts";
 import type { Records } from "../../model/ports/records.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import type { DurationMs, Instant } from "../../model/time.ts";
+import { jsonOf } from "../body.ts";
 import type { ChangeReceipt } from "../contract.ts";
 import { fromStore, type Refusal, refuse } from "../problem.ts";
 import { instantMax, instantMin } from "../schemas.ts";
@@ -112,12 +113,8 @@ function whyRefused(
 }
 
 function readBody(sender: Sender, { headers, body }: WebhookCall): Reading {
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
-  } catch {
-    return { kind: "wrong", place: "body", detail: "is no JSON in UTF-8" };
-  }
+  const json = jsonOf(body);
+  if (json === undefined) return { kind: "wrong", place: "body", detail: "is no JSON in UTF-8" };
   return sender.read(json, headers);
 }
 
