@@ -64,6 +64,12 @@ export const proofs: Readonly<Record<SenderName, (body: string) => Record<string
 export async function openHooks() {
   const kept: Kept = {};
   const counted: string[] = [];
+  const records = memoryRecords(kept);
+  let histories = 0;
+  const list: typeof records.list = (kind, query) => {
+    if (query?.range !== undefined) histories++;
+    return records.list(kind, query);
+  };
   const log = {
     add: async (event: ChangeEvent) => {
       // As the store has it: the same id is one, the newest.
@@ -75,7 +81,7 @@ export async function openHooks() {
     kept,
     deps: {
       webhooks: options,
-      records: memoryRecords(kept),
+      records: { ...records, list },
       changes: log,
       entities: () => [deployment, ...replicas],
     },
@@ -90,6 +96,8 @@ export async function openHooks() {
     kept,
     /** `<sender> <outcome>`, in order. */
     counted,
+    /** How often the history of changes was read. */
+    histories: () => histories,
     /** Proved, unless the headers say otherwise. */
     async send(sender: SenderName, payload: unknown, headers: Record<string, string> = {}) {
       const body = typeof payload === "string" ? payload : JSON.stringify(payload);

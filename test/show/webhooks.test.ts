@@ -160,26 +160,32 @@ describe("webhooks of changes", () => {
       data: { name: "tuned-chat", alias: "champion", version },
     });
     await hooks.send("mlflow", alias("3", "2026-03-01T10:00:00+00:00"));
+    const read = hooks.histories();
     const { body } = await hooks.send("mlflow", alias("4", "2026-03-01T11:00:00+00:00"));
     expect(body.ids).toHaveLength(2);
+    expect(hooks.histories() - read).toBe(1);
     expect(body.ids.map((id) => hooks.stored(id)?.target).toSorted()).toEqual(["deployment:one", "deployment:two"]);
-    expect(hooks.stored(body.ids[0])).toMatchObject({
-      kind: "model",
-      at: at("2026-03-01T11:00:00Z"),
-      before: { model_version: "3" },
-      after: { model_version: "4", alias: "champion" },
-      summary: "model tuned-chat: alias champion is version 4 now",
-    });
+    for (const id of body.ids)
+      expect(hooks.stored(id)).toMatchObject({
+        kind: "model",
+        at: at("2026-03-01T11:00:00Z"),
+        before: { model_version: "3" },
+        after: { model_version: "4", alias: "champion" },
+        summary: "model tuned-chat: alias champion is version 4 now",
+      });
     const created = {
       entity: "model_version",
       action: "created",
       timestamp: "2026-03-01T09:00:00+00:00",
       data: { name: "tuned-chat", version: "5" },
     };
+    const before = hooks.histories();
     expect(hooks.stored((await hooks.send("mlflow", created)).body.ids[0])).toMatchObject({
       kind: "other",
       after: { registered: "5" },
     });
+    // What is registered follows nothing.
+    expect(hooks.histories()).toBe(before);
     expect((await hooks.send("mlflow", { ...created, entity: "prompt" })).body.outcome).toBe("ignored");
     const staged = JSON.stringify({
       event: "MODEL_VERSION_TRANSITIONED_STAGE",

@@ -86,10 +86,9 @@ export async function takeDelivery(
   }
   const ids: string[] = [];
   let taken = 0;
+  const delivery = deliveryOf(sender, told, deps);
   for (const one of place.places) {
-    const { id, isNew } = await fromStore(deps.telemetry, "storing a change", () =>
-      add(sender, told, one, options, deps),
-    );
+    const { id, isNew } = await fromStore(deps.telemetry, "storing a change", () => add(delivery, one, options, deps));
     ids.push(id);
     if (isNew) taken++;
   }
@@ -118,21 +117,39 @@ function readBody(sender: Sender, { headers, body }: WebhookCall): Reading {
   return sender.read(json, headers);
 }
 
+/** What is the same for every place that a delivery concerns. */
+interface ReadDelivery {
+  readonly sender: Sender;
+  readonly told: ToldChange;
+  readonly at: Instant;
+  /** Changes before it, newest first; read when first asked for, and once. */
+  readonly history: () => Promise<readonly ChangeEvent[]>;
+}
+
+function deliveryOf(sender: Sender, told: ToldChange, { records, now }: WebhookDeps): ReadDelivery {
+  const at =
+    told.at !== undefined && told.at >= instantMin && told.at < Math.min(instantMax, now + aheadMs) ? told.at : now;
+  let read: Promise<readonly ChangeEvent[]> | undefined;
+  const history = () => {
+    read ??= records.list("changes", { range: { from: at - backMs, to: at + 1 }, limit: backMax });
+    return read;
+  };
+  return { sender, told, at, history };
+}
+
 async function add(
-  sender: Sender,
-  told: ToldChange,
+  delivery: ReadDelivery,
   { target, kind, fixed }: Placed,
   options: WebhookOptions,
-  { changes, records, now }: WebhookDeps,
+  { changes, records }: WebhookDeps,
 ): Promise<{ id: string; isNew: boolean }> {
+  const { sender, told, at } = delivery;
   const id = stableId("change", sender.name, told.key, target);
   const stored = (await records.list("changes", { id, limit: 1 }))[0];
   if (stored !== undefined && told.unlessKnown === true) return { id, isNew: false };
-  const at =
-    told.at !== undefined && told.at >= instantMin && told.at < Math.min(instantMax, now + aheadMs) ? told.at : now;
   const after = labelsOf(told.after, options.mask);
   const before = {
-    ...(await earlier(sender.name, target, told, after, at, id, records)),
+    ...(await earlier(delivery, target, after, id)),
     ...labelsOf(told.before, options.mask),
   };
   const actor = told.actor === undefined ? undefined : options.actor(told.actor);
@@ -158,19 +175,15 @@ async function add(
 
 /** What the same sender said last of the same course of versions: most senders only tell what is after. */
 async function earlier(
-  source: SenderName,
+  { sender, told, history }: ReadDelivery,
   target: string,
-  told: ToldChange,
   after: Labels,
-  at: Instant,
   id: string,
-  records: Records,
 ): Promise<Labels> {
   if (told.course.length === 0) return {};
-  const found = await records.list("changes", { range: { from: at - backMs, to: at + 1 }, limit: backMax });
-  const last = found.find(
+  const last = (await history()).find(
     (one) =>
-      one.source === source &&
+      one.source === sender.name &&
       one.target === target &&
       one.id !== id &&
       told.course.every((fact) => one.after?.[fact] === after[fact]),
