@@ -3,13 +3,11 @@ import { z } from "zod";
 import type { WhatChanged } from "../model/what-changed.ts";
 import type { ChangesPage } from "./contract.ts";
 import { fromStore } from "./problem.ts";
-import { type ListQuery, listParameters, listQueryOf, parseParameters } from "./query.ts";
+import { type ListQuery, listParameters, listQueryOf, parseParameters, rangeMaxMs } from "./query.ts";
 import { listRecords } from "./records.ts";
 import { type Call, type Route, sendJson } from "./route.ts";
 
 const path = "/api/v1/changes";
-/** Of longer stretches only events are listed: facts of telemetry would be too many. */
-const knownMs = 31 * 86_400_000;
 
 const parameters = listParameters.extend({
   entity: z
@@ -63,11 +61,12 @@ async function list({ deps }: Call, query: ListQuery, entity: string | undefined
   return { data, ...(next === undefined ? {} : { next }), ...(known === undefined ? {} : { known }) };
 }
 
+/** Of longer stretches only events are listed: facts of telemetry would be too many. */
 async function knownOf(
   deps: Call["deps"],
   { range, after, bounded }: ListQuery,
   entity: string | undefined,
 ): Promise<WhatChanged | undefined> {
-  if (range === undefined || !bounded || after !== undefined || range.to - range.from > knownMs) return undefined;
+  if (range === undefined || !bounded || after !== undefined || range.to - range.from > rangeMaxMs) return undefined;
   return await deps.whatChanged(range, entity);
 }

@@ -6,6 +6,9 @@ import { instantMax } from "./schemas.ts";
 
 export const limitMax = 1000;
 export const limitDefault = 100;
+const dayMs = 86_400_000;
+/** Longer stretches are not looked into at once. */
+export const rangeMaxMs = 31 * dayMs;
 const textMax = 128;
 const howToTell = "write RFC 3339 such as 2026-01-31T12:00:00Z, Unix milliseconds, now, or a time ago such as -1h";
 
@@ -24,7 +27,8 @@ export interface Cursor {
   readonly given: number;
 }
 
-const time = (what: string) =>
+/** A parameter that is a point in time, for {@link parseInstant}. */
+export const time = (what: string) =>
   z.string().max(textMax, `is too long; ${howToTell}`).optional().describe(`${what} RFC 3339, Unix ms, now, or -1h.`);
 
 /** Parameters of every list route, as documented. */
@@ -89,11 +93,7 @@ export function parseListQuery(url: string, now: Instant): ListQuery {
 
 /** The same of parameters that are parsed already, where a route has more of them. */
 export function listQueryOf(given: z.output<typeof listParameters>, now: Instant): ListQuery {
-  const from = given.from === undefined ? undefined : parseInstant("from", given.from, now);
-  const to = given.to === undefined ? undefined : parseInstant("to", given.to, now);
-  if (from !== undefined && to !== undefined && from >= to) {
-    throw wrong([{ parameter: "from", detail: "is not before `to`; the range is from inclusive to exclusive" }]);
-  }
+  const { from, to } = endsOf(given, now);
   const [at, count] = (given.after ?? "").split(".").map(Number);
   return {
     range: from === undefined && to === undefined ? undefined : { from: from ?? 0, to: to ?? instantMax },
@@ -101,6 +101,19 @@ export function listQueryOf(given: z.output<typeof listParameters>, now: Instant
     limit: given.limit ?? limitDefault,
     after: given.after === undefined ? undefined : { at: at!, given: count! },
   };
+}
+
+/**
+ * `from` and `to` of a route that looks into one range: by default the day before `to`, which is by default now. Throws a
+ * {@link Refusal}.
+ */
+export function rangeQuery(given: Ends, now: Instant): TimeRange {
+  const { from, to = now } = endsOf(given, now);
+  const range = { from: from ?? to - dayMs, to };
+  if (range.from >= to) throw notBefore();
+  if (to - range.from > rangeMaxMs)
+    throw wrong([{ parameter: "from", detail: "is more than 31 days before `to`; ask for less time" }]);
+  return range;
 }
 
 /** Unix ms of a point in time as people write it. Throws a {@link Refusal} that names `parameter`. */
@@ -126,6 +139,21 @@ function instantOf(text: string, now: Instant): Instant | undefined {
   const rfc3339 = text.replace(/ (\d\d:\d\d)$/, "+$1");
   return z.iso.datetime({ offset: true }).safeParse(rfc3339).success ? Date.parse(rfc3339) : undefined;
 }
+
+interface Ends {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+function endsOf(given: Ends, now: Instant): { from: Instant | undefined; to: Instant | undefined } {
+  const from = given.from === undefined ? undefined : parseInstant("from", given.from, now);
+  const to = given.to === undefined ? undefined : parseInstant("to", given.to, now);
+  if (from !== undefined && to !== undefined && from >= to) throw notBefore();
+  return { from, to };
+}
+
+const notBefore = (): Refusal =>
+  wrong([{ parameter: "from", detail: "is not before `to`; the range is from inclusive to exclusive" }]);
 
 function wrong(errors: readonly { parameter: string; detail: string }[]): Refusal {
   const detail = errors.map((error) => `${error.parameter} ${error.detail}`).join("; ");

@@ -111,6 +111,29 @@ describe("the collections", () => {
     expect(problem.detail).toContain(parameter);
   });
 
+  const dayMs = 86_400_000;
+  test.each([
+    ["", now - dayMs, now],
+    ["&to=-1d", now - 2 * dayMs, now - dayMs],
+    ["&from=-31d", now - 31 * dayMs, now],
+    [`&from=${now - 2}&to=${now - 1}`, now - 2, now - 1],
+  ])("compare%s is of the range that is asked for, else of a day", async (query, from, to) => {
+    const { data } = await world.one(`/api/v1/compare?a=version%3D1&b=version%3D2${query}`);
+    expect(data["range"]).toEqual({ from, to });
+  });
+
+  test.each([
+    [`from=${now}`, "from", /not before `to`/],
+    ["from=-1h&to=-1h", "from", /not before `to`/],
+    [`from=${now - 31 * dayMs - 1}`, "from", /more than 31 days before/],
+    ["from=yesterday", "from", /RFC 3339/],
+    [`to=${"9".repeat(200)}`, "to", /too long; write RFC 3339/],
+  ])("compare?%s is refused as lists refuse it", async (query, parameter, says) => {
+    const answer = await world.get(`/api/v1/compare?a=version%3D1&b=version%3D2&${query}`);
+    expect(answer.status).toBe(400);
+    expect(((await answer.json()) as Problem).errors).toEqual([{ parameter, detail: expect.stringMatching(says) }]);
+  });
+
   test.each([
     ["/api/v1/incidents/no-such", 404],
     ["/api/v1/incidents/..%2f..%2fetc%2fpasswd", 404],
