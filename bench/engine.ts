@@ -1,6 +1,7 @@
 // A real engine in the loop: llama.cpp on a model made here, two replicas under load; one is killed, one gets stuck. Is it found, named and placed?
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -133,9 +134,9 @@ async function startEngine(
   return { child, url: `http://127.0.0.1:${port}`, host: `127.0.0.1:${port}` };
 }
 
-async function incidents(apiUrl: string): Promise<readonly { readonly id: string; readonly title: string }[]> {
+async function incidents(apiUrl: string): Promise<readonly { readonly id: string }[]> {
   const answer = await fetch(`${apiUrl}/api/v1/incidents`);
-  return ((await answer.json()) as { data: { id: string; title: string }[] }).data;
+  return ((await answer.json()) as { data: { id: string }[] }).data;
 }
 
 async function diagnosisOf(apiUrl: string, id: string, afterS: number): Promise<Told | undefined> {
@@ -159,7 +160,6 @@ function goalsOf(figure: string): readonly Goal[] {
 }
 
 async function freePort(): Promise<number> {
-  const { createServer } = await import("node:net");
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };

@@ -17,7 +17,6 @@ export interface Played {
   readonly opened: readonly { readonly atMs: number; readonly incident: Incident }[];
   /** Everything thought, in order. */
   readonly diagnoses: readonly { readonly atMs: number; readonly diagnosis: Diagnosis }[];
-  readonly story: readonly string[];
 }
 
 const startAt = Date.UTC(2026, 0, 14, 12);
@@ -45,18 +44,15 @@ export async function playPages(pages: readonly RecordedPage[], withGpu: boolean
     await using service = await startService(config, { clock, telemetry });
     const opened: { atMs: number; incident: Incident }[] = [];
     const diagnoses: { atMs: number; diagnosis: Diagnosis }[] = [];
-    const story: string[] = [];
     const known = new Set<string>();
-    const feed: { follow(listener: (event: { type: string; text: string; data: object }) => void): () => void } =
-      service.feed;
-    feed.follow(({ type, text, data }) => {
+    const feed: { follow(listener: (event: { type: string; data: object }) => void): () => void } = service.feed;
+    feed.follow(({ type, data }) => {
       const atMs = clock.now() - startAt;
       if (type === "incident" && !known.has((data as Incident).id)) {
         known.add((data as Incident).id);
         opened.push({ atMs, incident: data as Incident });
       }
       if (type === "diagnosed") diagnoses.push({ atMs, diagnosis: data as Diagnosis });
-      if (type !== "started" && type !== "baseline-learned") story.push(`${Math.round(atMs / 1000)} s ${type} ${text}`);
     });
     const starts = { engine: createStartTimes(10_000), gpu: createStartTimes(10_000) };
     const send = async (kind: "engine" | "gpu", { atMs, ...texts }: RecordedPage): Promise<void> => {
@@ -79,7 +75,7 @@ export async function playPages(pages: readonly RecordedPage[], withGpu: boolean
       await service.store.flushed();
       await clock.step(startAt + atMs);
     }
-    return { opened, diagnoses, story };
+    return { opened, diagnoses };
   } finally {
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   }

@@ -80,6 +80,47 @@ describe("webhooks that are not taken", () => {
     expect(form.status).toBe(415);
   });
 
+  test.each<[SenderName, object, Record<string, string>]>([
+    ["argocd", { app: "chat", revision: "r0", revisionMessage: 1 }, {}],
+    [
+      "flux",
+      {
+        involvedObject: { kind: "HelmRelease", name: "chat" },
+        severity: "info",
+        reason: "UpgradeSucceeded",
+        message: {},
+        metadata: { revision: "0.9" },
+      },
+      {},
+    ],
+    [
+      "github",
+      { action: "published", release: { id: 6, tag_name: "v0", name: 7 }, repository: { full_name: "org/manifests" } },
+      { "x-github-event": "release" },
+    ],
+    [
+      "github",
+      { action: "published", package: { name: "chat", package_type: "", package_version: { version: "0" } } },
+      { "x-github-event": "package" },
+    ],
+    [
+      "gitlab",
+      {
+        object_kind: "deployment",
+        status: "success",
+        deployment_id: 1,
+        environment: "production",
+        project: { path_with_namespace: "org/manifests" },
+        short_sha: "1f2e3d4",
+        commit_title: 1,
+      },
+      {},
+    ],
+    ["mlflow", { entity: "model_version", action: "created", data: { name: "chat", version: "0", source: {} } }, {}],
+  ])("%s: what nobody reads of a delivery cannot spoil it", async (sender, payload, headers) => {
+    expect(await hooks.send(sender, payload, headers)).toMatchObject({ status: 202, body: { outcome: "taken" } });
+  });
+
   test("what others wrote is one line, without secrets, and links only where links may go", async () => {
     const payload = {
       app: "chat\u0000\nname",

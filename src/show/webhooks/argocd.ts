@@ -14,7 +14,6 @@ const Sync = z.object({
   phase: maybe,
   revision: text,
   previousRevision: maybe,
-  revisionMessage: maybe,
   images: z.array(z.string().max(1000)).max(200).nullish(),
   repository: maybe,
   path: maybe,

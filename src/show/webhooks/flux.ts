@@ -9,7 +9,6 @@ const Event = z.object({
   involvedObject: z.object({ kind: text, namespace: z.string().nullish(), name: text }),
   severity: text,
   timestamp: z.string().nullish(),
-  message: z.string().nullish(),
   reason: text,
   metadata: z.record(z.string(), z.unknown()).nullish(),
 });

@@ -51,7 +51,6 @@ const Release = z.object({
     id,
     tag_name: text,
     html_url: text.optional(),
-    name: z.string().nullish(),
     published_at: z.string().nullish(),
     author: sender,
   }),
@@ -61,7 +60,6 @@ const Release = z.object({
 
 const Package = z.object({
   name: text,
-  package_type: text.nullish(),
   package_version: z
     .object({
       id: id.optional(),

@@ -32,7 +32,6 @@ const Deployment = z.object({
   short_sha: text,
   user,
   commit_url: z.string().nullish(),
-  commit_title: z.string().nullish(),
   deployable_url: z.string().nullish(),
   ref: z.string().nullish(),
 });

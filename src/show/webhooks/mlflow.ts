@@ -12,7 +12,7 @@ const Event = z.object({
   timestamp: z.string().nullish(),
   data: z.record(z.string(), z.unknown()),
 });
-const Created = z.object({ name: text, version, source: z.string().nullish(), run_id: z.string().nullish() });
+const Created = z.object({ name: text, version, run_id: z.string().nullish() });
 const Alias = z.object({ name: text, alias: text, version: version.nullish() });
 const Staged = z.object({
   event: text,

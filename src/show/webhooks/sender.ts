@@ -64,7 +64,7 @@ export const shortSha = (sha: string): string => sha.slice(0, 12);
 export const firstLine = (text: string | undefined): string => (text ?? "").split(/\r?\n/, 1)[0]!.trim();
 
 /** RFC 3339, or GitLab's `2026-11-02 12:55:12 UTC`; undefined for what is no time. */
-export function timeOf(text: unknown): Instant | undefined {
-  const at = typeof text === "number" ? text : typeof text === "string" ? Date.parse(text) : Number.NaN;
+export function timeOf(text: string | null | undefined): Instant | undefined {
+  const at = Date.parse(text ?? "");
   return Number.isFinite(at) ? at : undefined;
 }
