@@ -6,7 +6,7 @@ import type { StackSource } from "../model/ports/stack-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { DurationMs, Instant } from "../model/time.ts";
 import { type FailingPlace, failingPlaces } from "./frames.ts";
-import { createGit, isGitTrouble } from "./git.ts";
+import { createGit, gitTrouble, isGitTrouble } from "./git.ts";
 import { indexFiles } from "./paths.ts";
 import type { Reports } from "./reports.ts";
 import { createRepository, type Repository } from "./repository.ts";
@@ -105,8 +105,9 @@ export function createCode(
         const from = await repository.commitOf(before);
         const to = await repository.commitOf(after);
         if (from !== undefined && to !== undefined) {
+          const touches = from === to ? [] : await between(repository, { from, to, services, roots, path }, question);
           say(path, undefined);
-          return from === to ? [] : await between(repository, { from, to, services, roots }, question);
+          return touches;
         }
         const which = from === undefined ? "before" : "after";
         const missing = `no commit or tag at ${path} is the version ${which} the change ${id}`;
@@ -120,10 +121,13 @@ export function createCode(
 
   async function between(
     repository: Repository,
-    { from, to, services, roots }: { from: string; to: string; services: readonly string[]; roots: readonly string[] },
+    { from, to, services, roots, path }: { from: string; to: string } & Omit<RepositoryOptions, "tags">,
     { change, at, files }: CodeQuestion,
   ): Promise<readonly CodeTouch[] | undefined> {
     const changed = await repository.changed(from, to);
+    const paths = await repository.filesAt(to);
+    if (changed === undefined || paths === undefined)
+      throw gitTrouble(`git cannot compare ${from} with ${to} at ${path}; fetch the commits with all their files`);
     const stacks = await deps.stacks.stacks({
       services,
       from: change.at - beforeMs,
@@ -131,7 +135,7 @@ export function createCode(
       to: at + 1,
       limit: stacksMax,
     });
-    const index = indexFiles(await repository.filesAt(to), roots);
+    const index = indexFiles(paths, roots);
     const places = failingPlaces(stacks, index, riseMin);
     const named = [...changed].filter((path) => files.some((file) => path === file || path.startsWith(`${file}/`)));
     // Nothing fails and no rule names files: that nothing was touched would say nothing.

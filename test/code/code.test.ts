@@ -168,6 +168,49 @@ describe.skipIf(!hasGit)("code evidence", () => {
       expect([facts, await repository.commitOf(facts)]).toEqual([facts, undefined]);
   });
 
+  test("a version that comes with a later fetch is found, and a tag that was moved is where it is now", async () => {
+    const own = makeClone();
+    const [first, second] = [own.commit({ "a.py": "1\n" }, "First"), own.commit({ "a.py": "2\n" }, "Second")];
+    const repository = createRepository(createGit(own.path, new AbortController().signal, "git"), ["v{version}"]);
+    expect(await repository.commitOf({ version: "2.0" })).toBeUndefined();
+    own.tag("v2.0");
+    expect(await repository.commitOf({ version: "2.0" })).toBe(second);
+    own.tag("v2.0", first);
+    expect(await repository.commitOf({ version: "2.0" })).toBe(first);
+    // So is a commit, and what git could not say of it.
+    const later = own.commit({ "b.py": "3\n" }, "Third");
+    own.hide(later);
+    expect(await repository.commitOf({ commit: later })).toBeUndefined();
+    expect(await repository.changed(first, later)).toBeUndefined();
+    expect(await repository.filesAt(later)).toBeUndefined();
+    expect(await repository.touchedFile(first, later, "b.py")).toBeUndefined();
+    expect(await repository.touchedLine(first, later, "b.py", 1, 0)).toBeUndefined();
+    own.show(later);
+    expect(await repository.commitOf({ commit: later })).toBe(later);
+    expect(await repository.changed(second, later)).toEqual(new Set(["b.py"]));
+    expect(await repository.changed(first, later)).toEqual(new Set(["a.py", "b.py"]));
+    expect(await repository.filesAt(later)).toEqual(["a.py", "b.py"]);
+    expect(await repository.touchedFile(first, later, "b.py")).toMatchObject({ id: later });
+    expect(await repository.touchedLine(first, later, "b.py", 1, 0)).toMatchObject({ id: later });
+    own.remove();
+  });
+
+  test("what git cannot say of two versions is unknown, and not that nothing was touched", async () => {
+    const own = makeClone();
+    own.commit({ "src/chat/core/scheduler.py": lines(200), "deploy/values.yaml": "a: 1\n" }, "First");
+    own.tag("v1.0.0");
+    const second = own.commit({ "src/chat/core/scheduler.py": lines(200, { 120: "x" }) }, "Second");
+    own.tag("v1.1.0");
+    // A clone that lacks the files of a version, as a partial one may.
+    own.hide(`${second}^{tree}`);
+    const partial = await codeOf([stack()], { path: own.path });
+    expect(await asked(partial, versions, ["deploy"])).toBeUndefined();
+    expect(partial.trouble()).toMatch(/cannot compare .*; fetch /);
+    own.show(`${second}^{tree}`);
+    expect(await asked(await codeOf([stack()], { path: own.path }), versions, ["deploy"])).toHaveLength(1);
+    own.remove();
+  });
+
   test("what stands in the way is said: no git, no repository, no such version", async () => {
     const noGit = await codeOf([stack()], { git: "no-such-git" });
     expect(await asked(noGit, versions)).toBeUndefined();
