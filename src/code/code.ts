@@ -143,7 +143,7 @@ export function createCode(
     await reports.refresh();
     const touches: CodeTouch[] = [];
     for (const place of places) {
-      if (!changed.has(place.file) || touches.length >= touchesMax) continue;
+      if (!changed.has(place.file)) continue;
       const touch = await touchOf(repository, from, to, place);
       if (touch !== undefined && !touches.some(({ says }) => says === touch.says)) touches.push(touch);
     }
@@ -160,6 +160,9 @@ export function createCode(
         findings: findingsOf(file, undefined),
       });
     }
+    // The files differ, but no commit leads from one version to the other: a way back, or another branch.
+    const differs = named.length > 0 || places.some(({ file }) => changed.has(file));
+    if (touches.length === 0 && differs) return undefined;
     return touches.sort((a, b) => Number(b.what === "line") - Number(a.what === "line")).slice(0, touchesMax);
   }
 
@@ -185,8 +188,9 @@ export function createCode(
   async function answer(key: string, question: CodeQuestion, where: typeof clones): Promise<void> {
     if (ending.signal.aborted) return;
     const found = await telemetry.span("code.look_up", () => lookUp(question, where));
-    // What was found stays where it cannot be looked up anew.
-    const touches = found ?? answers.get(key)?.touches;
+    // What was found stays where it cannot be looked up anew; that nothing was touched does not.
+    const earlier = answers.get(key)?.touches ?? [];
+    const touches = found ?? (earlier.length > 0 ? earlier : undefined);
     waiting.delete(key);
     answers.delete(key);
     answers.set(key, { askedAt: question.at, touches });

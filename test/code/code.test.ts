@@ -47,7 +47,12 @@ describe.skipIf(!hasGit)("code evidence", () => {
   beforeAll(() => {
     clone = makeClone();
     clone.commit(
-      { "src/chat/core/scheduler.py": lines(200), "src/chat/io.py": lines(50), "deploy/values.yaml": "a: 1\n" },
+      {
+        "src/chat/core/scheduler.py": lines(200),
+        "src/chat/io.py": lines(50),
+        "deploy/values.yaml": "a: 1\n",
+        "tools/run.py": lines(9),
+      },
       "First",
     );
     clone.tag("v1.0.0");
@@ -209,6 +214,35 @@ describe.skipIf(!hasGit)("code evidence", () => {
     own.show(`${second}^{tree}`);
     expect(await asked(await codeOf([stack()], { path: own.path }), versions, ["deploy"])).toHaveLength(1);
     own.remove();
+  });
+
+  test("a way back to an older version is unknown where its files differ, and no evidence against the change", async () => {
+    const back = change({ version: "1.1.0" }, { version: "1.0.0" });
+    expect(await asked(await codeOf([stack()]), back)).toBeUndefined();
+    expect(await asked(await codeOf([]), back, ["deploy"])).toBeUndefined();
+    expect(await asked(await codeOf([]), back, ["docs"])).toEqual([]);
+    // Nor does it stay one when the code that differs begins to fail.
+    const stacks = [stack({ text: traceback("E: x", ["/x/tools/run.py", 3, "main"]) })];
+    const code = await codeOf(stacks);
+    const ask = (when: number) => code.touched({ change: back, at: when, files: [] });
+    ask(at);
+    await code.idle();
+    expect(ask(at)).toEqual([]);
+    stacks.push(stack());
+    ask(at + 60_000);
+    await code.idle();
+    expect(ask(at + 60_000)).toBeUndefined();
+    await code[Symbol.asyncDispose]();
+  });
+
+  test("the frame whose line was touched is found behind many of whose files only others were", async () => {
+    const near = Array.from({ length: 9 }, (_, i) => [installed, 10 * (i + 1), "step"] as const);
+    const often = stack({ text: traceback("E: x", ...near) });
+    const seldom = stack({ text: traceback("E: x", [installed, 120, "admit"], near.at(-1)!), after: 5 });
+    const touches = await asked(await codeOf([often, seldom]), versions);
+    expect(touches).toHaveLength(8);
+    expect(touches![0]).toMatchObject({ what: "line", line: 120, commit: admitted });
+    expect(touches!.slice(1).every(({ what }) => what === "file")).toBe(true);
   });
 
   test("what stands in the way is said: no git, no repository, no such version", async () => {
