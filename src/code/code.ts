@@ -8,7 +8,7 @@ import type { DurationMs, Instant } from "../model/time.ts";
 import { type FailingPlace, failingPlaces } from "./frames.ts";
 import { createGit, gitTrouble, isGitTrouble } from "./git.ts";
 import { indexFiles } from "./paths.ts";
-import type { Reports } from "./reports.ts";
+import type { FindingsOf, Reports } from "./reports.ts";
 import { createRepository, type Repository } from "./repository.ts";
 import { sayFinding, sayTouch } from "./say.ts";
 
@@ -141,10 +141,11 @@ export function createCode(
     // Nothing fails and no rule names files: that nothing was touched would say nothing.
     if (places.length === 0 && files.length === 0) return undefined;
     await reports.refresh();
+    const about = reports.about(index);
     const touches: CodeTouch[] = [];
     for (const place of places) {
       if (!changed.has(place.file)) continue;
-      const touch = await touchOf(repository, from, to, place);
+      const touch = await touchOf(repository, from, to, place, about);
       if (touch !== undefined && !touches.some(({ says }) => says === touch.says)) touches.push(touch);
     }
     for (const file of named.slice(0, touchesMax)) {
@@ -157,7 +158,7 @@ export function createCode(
         commit: commit.id,
         at: change.at,
         says,
-        findings: findingsOf(file, undefined),
+        findings: findingsOf(about, file),
       });
     }
     // The files differ, but no commit leads from one version to the other: a way back, or another branch.
@@ -171,6 +172,7 @@ export function createCode(
     from: string,
     to: string,
     place: FailingPlace,
+    about: FindingsOf,
   ): Promise<CodeTouch | undefined> {
     const { file, line } = place;
     const near = await repository.touchedLine(from, to, file, line, nearLines);
@@ -178,11 +180,11 @@ export function createCode(
     if (commit === undefined) return undefined;
     const what = near === undefined ? "file" : "line";
     const says = sayTouch(commit, deps.mask, { ...place, what });
-    return { what, file, line, commit: commit.id, at: place.firstAt, says, findings: findingsOf(file, line) };
+    return { what, file, line, commit: commit.id, at: place.firstAt, says, findings: findingsOf(about, file, line) };
   }
 
-  function findingsOf(file: string, line: number | undefined): readonly string[] {
-    return reports.about(file, line, findingsMax).map((one) => sayFinding(one, deps.mask));
+  function findingsOf(about: FindingsOf, file: string, line?: number): readonly string[] {
+    return about(file, line, findingsMax).map((one) => sayFinding(one, deps.mask));
   }
 
   async function answer(key: string, question: CodeQuestion, where: typeof clones): Promise<void> {
