@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { indexFiles } from "../../src/code/paths.ts";
 import { openReports } from "../../src/code/reports.ts";
+import { readReport } from "../../src/code/sarif.ts";
+import { sayFinding } from "../../src/code/say.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 
 const keep = { load: async () => undefined, save: async () => {} };
@@ -68,4 +70,38 @@ test("a report is read again when its file changed, a broken one too, and not be
     expect(await findings()).toBe(1);
   }
   rmSync(folder, { recursive: true });
+});
+
+test("nothing a report says turns the direction of a line or begins another, be it read now or kept by an older version", () => {
+  const bad = "a\u202egpj\u2069.\u2028exe\u001b[2J";
+  const plain = "a gpj . exe [2J";
+  const read = readReport({
+    version: "2.1.0",
+    runs: [
+      {
+        tool: { driver: { name: bad } },
+        results: [
+          {
+            ruleId: bad,
+            level: bad,
+            message: { text: bad },
+            locations: [{ physicalLocation: { artifactLocation: { uri: encodeURI(bad) } } }],
+          },
+        ],
+      },
+    ],
+  });
+  const finding = { tool: plain, rule: plain, level: plain, message: plain, file: plain, line: undefined };
+  expect(read).toEqual({ ok: true, report: { tool: plain, findings: [finding], left: 0 } });
+  const kept = { tool: bad, rule: bad, level: bad, message: bad, file: bad, line: 7 };
+  expect(sayFinding(kept, (text) => text)).toBe(`${plain} (${plain}) says of ${plain}:7: ${plain}: ${plain}`);
+});
+
+test("what a report says at length is cut, and says so", () => {
+  const long = "é😀".repeat(500);
+  const kept = { tool: long, rule: long, level: long, message: long, file: long, line: 7 };
+  const said = sayFinding(kept, (text) => text);
+  expect(said.length).toBeLessThan(800);
+  expect(said).not.toMatch(/\p{Cs}/u);
+  expect(said.match(/…/g)).toHaveLength(5);
 });
