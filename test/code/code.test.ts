@@ -2,43 +2,14 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Code, type CodeOptions, createCode } from "../../src/code/code.ts";
+import { createCode } from "../../src/code/code.ts";
 import { createGit } from "../../src/code/git.ts";
 import { openReports } from "../../src/code/reports.ts";
 import { createRepository } from "../../src/code/repository.ts";
-import type { ChangeEvent } from "../../src/model/change.ts";
-import type { CodeTouch } from "../../src/model/ports/code-history.ts";
 import type { StackCount } from "../../src/model/ports/stack-source.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
-import { createMask } from "../../src/receive/privacy/redact-text.ts";
+import { asked, at, change, changedAt, codeAt, firstAt, installed, stack, versions } from "./ask.ts";
 import { type Clone, hasGit, lines, makeClone, traceback } from "./clone.ts";
-
-const at = Date.parse("2026-03-01T12:00:00Z");
-const changedAt = at - 10 * 60_000;
-const firstAt = Date.parse("2026-03-01T12:03:00Z");
-const installed = "/usr/local/lib/python3.12/dist-packages/chat/core/scheduler.py";
-const failing = traceback("KeyError: 'r1'", ["/srv/app/main.py", 3, "main"], [installed, 120, "admit"]);
-const stack = (more: Partial<StackCount> = {}): StackCount => ({
-  service: "chat",
-  text: failing,
-  before: 0,
-  after: 40,
-  firstAt,
-  ...more,
-});
-const change = (
-  before: Record<string, string>,
-  after: Record<string, string>,
-  target = "deployment:chat",
-): ChangeEvent => ({
-  id: `change-${JSON.stringify([before, after, target])}`,
-  at: changedAt,
-  kind: "deploy",
-  target,
-  summary: "new version",
-  before,
-  after,
-});
 
 describe.skipIf(!hasGit)("code evidence", () => {
   let clone: Clone;
@@ -65,40 +36,10 @@ describe.skipIf(!hasGit)("code evidence", () => {
   });
   afterAll(() => clone.remove());
 
-  async function codeOf(
+  const codeOf = (
     stacks: readonly StackCount[],
-    more: Partial<CodeOptions> & { sarif?: string[]; path?: string } = {},
-  ) {
-    const { sarif = [], path = clone.path, ...options } = more;
-    const reports = await openReports(sarif, { load: async () => undefined, save: async () => {} }, silentTelemetry);
-    return createCode(
-      {
-        git: "git",
-        repositories: [{ services: ["chat"], path, tags: ["{version}", "v{version}"], roots: ["src"] }],
-        ...options,
-      },
-      {
-        stacks: { stacks: async () => stacks },
-        reports,
-        namesOf: (entity) => [entity.slice(entity.indexOf(":") + 1)],
-        mask: createMask(),
-        telemetry: silentTelemetry,
-      },
-    );
-  }
-  /** Asked once, and once more when it was looked up. */
-  async function asked(
-    code: Code,
-    about: ChangeEvent,
-    files: readonly string[] = [],
-  ): Promise<readonly CodeTouch[] | undefined> {
-    expect(code.touched({ change: about, at, files })).toBeUndefined();
-    await code.idle();
-    const touches = code.touched({ change: about, at, files });
-    await code[Symbol.asyncDispose]();
-    return touches;
-  }
-  const versions = change({ version: "1.0.0" }, { version: "1.1.0" });
+    { path = clone.path, ...more }: Parameters<typeof codeAt>[2] & { path?: string } = {},
+  ) => codeAt(path, stacks, more);
 
   test("the commit that touched the line of the frame is told, with how often and since when it fails", async () => {
     const touches = await asked(await codeOf([stack()]), versions);
@@ -171,49 +112,6 @@ describe.skipIf(!hasGit)("code evidence", () => {
       expect([facts, await repository.commitOf(facts)]).toEqual([facts, tidied]);
     for (const facts of [{}, { version: "9.9.9" }, { version: "main" }, { version: "HEAD" }, { commit: "zz" }])
       expect([facts, await repository.commitOf(facts)]).toEqual([facts, undefined]);
-  });
-
-  test("a version that comes with a later fetch is found, and a tag that was moved is where it is now", async () => {
-    const own = makeClone();
-    const [first, second] = [own.commit({ "a.py": "1\n" }, "First"), own.commit({ "a.py": "2\n" }, "Second")];
-    const repository = createRepository(createGit(own.path, new AbortController().signal, "git"), ["v{version}"]);
-    expect(await repository.commitOf({ version: "2.0" })).toBeUndefined();
-    own.tag("v2.0");
-    expect(await repository.commitOf({ version: "2.0" })).toBe(second);
-    own.tag("v2.0", first);
-    expect(await repository.commitOf({ version: "2.0" })).toBe(first);
-    // So is a commit, and what git could not say of it.
-    const later = own.commit({ "b.py": "3\n" }, "Third");
-    own.hide(later);
-    expect(await repository.commitOf({ commit: later })).toBeUndefined();
-    expect(await repository.changed(first, later)).toBeUndefined();
-    expect(await repository.filesAt(later)).toBeUndefined();
-    expect(await repository.touchedFile(first, later, "b.py")).toBeUndefined();
-    expect(await repository.touchedLine(first, later, "b.py", 1, 0)).toBeUndefined();
-    own.show(later);
-    expect(await repository.commitOf({ commit: later })).toBe(later);
-    expect(await repository.changed(second, later)).toEqual(new Set(["b.py"]));
-    expect(await repository.changed(first, later)).toEqual(new Set(["a.py", "b.py"]));
-    expect(await repository.filesAt(later)).toEqual(["a.py", "b.py"]);
-    expect(await repository.touchedFile(first, later, "b.py")).toMatchObject({ id: later });
-    expect(await repository.touchedLine(first, later, "b.py", 1, 0)).toMatchObject({ id: later });
-    own.remove();
-  });
-
-  test("what git cannot say of two versions is unknown, and not that nothing was touched", async () => {
-    const own = makeClone();
-    own.commit({ "src/chat/core/scheduler.py": lines(200), "deploy/values.yaml": "a: 1\n" }, "First");
-    own.tag("v1.0.0");
-    const second = own.commit({ "src/chat/core/scheduler.py": lines(200, { 120: "x" }) }, "Second");
-    own.tag("v1.1.0");
-    // A clone that lacks the files of a version, as a partial one may.
-    own.hide(`${second}^{tree}`);
-    const partial = await codeOf([stack()], { path: own.path });
-    expect(await asked(partial, versions, ["deploy"])).toBeUndefined();
-    expect(partial.trouble()).toMatch(/cannot compare .*; fetch /);
-    own.show(`${second}^{tree}`);
-    expect(await asked(await codeOf([stack()], { path: own.path }), versions, ["deploy"])).toHaveLength(1);
-    own.remove();
   });
 
   test("a way back to an older version is unknown where its files differ, and no evidence against the change", async () => {
