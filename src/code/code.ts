@@ -6,9 +6,9 @@ import type { StackSource } from "../model/ports/stack-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { DurationMs, Instant } from "../model/time.ts";
 import { type FailingPlace, failingPlaces } from "./frames.ts";
-import { createGit, isGitTrouble } from "./git.ts";
+import { createGit, gitTrouble, isGitTrouble } from "./git.ts";
 import { indexFiles } from "./paths.ts";
-import type { Reports } from "./reports.ts";
+import type { FindingsOf, Reports } from "./reports.ts";
 import { createRepository, type Repository } from "./repository.ts";
 import { sayFinding, sayTouch } from "./say.ts";
 
@@ -105,8 +105,9 @@ export function createCode(
         const from = await repository.commitOf(before);
         const to = await repository.commitOf(after);
         if (from !== undefined && to !== undefined) {
+          const touches = from === to ? [] : await between(repository, { from, to, services, roots, path }, question);
           say(path, undefined);
-          return from === to ? [] : await between(repository, { from, to, services, roots }, question);
+          return touches;
         }
         const which = from === undefined ? "before" : "after";
         const missing = `no commit or tag at ${path} is the version ${which} the change ${id}`;
@@ -120,10 +121,13 @@ export function createCode(
 
   async function between(
     repository: Repository,
-    { from, to, services, roots }: { from: string; to: string; services: readonly string[]; roots: readonly string[] },
+    { from, to, services, roots, path }: { from: string; to: string } & Omit<RepositoryOptions, "tags">,
     { change, at, files }: CodeQuestion,
   ): Promise<readonly CodeTouch[] | undefined> {
     const changed = await repository.changed(from, to);
+    const paths = await repository.filesAt(to);
+    if (changed === undefined || paths === undefined)
+      throw gitTrouble(`git cannot compare ${from} with ${to} at ${path}; fetch the commits with all their files`);
     const stacks = await deps.stacks.stacks({
       services,
       from: change.at - beforeMs,
@@ -131,16 +135,17 @@ export function createCode(
       to: at + 1,
       limit: stacksMax,
     });
-    const index = indexFiles(await repository.filesAt(to), roots);
+    const index = indexFiles(paths, roots);
     const places = failingPlaces(stacks, index, riseMin);
     const named = [...changed].filter((path) => files.some((file) => path === file || path.startsWith(`${file}/`)));
     // Nothing fails and no rule names files: that nothing was touched would say nothing.
     if (places.length === 0 && files.length === 0) return undefined;
     await reports.refresh();
+    const about = reports.about(index);
     const touches: CodeTouch[] = [];
     for (const place of places) {
-      if (!changed.has(place.file) || touches.length >= touchesMax) continue;
-      const touch = await touchOf(repository, from, to, place);
+      if (!changed.has(place.file)) continue;
+      const touch = await touchOf(repository, from, to, place, about);
       if (touch !== undefined && !touches.some(({ says }) => says === touch.says)) touches.push(touch);
     }
     for (const file of named.slice(0, touchesMax)) {
@@ -153,9 +158,12 @@ export function createCode(
         commit: commit.id,
         at: change.at,
         says,
-        findings: findingsOf(file, undefined),
+        findings: findingsOf(about, file),
       });
     }
+    // The files differ, but no commit leads from one version to the other: a way back, or another branch.
+    const differs = named.length > 0 || places.some(({ file }) => changed.has(file));
+    if (touches.length === 0 && differs) return undefined;
     return touches.sort((a, b) => Number(b.what === "line") - Number(a.what === "line")).slice(0, touchesMax);
   }
 
@@ -164,6 +172,7 @@ export function createCode(
     from: string,
     to: string,
     place: FailingPlace,
+    about: FindingsOf,
   ): Promise<CodeTouch | undefined> {
     const { file, line } = place;
     const near = await repository.touchedLine(from, to, file, line, nearLines);
@@ -171,18 +180,19 @@ export function createCode(
     if (commit === undefined) return undefined;
     const what = near === undefined ? "file" : "line";
     const says = sayTouch(commit, deps.mask, { ...place, what });
-    return { what, file, line, commit: commit.id, at: place.firstAt, says, findings: findingsOf(file, line) };
+    return { what, file, line, commit: commit.id, at: place.firstAt, says, findings: findingsOf(about, file, line) };
   }
 
-  function findingsOf(file: string, line: number | undefined): readonly string[] {
-    return reports.about(file, line, findingsMax).map((one) => sayFinding(one, deps.mask));
+  function findingsOf(about: FindingsOf, file: string, line?: number): readonly string[] {
+    return about(file, line, findingsMax).map((one) => sayFinding(one, deps.mask));
   }
 
   async function answer(key: string, question: CodeQuestion, where: typeof clones): Promise<void> {
     if (ending.signal.aborted) return;
     const found = await telemetry.span("code.look_up", () => lookUp(question, where));
-    // What was found stays where it cannot be looked up anew.
-    const touches = found ?? answers.get(key)?.touches;
+    // What was found stays where it cannot be looked up anew; that nothing was touched does not.
+    const earlier = answers.get(key)?.touches ?? [];
+    const touches = found ?? (earlier.length > 0 ? earlier : undefined);
     waiting.delete(key);
     answers.delete(key);
     answers.set(key, { askedAt: question.at, touches });

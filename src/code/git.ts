@@ -53,17 +53,17 @@ export function createGit(path: string, signal: AbortSignal, command: string): G
           const { code, killed } = error as NodeJS.ErrnoException & { killed?: boolean };
           if ((code as unknown) === "ENOENT")
             return reject(
-              trouble(
+              gitTrouble(
                 `git is not to be found (${command}), so the code at ${path} is not looked at; install git, or name the program in code.git`,
               ),
             );
           if ((code as unknown) === "ERR_CHILD_PROCESS_STDIO_MAXBUFFER")
-            return reject(trouble(`git ${args[0]} says more than ${outputMax / 1024 / 1024} MiB of ${path}`));
-          if (signal.aborted) return reject(trouble("it ends"));
+            return reject(gitTrouble(`git ${args[0]} says more than ${outputMax / 1024 / 1024} MiB of ${path}`));
+          if (signal.aborted) return reject(gitTrouble("it ends"));
           if (killed === true)
-            return reject(trouble(`git ${args[0]} took longer than ${timeoutMs / 1000} s at ${path}`));
+            return reject(gitTrouble(`git ${args[0]} took longer than ${timeoutMs / 1000} s at ${path}`));
           if (/not a git repository|cannot change to|dubious ownership/i.test(stderr))
-            return reject(trouble(`${path} is no git repository this process may read; name a local clone`));
+            return reject(gitTrouble(`${path} is no git repository this process may read; name a local clone`));
           resolve(undefined);
         });
       });
@@ -73,6 +73,10 @@ export function createGit(path: string, signal: AbortSignal, command: string): G
 
 export function isGitTrouble(error: unknown): error is GitTrouble {
   return error instanceof Error && error.name === "GitTrouble";
+}
+
+export function gitTrouble(message: string): GitTrouble {
+  return Object.assign(new Error(message), { name: "GitTrouble" as const });
 }
 
 /** Nothing of ours: no credentials, no configuration of the user's or the machine's. */
@@ -87,7 +91,3 @@ const environment = {
   GIT_NO_LAZY_FETCH: "1",
   GIT_ASKPASS: "/bin/false",
 };
-
-function trouble(message: string): GitTrouble {
-  return Object.assign(new Error(message), { name: "GitTrouble" as const });
-}

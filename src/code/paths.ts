@@ -3,6 +3,8 @@
 export interface FileIndex {
   /** The file that a path of a trace is; undefined where it is none of the repository's, or could be several. */
   fileOf(path: string): string | undefined;
+  /** Whether a file of the repository has exactly this path. */
+  has(path: string): boolean;
 }
 
 /** Where code that is not the service's own lives: only a longer match counts there. */
@@ -23,7 +25,9 @@ export function indexFiles(files: readonly string[], roots: readonly string[]): 
     if (same === undefined) byName.set(name, [file]);
     else same.push(file);
   }
+  const known = new Set(files);
   return {
+    has: (path) => known.has(path),
     fileOf(told) {
       const path = told.replaceAll("\\", "/").replace(/^file:\/\//, "");
       const name = path.slice(path.lastIndexOf("/") + 1);

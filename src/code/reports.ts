@@ -3,14 +3,18 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ReportDesk } from "../model/ports/report-desk.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { FileIndex } from "./paths.ts";
 import { type Report, readReport, type StaticFinding } from "./sarif.ts";
 
 export interface Reports extends ReportDesk {
   /** Looks at the files and folders; what cannot be read is said once and left out. */
   refresh(): Promise<void>;
-  /** What is said of a file, nearest to the line first. */
-  about(file: string, line: number | undefined, limit: number): readonly StaticFinding[];
+  /** What is said of the files of a repository. */
+  about(index: FileIndex): FindingsOf;
 }
+
+/** Of a file, nearest to the line first. */
+export type FindingsOf = (file: string, line: number | undefined, limit: number) => readonly StaticFinding[];
 
 /** Where reports that were handed in outlive a restart. */
 export interface Keep {
@@ -51,13 +55,23 @@ export async function openReports(places: readonly string[], keep: Keep, telemet
         tell(path, `it is larger than ${fileBytesMax / 1024 / 1024} MiB`);
         return [[path, { stamp, report: undefined }]];
       }
-      const read = readReport(JSON.parse(await readFile(path, "utf8")));
-      if (!read.ok) tell(path, `${read.place}: ${read.reason}`);
-      return [[path, { stamp, report: read.ok ? read.report : undefined }]];
+      return [[path, { stamp, report: reportIn(path, await readFile(path, "utf8")) }]];
     } catch (error) {
       tell(path, error instanceof Error ? error.message : String(error));
       return [];
     }
+  }
+
+  /** One that is none is remembered as such: it is not read again until it changes. */
+  function reportIn(path: string, text: string): Report | undefined {
+    try {
+      const read = readReport(JSON.parse(text));
+      if (read.ok) return read.report;
+      tell(path, `${read.place}: ${read.reason}`);
+    } catch (error) {
+      tell(path, error instanceof Error ? error.message : String(error));
+    }
+    return undefined;
   }
 
   return {
@@ -80,15 +94,14 @@ export async function openReports(places: readonly string[], keep: Keep, telemet
       for (const path of found.slice(0, filesMax)) read.push(...(await readFileAt(path, files)));
       files = new Map(read);
     },
-    about(file, line, limit) {
+    about(index) {
       const reports = [...handed.values(), ...[...files.values()].flatMap(({ report }) => report ?? [])];
-      const distance = (one: StaticFinding): number =>
-        line === undefined || one.line === undefined ? Number.MAX_SAFE_INTEGER : Math.abs(one.line - line);
-      return reports
-        .flatMap(({ findings }) => findings)
-        .filter((one) => one.file === file || one.file.endsWith(`/${file}`))
-        .sort((a, b) => distance(a) - distance(b))
-        .slice(0, limit);
+      const findings = byFile(reports, index);
+      return (file, line, limit) => {
+        const distance = (one: StaticFinding): number =>
+          line === undefined || one.line === undefined ? Number.MAX_SAFE_INTEGER : Math.abs(one.line - line);
+        return [...(findings.get(file) ?? [])].sort((a, b) => distance(a) - distance(b)).slice(0, limit);
+      };
     },
     async take(json) {
       const read = readReport(json);
@@ -101,6 +114,26 @@ export async function openReports(places: readonly string[], keep: Keep, telemet
       return { kind: "kept", tool, findings: findings.length, left };
     },
   };
+}
+
+/**
+ * Paths in reports are meant relative to the repository: such a file is the one. Others are of the machine that made the report, or of
+ * a folder of the repository, and are what the same path in a trace would be.
+ */
+function byFile(reports: readonly Report[], index: FileIndex): ReadonlyMap<string, readonly StaticFinding[]> {
+  const fileOf = new Map<string, string | undefined>();
+  const found = new Map<string, StaticFinding[]>();
+  for (const { findings } of reports) {
+    for (const one of findings) {
+      if (!fileOf.has(one.file)) fileOf.set(one.file, index.has(one.file) ? one.file : index.fileOf(one.file));
+      const file = fileOf.get(one.file);
+      if (file === undefined) continue;
+      const same = found.get(file);
+      if (same === undefined) found.set(file, [one]);
+      else same.push(one);
+    }
+  }
+  return found;
 }
 
 /** Written by ourselves; whatever cannot be read is forgotten. */

@@ -11,14 +11,19 @@ export interface Commit {
 export interface Repository {
   /** The commit that these facts of a change name: by its id, or by the tag of a version or image. Undefined: none here. */
   commitOf(facts: Labels): Promise<string | undefined>;
-  /** Paths at a commit. */
-  filesAt(commit: string): Promise<readonly string[]>;
-  /** Paths that differ between two commits, also such as are only in the first. */
-  changed(from: string, to: string): Promise<ReadonlySet<string>>;
+  /** Paths at a commit. Undefined: git does not say, for a clone that holds only parts. */
+  filesAt(commit: string): Promise<readonly string[] | undefined>;
+  /** Paths that differ between two commits, also such as are only in the first. Undefined: git does not say. */
+  changed(from: string, to: string): Promise<ReadonlySet<string> | undefined>;
   /** The commit after `from` that wrote a line within `near` of `line` at `to`; the line itself before its neighbours. */
   touchedLine(from: string, to: string, file: string, line: number, near: number): Promise<Commit | undefined>;
   /** The last commit after `from` up to `to` that changed the file. */
   touchedFile(from: string, to: string, file: string): Promise<Commit | undefined>;
+}
+
+/** Of a line: git's answer that nobody wrote it since is one that lasts, its refusal is not. */
+interface Writer {
+  readonly commit: Commit | undefined;
 }
 
 /** Begins with a letter or digit, so that it can be no option, and has nothing of git's own notations in it. */
@@ -32,17 +37,19 @@ const candidatesMax = 12;
 
 /** `tags`: how a version becomes a tag, `{version}` standing for it. */
 export function createRepository(git: Git, tags: readonly string[]): Repository {
-  const resolved = bounded<Promise<string | undefined>>(500);
-  const trees = bounded<Promise<readonly string[]>>(8);
-  const differences = bounded<Promise<ReadonlySet<string>>>(32);
-  const lines = bounded<Promise<Commit | undefined>>(2000);
+  const resolved = bounded<string>(500);
+  const trees = bounded<readonly string[]>(8);
+  const differences = bounded<ReadonlySet<string>>(32);
+  const files = bounded<Commit>(500);
+  const lines = bounded<Writer>(2000);
 
-  /** Never an option: only called with texts that were checked. */
+  /** Never an option: only called with texts that were checked. A tag may be moved, a commit stays what it is. */
   function resolve(revision: string): Promise<string | undefined> {
-    return resolved.get(revision, async () => {
+    const ask = async (): Promise<string | undefined> => {
       const id = (await git.run(["rev-parse", "--verify", "--quiet", `${revision}^{commit}`]))?.trim();
       return id !== undefined && commitId.test(id) ? id : undefined;
-    });
+    };
+    return commitText.test(revision) ? resolved.get(revision, ask) : ask();
   }
 
   async function commit(args: readonly string[]): Promise<Commit | undefined> {
@@ -60,16 +67,18 @@ export function createRepository(git: Git, tags: readonly string[]): Repository 
       return undefined;
     },
     filesAt: (id) =>
-      trees.get(id, async () =>
-        paths((await git.run(["ls-tree", "-r", "-z", "--name-only", "--full-tree", id])) ?? ""),
-      ),
+      trees.get(id, async () => {
+        const told = await git.run(["ls-tree", "-r", "-z", "--name-only", "--full-tree", id]);
+        return told === undefined ? undefined : paths(told);
+      }),
     changed: (from, to) =>
       differences.get(`${from} ${to}`, async () => {
         const plain = ["--no-ext-diff", "--no-textconv", "--no-renames", "--ignore-submodules=all"];
-        return new Set(paths((await git.run(["diff", ...plain, "--name-only", "-z", from, to, "--"])) ?? ""));
+        const told = await git.run(["diff", ...plain, "--name-only", "-z", from, to, "--"]);
+        return told === undefined ? undefined : new Set(paths(told));
       }),
-    touchedLine: (from, to, file, line, near) =>
-      lines.get(`${from} ${to} ${line} ${near} ${file}`, async () => {
+    async touchedLine(from, to, file, line, near) {
+      const writer = await lines.get(`${from} ${to} ${line} ${near} ${file}`, async () => {
         const start = Math.max(1, line - near);
         for (const end of [line + near, line]) {
           // A file that ends before the neighbours do makes git refuse: then the line alone.
@@ -83,12 +92,14 @@ export function createRepository(git: Git, tags: readonly string[]): Repository 
             "--",
             file,
           ]);
-          if (blame !== undefined) return writerOf(blame, line);
+          if (blame !== undefined) return { commit: writerOf(blame, line) };
         }
         return undefined;
-      }),
+      });
+      return writer?.commit;
+    },
     touchedFile: (from, to, file) =>
-      lines.get(`${from} ${to} ${file}`, () =>
+      files.get(`${from} ${to} ${file}`, () =>
         commit(["log", "-1", "--no-color", "--no-show-signature", format, `${from}..${to}`, "--", file]),
       ),
   };
@@ -152,16 +163,21 @@ function writerOf(blame: string, line: number): Commit | undefined {
   return nearest === undefined ? undefined : { id: nearest.id, subject: subjects.get(nearest.id) ?? "" };
 }
 
-/** Remembers the newest answers; what failed is asked again. */
-function bounded<T extends Promise<unknown>>(max: number) {
-  const known = new Map<string, T>();
+/** Remembers the newest answers. What failed, or was not there, is asked again: the next fetch may bring it. */
+function bounded<T>(max: number) {
+  const known = new Map<string, Promise<T | undefined>>();
   return {
-    get(key: string, ask: () => T): T {
+    get(key: string, ask: () => Promise<T | undefined>): Promise<T | undefined> {
       const found = known.get(key);
       if (found !== undefined) return found;
       const made = ask();
+      const forget = (): void => {
+        if (known.get(key) === made) known.delete(key);
+      };
       known.set(key, made);
-      made.catch(() => known.delete(key));
+      made.then((value) => {
+        if (value === undefined) forget();
+      }, forget);
       if (known.size > max) known.delete(known.keys().next().value!);
       return made;
     },

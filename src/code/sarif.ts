@@ -1,5 +1,6 @@
 // Reports of static analysis in SARIF 2.1.0 (OASIS): what they say of which line of which file, bounded.
 import { z } from "zod";
+import { oneLine } from "../model/one-line.ts";
 
 export interface StaticFinding {
   readonly tool: string;
@@ -63,15 +64,17 @@ export function readReport(json: unknown): ReadReport {
   if (runs.length === 0) return { ok: false, place: "runs", reason: "is empty; there is nothing in the report" };
   const findings: StaticFinding[] = [];
   let left = 0;
+  const tools = new Set<string>();
   for (const { tool, results } of runs) {
+    const name = oneLine(tool.driver.name, nameMax);
+    tools.add(name);
     for (const one of results ?? []) {
-      const finding = findings.length < findingsMax ? findingOf(one, line(tool.driver.name, nameMax)) : undefined;
+      const finding = findings.length < findingsMax ? findingOf(one, name) : undefined;
       if (finding === undefined) left++;
       else findings.push(finding);
     }
   }
-  const tools = [...new Set(runs.map(({ tool }) => line(tool.driver.name, nameMax)))];
-  return { ok: true, report: { tool: tools.join(", ").slice(0, nameMax), findings, left } };
+  return { ok: true, report: { tool: oneLine([...tools].join(", "), nameMax), findings, left } };
 }
 
 function findingOf(json: unknown, tool: string): StaticFinding | undefined {
@@ -84,9 +87,9 @@ function findingOf(json: unknown, tool: string): StaticFinding | undefined {
   const start = place?.region?.startLine;
   return {
     tool,
-    rule: line(ruleId ?? "", nameMax),
-    level: line(level ?? "warning", 20),
-    message: line(message?.text ?? message?.markdown ?? "", messageMax),
+    rule: oneLine(ruleId ?? "", nameMax),
+    level: oneLine(level ?? "warning", 20),
+    message: oneLine(message?.text ?? message?.markdown ?? "", messageMax),
     file,
     line: start !== undefined && Number.isSafeInteger(start) && start > 0 ? start : undefined,
   };
@@ -95,15 +98,8 @@ function findingOf(json: unknown, tool: string): StaticFinding | undefined {
 /** `file:///src/a%20b.py`, `./a.py` -> a path. */
 function pathOf(uri: string): string {
   try {
-    return line(decodeURIComponent(uri.replace(/^file:\/\/(?:localhost)?/, "")), 1000).replace(/^\.\//, "");
+    return oneLine(decodeURIComponent(uri.replace(/^file:\/\/(?:localhost)?/, "")), 1000).replace(/^\.\//, "");
   } catch {
     return "";
   }
-}
-
-function line(text: string, max: number): string {
-  return text
-    .slice(0, max)
-    .replace(/[\p{Cc}\u2028\u2029]+/gu, " ")
-    .trim();
 }

@@ -1,9 +1,12 @@
 // Sentences of code evidence. Subjects and messages are others' texts: masked, one line, cut short.
+import { oneLine } from "../model/one-line.ts";
 import type { Instant } from "../model/time.ts";
 import type { Commit } from "./repository.ts";
 import type { StaticFinding } from "./sarif.ts";
 
 const subjectMax = 120;
+const messageMax = 240;
+const nameMax = 100;
 const pathMax = 200;
 
 /** `commit 1f2e3d4c5b6a "Admit more" changed scheduler.py:120, the frame at the top of the trace seen 40 times since 12:03 UTC`. */
@@ -19,8 +22,8 @@ export function sayTouch(
     readonly firstAt?: Instant;
   },
 ): string {
-  const commit = `commit ${id.slice(0, 12)} "${tidy(subject, mask, subjectMax)}"`;
-  const file = tidy(place.file, (text) => text, pathMax);
+  const commit = `commit ${id.slice(0, 12)} "${oneLine(mask(subject), subjectMax)}"`;
+  const file = oneLine(place.file, pathMax);
   if (place.line === undefined || place.seen === undefined || place.firstAt === undefined)
     return `${commit} changed ${file}, which the firing rule is about`;
   const touched =
@@ -34,16 +37,10 @@ export function sayFinding(
   { tool, rule, level, message, file, line }: StaticFinding,
   mask: (text: string) => string,
 ): string {
-  const where = line === undefined ? file : `${file}:${line}`;
-  const what = [rule, tidy(message, mask, subjectMax * 2)].filter((text) => text !== "").join(": ");
-  return `${tool} (${level}) says of ${where}: ${what}`;
-}
-
-function tidy(text: string, mask: (text: string) => string, max: number): string {
-  const line = mask(text)
-    .replace(/[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+/gu, " ")
-    .trim();
-  return line.length <= max ? line : `${line.slice(0, max - 1)}…`;
+  const path = oneLine(file, pathMax);
+  const where = line === undefined ? path : `${path}:${line}`;
+  const what = [oneLine(rule, nameMax), oneLine(mask(message), messageMax)].filter((text) => text !== "").join(": ");
+  return `${oneLine(tool, nameMax)} (${oneLine(level, nameMax)}) says of ${where}: ${what}`;
 }
 
 /** `12:03 UTC` */

@@ -1,6 +1,6 @@
 // A real git repository in a temporary folder.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -8,7 +8,11 @@ export interface Clone {
   readonly path: string;
   /** Writes files and commits them; gives the commit. */
   commit(files: Readonly<Record<string, string>>, subject: string): string;
-  tag(name: string): void;
+  /** At the last commit, or another; a tag there is of the name is moved. */
+  tag(name: string, commit?: string): void;
+  /** As if the object, and only it, had not been fetched yet; and as if it now were. */
+  hide(revision: string): void;
+  show(revision: string): void;
   configure(key: string, value: string): void;
   remove(): void;
 }
@@ -28,6 +32,8 @@ export function makeClone(): Clone {
   const git = (...args: string[]): string =>
     execFileSync("git", ["-C", path, ...who, ...args], { encoding: "utf8" }).trim();
   git("init", "--quiet", "--initial-branch=main");
+  const hidden = new Map<string, string>();
+  const objectOf = (id: string): string => join(path, ".git", "objects", id.slice(0, 2), id.slice(2));
   return {
     path,
     commit(files, subject) {
@@ -40,7 +46,16 @@ export function makeClone(): Clone {
       return git("rev-parse", "HEAD");
     },
     configure: (key, value) => void git("config", key, value),
-    tag: (name) => void git("tag", name),
+    tag: (name, commit = "HEAD") => void git("tag", "--force", name, commit),
+    hide(revision) {
+      const object = objectOf(git("rev-parse", revision));
+      hidden.set(revision, object);
+      renameSync(object, `${object}.hidden`);
+    },
+    show(revision) {
+      const object = hidden.get(revision)!;
+      renameSync(`${object}.hidden`, object);
+    },
     remove: () => rmSync(path, { recursive: true, force: true }),
   };
 }

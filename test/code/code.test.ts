@@ -2,43 +2,14 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Code, type CodeOptions, createCode } from "../../src/code/code.ts";
+import { createCode } from "../../src/code/code.ts";
 import { createGit } from "../../src/code/git.ts";
 import { openReports } from "../../src/code/reports.ts";
 import { createRepository } from "../../src/code/repository.ts";
-import type { ChangeEvent } from "../../src/model/change.ts";
-import type { CodeTouch } from "../../src/model/ports/code-history.ts";
 import type { StackCount } from "../../src/model/ports/stack-source.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
-import { createMask } from "../../src/receive/privacy/redact-text.ts";
+import { asked, at, change, changedAt, codeAt, firstAt, installed, stack, versions } from "./ask.ts";
 import { type Clone, hasGit, lines, makeClone, traceback } from "./clone.ts";
-
-const at = Date.parse("2026-03-01T12:00:00Z");
-const changedAt = at - 10 * 60_000;
-const firstAt = Date.parse("2026-03-01T12:03:00Z");
-const installed = "/usr/local/lib/python3.12/dist-packages/chat/core/scheduler.py";
-const failing = traceback("KeyError: 'r1'", ["/srv/app/main.py", 3, "main"], [installed, 120, "admit"]);
-const stack = (more: Partial<StackCount> = {}): StackCount => ({
-  service: "chat",
-  text: failing,
-  before: 0,
-  after: 40,
-  firstAt,
-  ...more,
-});
-const change = (
-  before: Record<string, string>,
-  after: Record<string, string>,
-  target = "deployment:chat",
-): ChangeEvent => ({
-  id: `change-${JSON.stringify([before, after, target])}`,
-  at: changedAt,
-  kind: "deploy",
-  target,
-  summary: "new version",
-  before,
-  after,
-});
 
 describe.skipIf(!hasGit)("code evidence", () => {
   let clone: Clone;
@@ -47,7 +18,12 @@ describe.skipIf(!hasGit)("code evidence", () => {
   beforeAll(() => {
     clone = makeClone();
     clone.commit(
-      { "src/chat/core/scheduler.py": lines(200), "src/chat/io.py": lines(50), "deploy/values.yaml": "a: 1\n" },
+      {
+        "src/chat/core/scheduler.py": lines(200),
+        "src/chat/io.py": lines(50),
+        "deploy/values.yaml": "a: 1\n",
+        "tools/run.py": lines(9),
+      },
       "First",
     );
     clone.tag("v1.0.0");
@@ -60,40 +36,10 @@ describe.skipIf(!hasGit)("code evidence", () => {
   });
   afterAll(() => clone.remove());
 
-  async function codeOf(
+  const codeOf = (
     stacks: readonly StackCount[],
-    more: Partial<CodeOptions> & { sarif?: string[]; path?: string } = {},
-  ) {
-    const { sarif = [], path = clone.path, ...options } = more;
-    const reports = await openReports(sarif, { load: async () => undefined, save: async () => {} }, silentTelemetry);
-    return createCode(
-      {
-        git: "git",
-        repositories: [{ services: ["chat"], path, tags: ["{version}", "v{version}"], roots: ["src"] }],
-        ...options,
-      },
-      {
-        stacks: { stacks: async () => stacks },
-        reports,
-        namesOf: (entity) => [entity.slice(entity.indexOf(":") + 1)],
-        mask: createMask(),
-        telemetry: silentTelemetry,
-      },
-    );
-  }
-  /** Asked once, and once more when it was looked up. */
-  async function asked(
-    code: Code,
-    about: ChangeEvent,
-    files: readonly string[] = [],
-  ): Promise<readonly CodeTouch[] | undefined> {
-    expect(code.touched({ change: about, at, files })).toBeUndefined();
-    await code.idle();
-    const touches = code.touched({ change: about, at, files });
-    await code[Symbol.asyncDispose]();
-    return touches;
-  }
-  const versions = change({ version: "1.0.0" }, { version: "1.1.0" });
+    { path = clone.path, ...more }: Parameters<typeof codeAt>[2] & { path?: string } = {},
+  ) => codeAt(path, stacks, more);
 
   test("the commit that touched the line of the frame is told, with how often and since when it fails", async () => {
     const touches = await asked(await codeOf([stack()]), versions);
@@ -166,6 +112,35 @@ describe.skipIf(!hasGit)("code evidence", () => {
       expect([facts, await repository.commitOf(facts)]).toEqual([facts, tidied]);
     for (const facts of [{}, { version: "9.9.9" }, { version: "main" }, { version: "HEAD" }, { commit: "zz" }])
       expect([facts, await repository.commitOf(facts)]).toEqual([facts, undefined]);
+  });
+
+  test("a way back to an older version is unknown where its files differ, and no evidence against the change", async () => {
+    const back = change({ version: "1.1.0" }, { version: "1.0.0" });
+    expect(await asked(await codeOf([stack()]), back)).toBeUndefined();
+    expect(await asked(await codeOf([]), back, ["deploy"])).toBeUndefined();
+    expect(await asked(await codeOf([]), back, ["docs"])).toEqual([]);
+    // Nor does it stay one when the code that differs begins to fail.
+    const stacks = [stack({ text: traceback("E: x", ["/x/tools/run.py", 3, "main"]) })];
+    const code = await codeOf(stacks);
+    const ask = (when: number) => code.touched({ change: back, at: when, files: [] });
+    ask(at);
+    await code.idle();
+    expect(ask(at)).toEqual([]);
+    stacks.push(stack());
+    ask(at + 60_000);
+    await code.idle();
+    expect(ask(at + 60_000)).toBeUndefined();
+    await code[Symbol.asyncDispose]();
+  });
+
+  test("the frame whose line was touched is found behind many of whose files only others were", async () => {
+    const near = Array.from({ length: 9 }, (_, i) => [installed, 10 * (i + 1), "step"] as const);
+    const often = stack({ text: traceback("E: x", ...near) });
+    const seldom = stack({ text: traceback("E: x", [installed, 120, "admit"], near.at(-1)!), after: 5 });
+    const touches = await asked(await codeOf([often, seldom]), versions);
+    expect(touches).toHaveLength(8);
+    expect(touches![0]).toMatchObject({ what: "line", line: 120, commit: admitted });
+    expect(touches!.slice(1).every(({ what }) => what === "file")).toBe(true);
   });
 
   test("what stands in the way is said: no git, no repository, no such version", async () => {

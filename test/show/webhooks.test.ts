@@ -87,6 +87,12 @@ describe("webhooks of changes", () => {
       after: { release: "v4", commit: shaC },
     });
     expect((await hooks.send("gitlab", { object_kind: "wiki_page" })).body.outcome).toBe("ignored");
+    // Nobody reads v4.1 where v1.4 was released.
+    const turned = await hooks.send("gitlab", { ...release, tag: "v\u202e1.4\u202c\n!" });
+    expect(hooks.stored(turned.body.ids[0])).toMatchObject({
+      summary: "release v 1.4 ! of team/chat",
+      after: { release: "v 1.4 !" },
+    });
   });
 
   test("Argo CD: a sync is a deploy; with the same images, after another commit, it is a change of settings", async () => {

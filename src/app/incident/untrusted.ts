@@ -1,7 +1,6 @@
 // Text that came with telemetry, changes or alerts, made harmless for where it is shown.
+import { controls } from "../../model/one-line.ts";
 
-/** C0 and C1 controls, DEL, line and paragraph separators, and what turns the direction of text around. */
-const controls = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+/gu;
 const textMax = 1000;
 
 /** One line without control characters: a terminal shows it and does nothing else. */

@@ -4,6 +4,7 @@ import type { ChangeEvent } from "../../model/change.ts";
 import type { Entity } from "../../model/entity.ts";
 import { stableId } from "../../model/ids.ts";
 import type { Labels } from "../../model/labels.ts";
+import { oneLine } from "../../model/one-line.ts";
 import type { ChangeLog } from "../../model/ports/change-log.ts";
 import type { Records } from "../../model/ports/records.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
@@ -206,10 +207,7 @@ function labelsOf(facts: Facts | undefined, mask: WebhookOptions["mask"]): Label
 
 /** One line without control characters, as every change's summary is. */
 function tidy(text: string, mask: WebhookOptions["mask"], max: number): string {
-  const line = mask(text.slice(0, 10 * max))
-    .replace(/[\p{Cc}\u2028\u2029]+/gu, " ")
-    .trim();
-  return line.length <= max ? line : `${line.slice(0, max - 1)}…`;
+  return oneLine(mask(text.slice(0, 10 * max)), max);
 }
 
 function addressOf(url: string | undefined, mask: WebhookOptions["mask"]): string | undefined {
