@@ -16,7 +16,7 @@ export function createTellChanges(
   entities: () => readonly Entity[],
 ): TellChanges {
   return async (range, entity) => {
-    const [{ facts }, within, before] = await Promise.all([
+    const [{ facts, truncated }, within, before] = await Promise.all([
       store.facts.facts(range, factsBackMs),
       store.changes.within(range),
       store.records.list("changes", { limit: heardMax, range: { from: 0, to: range.to + eventsFreshMs } }),
@@ -25,7 +25,7 @@ export function createTellChanges(
     // Silences are written into the change log too; they change nothing that serves.
     const events = [...known.values()].filter(({ target }) => target !== "service:homeostat");
     const about = entity === undefined ? undefined : { entity, related: relatedTo(entity, entities()) };
-    return whatChanged({ facts, events }, range, about);
+    return whatChanged({ facts, truncated, events }, range, about);
   };
 }
 
