@@ -5,9 +5,8 @@ import { silentTelemetry } from "../../model/ports/telemetry.ts";
 import { type DurationMs, formatDuration, type TimeRange } from "../../model/time.ts";
 import { classifier } from "../alerting.ts";
 import { userError } from "../command.ts";
-import { formatMistakes } from "../config.ts";
 import type { Config } from "../config-schema.ts";
-import { loadKnowledge } from "../knowledge.ts";
+import type { Knowledge } from "../knowledge.ts";
 import { impossible } from "./gaps.ts";
 import { lookAt, readingOf } from "./look.ts";
 import { type OtherAlert, otherAlerts } from "./other-alerts.ts";
@@ -31,11 +30,13 @@ export interface ScanOptions {
 const marginMs = 5 * 60_000;
 
 /** Rejects with a user's error where there is nothing to play, and as the source does. */
-export async function scan(config: Config, source: ScanSource, options: ScanOptions): Promise<ScanReport> {
+export async function scan(
+  config: Config,
+  knowledge: Knowledge,
+  source: ScanSource,
+  options: ScanOptions,
+): Promise<ScanReport> {
   const { say, all } = options;
-  const knowledge = loadKnowledge(config);
-  if (knowledge.mistakes.length > 0)
-    throw userError(`the rules have mistakes, so nothing was scanned:\n${formatMistakes(knowledge.mistakes)}`);
   const asked = options.range;
   const notes: string[] = [];
   const note = (text: string): void => {
