@@ -1,5 +1,6 @@
 // Two sides of what is stored, compared: requests one by one where spans tell of them, else minutes of metrics, and probes.
 import { setImmediate as pause } from "node:timers/promises";
+import { isOfOthers } from "../model/change.ts";
 import type { CannotCompare, ComparedSide, CompareRequest, Comparison } from "../model/comparison.ts";
 import type { Entity } from "../model/entity.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
@@ -80,7 +81,7 @@ export async function compare(request: CompareRequest, deps: CompareDeps): Promi
       requests,
       running: { a: metrics.a.running, b: metrics.b.running },
       measures: compared,
-      changes: changes.filter(({ target }) => target !== "service:homeostat"),
+      changes: changes.filter(isOfOthers),
     }),
     notes: [...notes, ...notesOf(stored, requests, measures, gpus, metrics)],
   };

@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { silentTelemetry } from "../../model/ports/telemetry.ts";
 import { type DurationMs, formatDuration, parseDuration, type TimeRange } from "../../model/time.ts";
 import { isStoreError } from "../../store/errors.ts";
+import { rangeOf } from "../api-time.ts";
 import { type Command, configHelp, configOptions, type Io, usageError, userError } from "../command.ts";
 import { formatMistakes } from "../config.ts";
 import type { Config } from "../config-schema.ts";
@@ -66,7 +67,10 @@ Example: homeostat scan --prometheus http://prometheus:9090 --from -14d --direct
         json: { type: "boolean", default: false },
       },
     });
-    const range = rangeOf(values.from, values.to, Date.now());
+    const now = Date.now();
+    const asked = rangeOf(values.from, values.to, now);
+    const range = { from: asked.from, to: Math.min(now, asked.to) };
+    if (range.from >= range.to) throw usageError("--from must be before now");
     const stepMs = stepOf(values.step);
     const config = configured({ file: values.config, sets: values.set ?? [] });
     const knowledge = loadKnowledge(config);
@@ -149,21 +153,6 @@ function joined(args: readonly string[]): string[] {
     else out.push(arg);
   }
   return out;
-}
-
-function rangeOf(from: string, to: string, now: number): TimeRange {
-  const range = { from: instantOf("--from", from, now), to: Math.min(now, instantOf("--to", to, now)) };
-  if (range.from >= range.to) throw usageError("--from must be before --to, and before now");
-  return range;
-}
-
-function instantOf(option: string, text: string, now: number): number {
-  if (text === "now") return now;
-  const ago = parseDuration(text.replace(/^-/, ""));
-  const at = ago === undefined ? Date.parse(text) : now - ago;
-  if (Number.isNaN(at))
-    throw usageError(`${option}: ${JSON.stringify(text)} is no time; write -14d or 2026-11-24T08:00:00Z`);
-  return at;
 }
 
 function stepOf(text: string): DurationMs | undefined {
