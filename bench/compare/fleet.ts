@@ -2,7 +2,7 @@
 import { type CompareDeps, cannot, compare } from "../../src/compare/compare.ts";
 import { passes } from "../../src/compare/side.ts";
 import type { Comparison } from "../../src/model/comparison.ts";
-import type { AttributeTest, StoredRequest } from "../../src/model/ports/request-history.ts";
+import type { SideQuery, StoredRequest } from "../../src/model/ports/request-history.ts";
 import type { SeriesSource } from "../../src/model/ports/series-source.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import type { SeriesView } from "../../src/model/series.ts";
@@ -73,10 +73,7 @@ export async function tryVersions(trial: Trial): Promise<Comparison> {
 }
 
 /** Lets the fleet run, and notes what a scraper would. */
-function record(
-  fleet: ReturnType<typeof createFleet>,
-  endMs: number,
-): (tests?: readonly AttributeTest[]) => SeriesSource {
+function record(fleet: ReturnType<typeof createFleet>, endMs: number): (side?: SideQuery) => SeriesSource {
   const points = new Map<string, { labels: Record<string, string>; times: number[]; values: number[] }>();
   const note = (metric: string, replica: string, version: string, at: number, value: number): void => {
     const key = `${metric} ${replica} ${version}`;
@@ -101,11 +98,11 @@ function record(
         note("llm:generated_tokens:rate", name, version, at, ((stats.generationTokens - last) / scrapeMs) * 1000);
     }
   }
-  return (tests) => ({
+  return (side) => ({
     select(matchers) {
       return [...points.values()]
         .filter(({ labels }) => matchers.every(({ name, value }) => labels[name] === value))
-        .filter(({ labels }) => tests === undefined || passes(tests, labels, {}))
+        .filter(({ labels }) => side === undefined || passes(side.tests, labels, {}))
         .map(
           ({ labels, times, values }): SeriesView => ({
             ...{ labels, length: times.length, times: Float64Array.from(times), values: Float64Array.from(values) },

@@ -1,6 +1,6 @@
 // A running service's API, as commands ask it.
-import { readFileSync } from "node:fs";
 import { userError } from "./command.ts";
+import { secretIn } from "./secret-file.ts";
 
 export interface Api {
   /** What the path answers; undefined where it says that there is no such thing. Throws a user's error otherwise. */
@@ -31,7 +31,8 @@ const pageMax = 1000;
 
 export function connectApi(values: ApiValues): Api {
   const { url: base } = values;
-  const token = values.token ?? (values["token-file"] === undefined ? undefined : readToken(values["token-file"]));
+  const token =
+    values.token ?? (values["token-file"] === undefined ? undefined : secretIn("--token-file", values["token-file"]));
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
 
   async function find(path: string): Promise<unknown> {
@@ -72,14 +73,4 @@ export function connectApi(values: ApiValues): Api {
       return found.slice(0, max);
     },
   };
-}
-
-/** The line break that editors leave at the end is no part of the token. */
-function readToken(file: string): string {
-  try {
-    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw userError(`--token-file: ${file} cannot be read (${why}); name a file that holds a token`);
-  }
 }

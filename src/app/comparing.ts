@@ -3,9 +3,10 @@
 import { type CompareDeps, compare } from "../compare/compare.ts";
 import { passes } from "../compare/side.ts";
 import type { CannotCompare, CompareRequest, Comparison } from "../model/comparison.ts";
-import type { AttributeTest } from "../model/ports/request-history.ts";
+import type { SideQuery } from "../model/ports/request-history.ts";
 import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { TelemetryHistory } from "../model/ports/telemetry-history.ts";
+import { defaultTenant } from "../model/tenant.ts";
 import { createHistory, type HistoryOptions } from "../observe/history.ts";
 import type { Store } from "../store/store.ts";
 
@@ -21,11 +22,11 @@ export function createComparing(
 ): Compare {
   /** Kept while one comparison lasts, so that what it reads twice is read once. */
   const openSeries = (): CompareDeps["series"] => {
-    const known = new Map<readonly AttributeTest[] | undefined, SeriesSource>();
-    return (tests) => {
-      const stored = tests === undefined ? store.history : only(store.history, tests);
-      const found = known.get(tests) ?? createHistory(options, { stored, telemetry: deps.telemetry });
-      known.set(tests, found);
+    const known = new Map<SideQuery | undefined, SeriesSource>();
+    return (side) => {
+      const stored = side === undefined ? store.history : only(store.history, side);
+      const found = known.get(side) ?? createHistory(options, { stored, telemetry: deps.telemetry });
+      known.set(side, found);
       return found;
     };
   };
@@ -42,14 +43,16 @@ export function createComparing(
   };
 }
 
-function only(history: TelemetryHistory, tests: readonly AttributeTest[]): TelemetryHistory {
+function only(history: TelemetryHistory, { tests, tenants }: SideQuery): TelemetryHistory {
   return {
     ...history,
     async series(metrics, range, limit) {
       const found = await history.series(metrics, range, limit);
-      // A series says its service apart from its resource.
-      return found.filter(({ attributes, resource, service }) =>
-        passes(tests, attributes, { "service.name": service, ...resource }),
+      return found.filter(
+        ({ attributes, resource, service, tenant = defaultTenant }) =>
+          (tenants === undefined || tenants.includes(tenant)) &&
+          // A series says its service apart from its resource.
+          passes(tests, attributes, { "service.name": service, ...resource }),
       );
     },
   };

@@ -1,5 +1,6 @@
 // What changed, over this service's store: facts of telemetry, change events, and what belongs to what.
 import { eventsFreshMs, factsBackMs, whatChanged } from "../diagnose/what-changed.ts";
+import { isOfOthers } from "../model/change.ts";
 import { type Entity, type EntityId, entityId } from "../model/entity.ts";
 import type { TimeRange } from "../model/time.ts";
 import type { WhatChanged } from "../model/what-changed.ts";
@@ -16,16 +17,15 @@ export function createTellChanges(
   entities: () => readonly Entity[],
 ): TellChanges {
   return async (range, entity) => {
-    const [{ facts }, within, before] = await Promise.all([
+    const [{ facts, truncated }, within, before] = await Promise.all([
       store.facts.facts(range, factsBackMs),
       store.changes.within(range),
       store.records.list("changes", { limit: heardMax, range: { from: 0, to: range.to + eventsFreshMs } }),
     ]);
     const known = new Map([...before, ...within].map((event) => [event.id, event]));
-    // Silences are written into the change log too; they change nothing that serves.
-    const events = [...known.values()].filter(({ target }) => target !== "service:homeostat");
+    const events = [...known.values()].filter(isOfOthers);
     const about = entity === undefined ? undefined : { entity, related: relatedTo(entity, entities()) };
-    return whatChanged({ facts, events }, range, about);
+    return whatChanged({ facts, truncated, events }, range, about);
   };
 }
 

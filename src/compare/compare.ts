@@ -1,13 +1,13 @@
 // Two sides of what is stored, compared: requests one by one where spans tell of them, else minutes of metrics, and probes.
 import { setImmediate as pause } from "node:timers/promises";
+import { isOfOthers } from "../model/change.ts";
 import type { CannotCompare, ComparedSide, CompareRequest, Comparison } from "../model/comparison.ts";
 import type { Entity } from "../model/entity.ts";
-import { METRIC_NAME } from "../model/labels.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
-import type { AttributeTest, RequestHistory, StoredRequest, StoredRequests } from "../model/ports/request-history.ts";
+import type { RequestHistory, SideQuery, StoredRequest, StoredRequests } from "../model/ports/request-history.ts";
 import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
-import type { Instant, TimeRange } from "../model/time.ts";
+import type { TimeRange } from "../model/time.ts";
 import { byText } from "../promql/order.ts";
 import { confounders } from "./confounders.ts";
 import { decide } from "./decide.ts";
@@ -16,21 +16,22 @@ import {
   knowsBatch,
   type Measure,
   metricMeasures,
-  type ProbeScores,
   probeMeasure,
   requestMeasures,
   type SideMetrics,
   throughputMeasure,
   toldBy,
 } from "./measures.ts";
-import { type BySlot, minuteMs, slotOf, slotsOfMetric } from "./minutes.ts";
+import { type BySlot, slotOf, slotsOfMetric } from "./minutes.ts";
+import { ownerKey, ownersOf } from "./owners.ts";
+import { probeScores } from "./probe-scores.ts";
 import { type NoSide, type Side, sideOf } from "./side.ts";
 import { together } from "./words.ts";
 
 export interface CompareDeps {
   readonly requests: RequestHistory;
-  /** Canonical signals of stored metrics; with tests, made of those series alone that pass them. */
-  readonly series: (tests?: readonly AttributeTest[]) => SeriesSource;
+  /** Canonical signals of stored metrics; of a side, made of that side's series alone. */
+  readonly series: (side?: SideQuery) => SeriesSource;
   /** Where probes' scores are: in memory, the last half hour. */
   readonly probes: SeriesSource;
   readonly entities: () => readonly Entity[];
@@ -40,7 +41,6 @@ export interface CompareDeps {
 
 /** Requests read of a side: more say nothing that blocks of time do not limit. */
 const requestsMax = 20_000;
-const probeWindowMs = 30 * 60_000;
 
 /** Rejects as the store does. */
 export async function compare(request: CompareRequest, deps: CompareDeps): Promise<Comparison | CannotCompare> {
@@ -81,7 +81,7 @@ export async function compare(request: CompareRequest, deps: CompareDeps): Promi
       requests,
       running: { a: metrics.a.running, b: metrics.b.running },
       measures: compared,
-      changes: changes.filter(({ target }) => target !== "service:homeostat"),
+      changes: changes.filter(isOfOthers),
     }),
     notes: [...notes, ...notesOf(stored, requests, measures, gpus, metrics)],
   };
@@ -91,13 +91,13 @@ export function cannot(answer: Comparison | CannotCompare): answer is CannotComp
   return "mistakes" in answer;
 }
 
-type Readings = (tests: readonly AttributeTest[] | undefined, metric: string) => Promise<BySlot>;
+type Readings = (side: SideQuery | undefined, metric: string) => Promise<BySlot>;
 
 /** A metric that cannot be read (too many points) is left out, and that is said. */
 function readings(deps: CompareDeps, range: TimeRange, notes: string[]): Readings {
-  return async (tests, metric) => {
+  return async (side, metric) => {
     try {
-      return await slotsOfMetric(deps.series(tests), metric, range);
+      return await slotsOfMetric(deps.series(side), metric, range);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       deps.telemetry.log.warn("compare: a metric cannot be read", { metric, error: String(error) });
@@ -148,7 +148,7 @@ async function metricsOfSides(
 }
 
 async function metricsOf({ query }: Side, series: Readings, hasRequests: boolean): Promise<SideMetrics> {
-  const read = (metric: string): Promise<BySlot> => series(query.tests, metric);
+  const read = (metric: string): Promise<BySlot> => series(query, metric);
   const none: BySlot = new Map();
   return {
     generated: await read("llm:generated_tokens:rate"),
@@ -158,66 +158,6 @@ async function metricsOf({ query }: Side, series: Readings, hasRequests: boolean
     promptLength: hasRequests ? none : await read("llm:prompt_length_tokens:mean"),
     outputLength: hasRequests ? none : await read("llm:output_length_tokens:mean"),
   };
-}
-
-/** Whose requests a replica had in a minute, by {@link ownerKey}; of both sides: nobody's. */
-function ownersOf(requests: readonly StoredRequest[]): ReadonlyMap<string, "a" | "b" | "both"> {
-  const owners = new Map<string, "a" | "b" | "both">();
-  for (const { at, replica, isB } of requests) {
-    const key = ownerKey(at, replica);
-    const own = isB ? "b" : "a";
-    const before = owners.get(key);
-    owners.set(key, before === undefined || before === own ? own : "both");
-  }
-  return owners;
-}
-
-function ownerKey(at: Instant, replica: string): string {
-  return `${Math.floor(at / minuteMs)} ${replica}`;
-}
-
-/** Scores of one minute of one probe against one replica, of replicas that had requests of one side alone in that minute or near it. */
-async function probeScores(
-  { probes, entities }: CompareDeps,
-  sides: readonly [Side, Side],
-  requests: readonly StoredRequest[],
-  { from, to }: TimeRange,
-): Promise<readonly ProbeScores[]> {
-  const range = { from: Math.max(from, to - probeWindowMs), to };
-  const sideOfReplica = new Map<string, "a" | "b" | "both">();
-  const note = (replica: string, own: "a" | "b"): void => {
-    const before = sideOfReplica.get(replica);
-    sideOfReplica.set(replica, before === undefined || before === own ? own : "both");
-  };
-  for (const { replica, isB, at } of requests) if (at >= range.from) note(replica, isB ? "b" : "a");
-  for (const { name, labels, place, kind } of entities()) {
-    if (kind !== "replica" || sideOfReplica.has(name)) continue;
-    for (const [i, { query }] of sides.entries()) {
-      const facts = [labels["version"], labels["model"], place?.["node"], place?.["deployment"], name];
-      if (query.tests.every(({ values }) => values.some((value) => facts.includes(value))))
-        note(name, i === 0 ? "a" : "b");
-    }
-  }
-  const scores = new Map<string, ProbeScores>();
-  const views = await probes.select([{ name: METRIC_NAME, op: "=", value: "probe_quality_score" }], range);
-  for (const { labels, length, times, values } of views) {
-    const replica = (labels["entity"] ?? "").replace(/^\w+:/, "");
-    const side = sideOfReplica.get(replica);
-    if (side === undefined || side === "both") continue;
-    const probe = labels["probe"] ?? "";
-    for (let i = 0; i < length; i++) {
-      const [at, score] = [times[i] as number, values[i] as number];
-      if (score >= 0 && score <= 1)
-        scores.set(`${Math.floor(at / minuteMs)} ${probe} ${replica}`, {
-          isB: side === "b",
-          probe,
-          replica,
-          at,
-          score,
-        });
-    }
-  }
-  return [...scores.values()];
 }
 
 interface SideFacts {
@@ -236,9 +176,7 @@ function viewOf(
   const distinct = (pick: (one: StoredRequest) => string): readonly string[] =>
     [...new Set(own.map(pick))].filter((value) => value !== "").toSorted(byText);
   const nodes = distinct(({ node }) => node);
-  const measured = [...(isB ? metrics.b : metrics.a).generated]
-    .filter(([, minutes]) => minutes.size > 0)
-    .map(([replica]) => replica);
+  const measured = measuredIn(isB ? metrics.b : metrics.a);
   return {
     label: side.label,
     requests: isB ? stored.totalB : stored.totalA,
@@ -248,6 +186,11 @@ function viewOf(
     nodes,
     versions: distinct(({ version }) => version),
   };
+}
+
+/** Replicas that have minutes: one may be known without any on this side. */
+function measuredIn({ generated }: SideMetrics): readonly string[] {
+  return [...generated].flatMap(([replica, minutes]) => (minutes.size > 0 ? [replica] : []));
 }
 
 function notesOf(
@@ -274,10 +217,12 @@ function notesOf(
       );
     else if (source === "probes") notes.push("probe scores are those of the last half hour");
   }
-  const replicas = [...metrics.a.generated.keys(), ...metrics.b.generated.keys()];
-  const unknown = replicas.filter((replica) => gpus.of(replica) === undefined);
-  if (unknown.length > 0)
-    notes.push(`GPUs of ${unknown.length} replicas are not known: tokens per second count as of one GPU each`);
+  const measured = new Set([...measuredIn(metrics.a), ...measuredIn(metrics.b)]);
+  const unknown = [...measured].filter((replica) => gpus.of(replica) === undefined).length;
+  if (unknown > 0)
+    notes.push(
+      `GPUs of ${unknown} replica${unknown === 1 ? " is" : "s are"} not known: tokens per second count as of one GPU each`,
+    );
   return notes;
 }
 

@@ -1,6 +1,7 @@
 // What two sides are compared by: one row an observation, in columns, and the strata and blocks they fall into.
 import { quantileOf } from "../math/quantile.ts";
 import type { DurationMs, Instant } from "../model/time.ts";
+import { minuteMs } from "./minutes.ts";
 
 export interface Observations {
   readonly length: number;
@@ -100,7 +101,6 @@ export function adjust(rows: readonly Observed[], { values, strata, isB }: Obser
 
 /** Blocks of the side that has less time: enough of them for a variance, and each as long as can be. */
 const blocksWanted = 20;
-const minuteMs = 60_000;
 
 /**
  * How long a block is: a twentieth of the time of the side that has less, whole minutes, one at least. Long blocks leave less

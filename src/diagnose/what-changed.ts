@@ -15,6 +15,8 @@ import { grouped } from "./grouped.ts";
 
 export interface Told {
   readonly facts: readonly StoredFact[];
+  /** There are more facts than these: what they do not tell of may have changed. */
+  readonly truncated: boolean;
   /** Change events in the stretch, and the newest of all others up to a day after it. */
   readonly events: readonly ChangeEvent[];
 }
@@ -43,7 +45,7 @@ const titles: Readonly<Record<Aspect, string>> = {
  * it changed (a tag that was moved); values that differ from one replica to the next are compared with its own past only.
  */
 export function whatChanged(
-  { facts, events }: Told,
+  { facts, truncated, events }: Told,
   range: TimeRange,
   about?: { readonly entity: EntityId; readonly related: ReadonlySet<EntityId> },
 ): WhatChanged {
@@ -51,7 +53,7 @@ export function whatChanged(
   const ownFacts = facts.filter(({ entity }) => isAbout(entity));
   const told = events.filter(({ at, target }) => at >= range.from && at < range.to && isAbout(target));
   const changes = [...together(changesOf(ownFacts, range)), ...told.map(eventChange)].toSorted((a, b) => a.at - b.at);
-  const states = aspects.map((aspect) => stateOf(aspect, ownFacts, events, changes, range));
+  const states = aspects.map((aspect) => stateOf(aspect, { facts: ownFacts, truncated, events }, changes, range));
   return {
     range,
     ...(about === undefined ? {} : { entity: about.entity }),
@@ -136,8 +138,7 @@ function eventChange(event: ChangeEvent): KnownChange {
 
 function stateOf(
   aspect: Aspect,
-  facts: readonly StoredFact[],
-  events: readonly ChangeEvent[],
+  { facts, truncated, events }: Told,
   changes: readonly KnownChange[],
   range: TimeRange,
 ): AspectState {
@@ -152,16 +153,27 @@ function stateOf(
   const changed = changes.filter((change) => change.aspect === aspect).length;
   if (changed > 0) return { aspect, state: "changed", says: `${title}: changed`, heard };
   const before = own.some(({ firstAt }) => firstAt <= range.from);
-  if (said !== undefined && said >= range.to - factsFreshMs && before)
+  if (!truncated && said !== undefined && said >= range.to - factsFreshMs && before)
     return { aspect, state: "unchanged", says: `${title}: nothing changed, telemetry says it throughout`, heard };
   if (told !== undefined && told >= range.from - eventsFreshMs)
     return { aspect, state: "unchanged", says: `${title}: nothing changed, and changes of it are told`, heard };
-  return { aspect, state: "unknown", says: `${title}: nothing known; ${whyUnknown(said, told, range)}`, heard };
+  return {
+    aspect,
+    state: "unknown",
+    says: `${title}: nothing known; ${whyUnknown(said, told, truncated, range)}`,
+    heard,
+  };
 }
 
-function whyUnknown(said: Instant | undefined, told: Instant | undefined, range: TimeRange): string {
+function whyUnknown(
+  said: Instant | undefined,
+  told: Instant | undefined,
+  truncated: boolean,
+  range: TimeRange,
+): string {
   const parts: string[] = [];
-  if (said === undefined) parts.push("no telemetry says what it is");
+  if (truncated) parts.push("telemetry says more than is looked through, ask of a shorter time");
+  else if (said === undefined) parts.push("no telemetry says what it is");
   else if (said < range.to - factsFreshMs) parts.push(`telemetry has not said what it is since ${textOf(said)}`);
   else parts.push("telemetry says what it is only from within this time on");
   parts.push(

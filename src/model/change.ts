@@ -22,3 +22,8 @@ export interface ChangeEvent {
   /** Where people see it in that system. */
   readonly url?: string;
 }
+
+/** Silences are written into the change log too; they change nothing that serves. */
+export function isOfOthers({ target }: ChangeEvent): boolean {
+  return target !== "service:homeostat";
+}

@@ -17,6 +17,7 @@ const random = seededRandom(5);
 interface Made {
   readonly view: SeriesView;
   readonly resource: Readonly<Record<string, string>>;
+  readonly tenant?: string;
 }
 
 /** A point every 15 s, a little noisy. */
@@ -31,10 +32,12 @@ function made(metric: string, replica: string, resource: Made["resource"], value
 }
 
 function sourceOf(all: readonly Made[]): CompareDeps["series"] {
-  return (tests = []) => ({
+  return ({ tests, tenants } = { tests: [] }) => ({
     select: (matchers) =>
       all
-        .filter(({ resource }) => passes(tests, {}, resource))
+        .filter(
+          ({ resource, tenant = "default" }) => tenants?.includes(tenant) !== false && passes(tests, {}, resource),
+        )
         .map(({ view }) => view)
         .filter(({ labels }) => matchers.every(({ name, value }) => labels[name] === value)),
   });
@@ -107,6 +110,13 @@ describe("without spans", () => {
     expect(found.a.replicas).toEqual(["r0"]);
     await expect(run("gpu=B200", "gpu=A100")).rejects.toThrow("known are NVIDIA A100, NVIDIA H100");
   });
+
+  test("tenants are sides by whose metrics they are", async () => {
+    const owned = engines.map((one, i) => (i < engines.length / 2 ? one : { ...one, tenant: "acme" }));
+    const found = await run("tenant=default", "tenant=acme", { series: sourceOf(owned) });
+    expect([found.a.replicas, found.b.replicas]).toEqual([["r0"], ["r1"]]);
+    expect(measureOf(found, "ttft").verdict).toBe("worse");
+  });
 });
 
 test("where metrics do not carry the label, a replica's time counts for whose requests it had", async () => {
@@ -139,6 +149,7 @@ test("where metrics do not carry the label, a replica's time counts for whose re
     },
   });
   expect(measureOf(found, "tokens_per_gpu").effect).toBeCloseTo(-0.2, 1);
+  expect(found.notes.join("\n")).not.toContain("not known");
   expect(measureOf(found, "ttft").verdict).toBe("same");
   expect(found.notes.join("\n")).toContain("do not say which side they are of");
   expect(found.notes.join("\n")).toContain("3 requests are of both sides");
@@ -149,25 +160,56 @@ test("where metrics do not carry the label, a replica's time counts for whose re
   // The upgrade is what is asked about; the setting is not.
   expect(said).toContain("changed meanwhile: max_num_seqs 64 -> 256");
   expect(said).not.toContain("version 2");
+
+  // Each replica is known to both sides, with minutes on one.
+  const blind = await run("version=1", "version=2", {
+    series: sourceOf(bare),
+    requests: { requests: async () => ({ requests, totalA: 400, totalB: 400, ofBoth: 0 }) },
+    entities: () => [],
+  });
+  expect(blind.notes.join("\n")).toContain("GPUs of 2 replicas are not known");
 });
 
-test("probes that fail more on one side make it worse, by the last half hour", async () => {
+describe("probes", () => {
   const scored = (replicaName: string, share: number): SeriesView => {
     const { view } = made("probe_quality_score", replicaName, {}, 1, { probe: "golden" });
     return { ...view, values: view.values.map(() => (random() < share ? 1 : 0)) };
   };
-  const all = [scored("r0", 1), scored("r1", 0.4)];
-  const probes: CompareDeps["probes"] = {
+  const probesOf = (all: readonly SeriesView[]): CompareDeps["probes"] => ({
     select: (_, { from: since, to }) =>
       all.map((view) => {
         const inside = view.times.map((at) => (at >= since && at < to ? 1 : 0)).reduce((sum, one) => sum + one, 0);
         return { ...view, length: inside, times: view.times.slice(-inside), values: view.values.slice(-inside) };
       }),
-  };
-  const found = await run("node=n0", "node=n1", { probes });
-  const one = measureOf(found, "probes");
-  expect(one.verdict).toBe("worse");
-  expect(one.effect).toBeLessThan(-0.3);
-  expect(one.a.minutes).toBeLessThanOrEqual(31);
-  expect(found.notes.join()).toContain("probe scores are those of the last half hour");
+  });
+
+  test("that fail more on one side make it worse, by the last half hour", async () => {
+    const found = await run("node=n0", "node=n1", { probes: probesOf([scored("r0", 1), scored("r1", 0.4)]) });
+    const one = measureOf(found, "probes");
+    expect(one.verdict).toBe("worse");
+    expect(one.effect).toBeLessThan(-0.3);
+    expect(one.a.minutes).toBeLessThanOrEqual(31);
+    expect(found.notes.join()).toContain("probe scores are those of the last half hour");
+  });
+
+  test("are of the side that is asked for under that name, not of one whose value is alike", async () => {
+    const within = (name: string, deployment: string, namespace: string): Entity => ({
+      ...{ id: `replica:${name}`, kind: "replica", name, labels: { namespace }, place: { deployment } },
+    });
+    // The deployment of one is called as the namespace of the other.
+    const entities = () => [within("r0", "shop", "chat"), within("r1", "chat", "shop")];
+    const found = await run("namespace=chat", "namespace=shop", {
+      ...{ entities, probes: probesOf([scored("r0", 1), scored("r1", 0.4)]) },
+    });
+    expect(measureOf(found, "probes").verdict).toBe("worse");
+  });
+
+  test("are of the tenant whose replica was probed", async () => {
+    const entities = () => [replica("r0", "n0"), replica("acme~r0", "n0")];
+    const probes = probesOf([scored("r0", 1), scored("acme~r0", 0.4)]);
+    const one = measureOf(await run("tenant=default", "tenant=acme", { entities, probes }), "probes");
+    expect(one.verdict).toBe("worse");
+    const both = await run("tenant=default,replica=r0", "tenant=acme,replica=r0", { entities, probes });
+    expect(measureOf(both, "probes").verdict).toBe("worse");
+  });
 });

@@ -1,5 +1,8 @@
 // One scenario through the real service on virtual time: what is sent must be judged when it is sent, not when the engine gets round to it.
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { gauntlet } from "../../src/app/commands/gauntlet.ts";
 import { play } from "../../src/app/gauntlet/play.ts";
 import { parseScenario } from "../../src/simulate/scenario-file.ts";
 import { temporaryFolder } from "../support/service.ts";
@@ -21,7 +24,7 @@ ground_truth:
 test("an engine that hangs is found within two minutes of virtual time, named and placed", {
   timeout: 180_000,
 }, async () => {
-  using folder = disposable();
+  using folder = temporaryFolder();
   const parsed = parseScenario("short-hang.yaml", text);
   if (!parsed.ok) throw new Error(parsed.mistakes.map(({ says }) => says).join("; "));
   const { score, story } = await play(parsed.value, { folder: folder.path, settings: {} });
@@ -30,7 +33,23 @@ test("an engine that hangs is found within two minutes of virtual time, named an
   expect(score.ttdMs).toBeLessThanOrEqual(120_000);
 });
 
-function disposable() {
-  const folder = temporaryFolder();
-  return { path: folder.path, [Symbol.dispose]: () => folder.remove() };
-}
+test("what it played in is removed though its output cannot be written", { timeout: 180_000 }, async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "short.yaml");
+  writeFileSync(file, text.replace("480s", "60s").replaceAll("300s", "30s"));
+  const before = process.env["TMPDIR"];
+  process.env["TMPDIR"] = folder.path;
+  const io = {
+    out: () => {
+      throw new Error("EPIPE");
+    },
+    err: () => {},
+  };
+  try {
+    await expect(gauntlet.run(["--scenarios", file, "--processes", "1"], io)).rejects.toThrow("EPIPE");
+  } finally {
+    if (before === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = before;
+  }
+  expect(readdirSync(folder.path)).toEqual(["short.yaml"]);
+});

@@ -5,9 +5,10 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { createForeignPrometheus, selectorOf } from "../../src/store/foreign/prometheus.ts";
+import { createPrometheusApi, troubleOf } from "../../src/store/foreign/prometheus-api.ts";
 import { until } from "./support.ts";
 
 const present = spawnSync("prometheus", ["--version"]).status === 0;
@@ -141,6 +142,25 @@ describe("an address that is no Prometheus", () => {
       message: expect.stringContaining("longer than 1000"),
     });
   });
+});
+
+it("that cannot be reached is tried again, and was not asked too much; one that does not end its answer was", async () => {
+  const fetching = vi.spyOn(globalThis, "fetch");
+  try {
+    const cases = [
+      ["Connect Timeout Error (attempted address: 10.0.0.1:9090, timeout: 10000ms)", false, 2],
+      ["Headers Timeout Error", true, 1],
+    ] as const;
+    for (const [said, tooMuch, times] of cases) {
+      fetching.mockReset().mockRejectedValue(new TypeError("fetch failed", { cause: new Error(said) }));
+      const api = createPrometheusApi({ url: "http://10.0.0.1:9090", attempts: 2, retryMs: 1 }, silentTelemetry);
+      const error = await api.get("query", {}, () => 1).catch((thrown: unknown) => thrown);
+      expect(troubleOf(error).tooMuch, said).toBe(tooMuch);
+      expect(fetching, said).toHaveBeenCalledTimes(times);
+    }
+  } finally {
+    fetching.mockRestore();
+  }
 });
 
 it("writes selectors that Prometheus takes", () => {

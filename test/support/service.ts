@@ -14,9 +14,10 @@ import { createTelemetry } from "../../src/app/telemetry.ts";
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const program = join(root, "bin", "homeostat.js");
 
-export function temporaryFolder(): { path: string; remove(): void } {
+export function temporaryFolder(): Disposable & { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), "homeostat-e2e-"));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+  const remove = (): void => rmSync(path, { recursive: true, force: true });
+  return { path, remove, [Symbol.dispose]: remove };
 }
 
 /** A service that scrapes a page every half second, with the server of the page. */

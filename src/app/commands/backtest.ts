@@ -1,6 +1,7 @@
 // homeostat backtest: the anomalies that detection would have told of over stored history.
 import { parseArgs } from "node:util";
 import { parseDuration } from "../../model/time.ts";
+import { rangeOf } from "../api-time.ts";
 import { type Command, configHelp, configOptions, usageError } from "../command.ts";
 import { version } from "../paths.ts";
 import { rejudge } from "../rejudge.ts";
@@ -40,11 +41,7 @@ Example: homeostat backtest --from 6h --json`,
         json: { type: "boolean", default: false },
       },
     });
-    if (values.from === undefined) throw usageError("say from when: --from 2026-11-24T08:00:00Z, or --from 6h");
-    const now = Date.now();
-    const from = instantOf("--from", values.from, now);
-    const range = { from, to: values.to === undefined ? now : instantOf("--to", values.to, now) };
-    if (range.from >= range.to) throw usageError("--from must be before --to");
+    const range = rangeOf(values.from, values.to, Date.now());
     const learn = parseDuration(values.learn);
     if (learn === undefined) throw usageError(`--learn: ${JSON.stringify(values.learn)} is no duration; write 2h`);
     const sets = [...(values.set ?? []), ...(values.data === undefined ? [] : [`dataDirectory=${values.data}`])];
@@ -54,18 +51,10 @@ Example: homeostat backtest --from 6h --json`,
     const incidents = await allIncidents(store.records);
     const judged = await rejudge(
       configured(sources),
-      { range, learnFrom: from - learn, incidents },
+      { range, learnFrom: range.from - learn, incidents },
       { reader: store.reader, telemetry },
     );
     tellAnomalies(judged, values.detector, values.json, io);
     return 0;
   },
 };
-
-function instantOf(option: string, text: string, now: number): number {
-  const ago = parseDuration(text);
-  const at = ago === undefined ? Date.parse(text) : now - ago;
-  if (Number.isNaN(at))
-    throw usageError(`${option}: ${JSON.stringify(text)} is no time; write 2026-11-24T08:00:00Z or 6h`);
-  return at;
-}

@@ -42,13 +42,16 @@ Example: homeostat gauntlet --only kv --story`,
     const runs: Run[] = [];
     const errors: string[] = [];
     const tell = options.json ? io.err : io.out;
-    await runAll(
-      orders,
-      options.processes,
-      (answer) => take(answer, orders, runs, errors, { tell, ...options }),
-      stop.signal,
-    );
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    try {
+      await runAll(
+        orders,
+        options.processes,
+        (answer) => take(answer, orders, runs, errors, { tell, ...options }),
+        stop.signal,
+      );
+    } finally {
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    }
     const figures = figuresOf(runs);
     for (const line of modeLines(runs)) tell(line);
     for (const error of errors) io.err(error);

@@ -1,18 +1,21 @@
 // homeostat scan: what it would have told over somebody's existing history, without touching anything there.
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { silentTelemetry } from "../../model/ports/telemetry.ts";
 import { type DurationMs, formatDuration, parseDuration, type TimeRange } from "../../model/time.ts";
 import { isStoreError } from "../../store/errors.ts";
+import { rangeOf } from "../api-time.ts";
 import { type Command, configHelp, configOptions, type Io, usageError, userError } from "../command.ts";
+import { formatMistakes } from "../config.ts";
 import type { Config } from "../config-schema.ts";
-import { loadKnowledge } from "../knowledge.ts";
+import { type Knowledge, loadKnowledge } from "../knowledge.ts";
 import type { Progress } from "../scan/play.ts";
 import { linesOf } from "../scan/print.ts";
 import type { ScanReport } from "../scan/report.ts";
 import { scan as scanHistory } from "../scan/scan.ts";
 import { openClickHouse, openPrometheus, type ScanSource } from "../scan/source.ts";
+import { secretIn } from "../secret-file.ts";
 import { configured } from "../store-options.ts";
 
 export const scan: Command = {
@@ -64,16 +67,22 @@ Example: homeostat scan --prometheus http://prometheus:9090 --from -14d --direct
         json: { type: "boolean", default: false },
       },
     });
-    const range = rangeOf(values.from, values.to, Date.now());
+    const now = Date.now();
+    const asked = rangeOf(values.from, values.to, now);
+    const range = { from: asked.from, to: Math.min(now, asked.to) };
+    if (range.from >= range.to) throw usageError("--from must be before now");
     const stepMs = stepOf(values.step);
     const config = configured({ file: values.config, sets: values.set ?? [] });
+    const knowledge = loadKnowledge(config);
+    if (knowledge.mistakes.length > 0)
+      throw userError(`the rules have mistakes, so nothing was scanned:\n${formatMistakes(knowledge.mistakes)}`);
     if (values.directory !== undefined) makeOwn(values.directory);
     const say = (text: string): void => io.err(`scan: ${text}`);
     try {
-      await using source = await open(values, config);
+      await using source = await open(values, config, knowledge);
       say(`${source.says}, ${formatDuration(range.to - range.from)} of it`);
       const progress = telling(range, say);
-      const report = await scanHistory(config, source, { range, stepMs, all: values.all, say, progress });
+      const report = await scanHistory(config, knowledge, source, { range, stepMs, all: values.all, say, progress });
       if (values.directory !== undefined) write(values.directory, report, io);
       if (values.json) io.out(JSON.stringify(report));
       else for (const line of linesOf(report)) io.out(line);
@@ -95,7 +104,7 @@ interface Access {
   readonly "password-file"?: string | undefined;
 }
 
-async function open(values: Access, config: Config): Promise<ScanSource> {
+async function open(values: Access, config: Config, { mappings }: Knowledge): Promise<ScanSource> {
   const { prometheus, clickhouse } = values;
   if ((prometheus === undefined) === (clickhouse === undefined))
     throw usageError("say where to read: --prometheus URL or --clickhouse URL, one of them");
@@ -123,7 +132,7 @@ async function open(values: Access, config: Config): Promise<ScanSource> {
       ...(user === undefined ? {} : { username: user }),
       ...(password === undefined ? {} : { password }),
     },
-    { stepMs: step, rateWindowMs: rateWindow, mappings: loadKnowledge(config).mappings },
+    { stepMs: step, rateWindowMs: rateWindow, mappings },
     { telemetry: silentTelemetry, now: Date.now },
   );
 }
@@ -135,14 +144,6 @@ function urlOf(option: string, text: string): URL {
   return url;
 }
 
-function secretIn(option: string, file: string): string {
-  try {
-    return readFileSync(file === "-" ? 0 : file, "utf8").trim();
-  } catch (error) {
-    throw userError(`${option}: cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
 /** `--from -14d` as people write it: a value that begins with a dash belongs to the option before it. */
 function joined(args: readonly string[]): string[] {
   const out: string[] = [];
@@ -152,21 +153,6 @@ function joined(args: readonly string[]): string[] {
     else out.push(arg);
   }
   return out;
-}
-
-function rangeOf(from: string, to: string, now: number): TimeRange {
-  const range = { from: instantOf("--from", from, now), to: Math.min(now, instantOf("--to", to, now)) };
-  if (range.from >= range.to) throw usageError("--from must be before --to, and before now");
-  return range;
-}
-
-function instantOf(option: string, text: string, now: number): number {
-  if (text === "now") return now;
-  const ago = parseDuration(text.replace(/^-/, ""));
-  const at = ago === undefined ? Date.parse(text) : now - ago;
-  if (Number.isNaN(at))
-    throw usageError(`${option}: ${JSON.stringify(text)} is no time; write -14d or 2026-11-24T08:00:00Z`);
-  return at;
 }
 
 function stepOf(text: string): DurationMs | undefined {
@@ -181,13 +167,17 @@ const ownFiles: ReadonlySet<string> = new Set(["report.json", "report.txt", "rep
 
 /** Refuses a folder that holds anything but an earlier report, so that nothing of anybody's is overwritten. */
 function makeOwn(directory: string): void {
+  const other = entriesOf(directory).find((name) => !ownFiles.has(name));
+  if (other !== undefined)
+    throw userError(`--directory: ${directory} holds ${other}, which no scan wrote; give an empty or a new folder`);
+}
+
+/** Of the folder, which is made if there is none. */
+function entriesOf(directory: string): readonly string[] {
   try {
     mkdirSync(directory, { recursive: true });
-    const other = readdirSync(directory).find((name) => !ownFiles.has(name));
-    if (other === undefined) return;
-    throw userError(`--directory: ${directory} holds ${other}, which no scan wrote; give an empty or a new folder`);
+    return readdirSync(directory);
   } catch (error) {
-    if (error instanceof Error && error.name === "UserError") throw error;
     throw userError(
       `--directory: ${directory} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
     );

@@ -1,7 +1,7 @@
 // Everything on record about one incident, gathered from a service's API.
 import type { LedgerEntry } from "../../model/action.ts";
 import type { Alert, Anomaly } from "../../model/anomaly.ts";
-import type { ChangeEvent } from "../../model/change.ts";
+import { type ChangeEvent, isOfOthers } from "../../model/change.ts";
 import type { Diagnosis, Incident } from "../../model/incident.ts";
 import type { LogFinding } from "../../model/log-finding.ts";
 import type { Instant, TimeRange } from "../../model/time.ts";
@@ -94,9 +94,4 @@ async function heardAround(api: Api, { from, to }: TimeRange): Promise<Story["he
     ...(before === undefined ? {} : { before: before.at }),
     ...(after === undefined ? {} : { after: after.at }),
   };
-}
-
-/** Silences are written into the change log too; they change nothing that serves. */
-function isOfOthers({ target }: ChangeEvent): boolean {
-  return target !== "service:homeostat";
 }

@@ -15,6 +15,8 @@ export interface Reading {
   readonly stepMs: DurationMs;
   /** Distance of the samples that are asked for; undefined: all there are. */
   readonly thinToMs?: DurationMs;
+  /** Distance of the samples that come. */
+  readonly intervalMs: DurationMs;
   /** Event time read at once. */
   readonly chunkMs: DurationMs;
   /** Event time between two looks of the service. */
@@ -25,6 +27,8 @@ export interface Reading {
 
 const sampleMs = 180_000;
 const samples = 6;
+/** Looked at where no series has two points in a sample. */
+const sparseMs = 3 * 3_600_000;
 /** Points of a whole scan: beyond, a coarser step is taken. */
 const pointsMax = 400_000_000;
 /** Points in memory at once, twice: one chunk is played while the next is read. */
@@ -33,13 +37,20 @@ const chunkMax = 6 * 3_600_000;
 const tickLeast = 30_000;
 const steps: readonly DurationMs[] = [15, 30, 60, 120, 300, 600].map((s) => s * 1000);
 
-/** Some minutes at some places of the range. */
+/** Some minutes at some places of the range; hours at its end where that is too little to tell how often it was sampled. */
 export async function lookAt(chunks: ChunkReader, range: TimeRange): Promise<Looked> {
-  const spanMs = Math.min(sampleMs, range.to - range.from);
+  const best = await lookIn(chunks, range, sampleMs);
+  if (!Number.isNaN(best.intervalMs)) return best;
+  const sparse = await lookIn(chunks, { from: Math.max(range.from, range.to - sparseMs), to: range.to }, sparseMs);
+  return sparse.series > best.series ? sparse : { ...best, intervalMs: sparse.intervalMs };
+}
+
+async function lookIn(chunks: ChunkReader, range: TimeRange, longestMs: DurationMs): Promise<Looked> {
+  const spanMs = Math.min(longestMs, range.to - range.from);
   const room = range.to - range.from - spanMs;
   let best: Looked = { series: 0, intervalMs: Number.NaN, pointsPerSecond: 0 };
   // The newest first: what a young history has is there.
-  for (let i = samples - 1; i >= 0; i--) {
+  for (let i = samples - 1; i >= (room === 0 ? samples - 1 : 0); i--) {
     const from = range.from + Math.round((room * i) / (samples - 1));
     const { slices, points } = await chunks.read({ from, to: from + spanMs }, spanMs);
     const [slice] = slices;
@@ -91,7 +102,7 @@ export function readingOf(
   const chunkMs = Math.min(chunkMax, (1000 * chunkPoints) / perSecond);
   return {
     stepMs,
-    ...(thinned ? { thinToMs: stepMs } : {}),
+    ...(thinned ? { thinToMs: stepMs, intervalMs: stepMs } : { intervalMs: scrapedMs }),
     tickMs,
     chunkMs: Math.max(tickMs, Math.floor(chunkMs / tickMs) * tickMs),
     notes,

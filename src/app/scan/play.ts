@@ -12,7 +12,7 @@ import type { SeriesSource } from "../../model/ports/series-source.ts";
 import type { Telemetry } from "../../model/ports/telemetry.ts";
 import type { ColumnPage, TelemetryReader } from "../../model/ports/telemetry-reader.ts";
 import type { DurationMs, Instant, TimeRange } from "../../model/time.ts";
-import { createHead, type Head } from "../../observe/head.ts";
+import { createHead } from "../../observe/head.ts";
 import { createWithout } from "../../observe/united.ts";
 import { createWhole } from "../../observe/whole.ts";
 import type { Chunk, ChunkReader } from "../../store/foreign/chunks.ts";
@@ -23,6 +23,7 @@ import { shipped } from "../paths.ts";
 import { createPipeline } from "../pipeline.ts";
 import { seriesShare } from "../series.ts";
 import type { Reading } from "./look.ts";
+import { createSeen, holeOf } from "./seen.ts";
 
 export interface FoundIncident {
   /** As it was last. */
@@ -75,9 +76,6 @@ interface Deps {
 
 /** How far back the memory of a scan reaches at most; a rule that reads further cannot be judged. */
 export const windowMax: DurationMs = 6 * 3_600_000;
-/** What is shorter is a late scrape. */
-const holeMs = 10 * 60_000;
-const entitiesMax = 100_000;
 
 /** `windowMs`: how far back rules and diagnosis can look. Rejects as the source does. */
 export async function play(
@@ -168,7 +166,7 @@ export async function play(
     telemetry,
   });
 
-  const seen = createSeen();
+  const seen = createSeen(holeOf(reading));
   let points = 0;
   let known = 0;
   let next: Promise<Chunk> | undefined;
@@ -252,34 +250,5 @@ function createFirings() {
       }
     },
     all: (): readonly Firing[] => [...ended, ...open.values()].toSorted((a, b) => a.from - b.from),
-  };
-}
-
-function createSeen() {
-  const entities = new Map<EntityId, Entity>();
-  const present = new Set<string>();
-  const engines = new Set<string>();
-  const holes: TimeRange[] = [];
-  let heard: { from: Instant; to: Instant } | undefined;
-  return {
-    times(times: Float64Array): void {
-      if (times.length === 0) return;
-      let [from, to] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-      for (const at of times) {
-        if (at < from) from = at;
-        if (at > to) to = at;
-      }
-      if (heard !== undefined && from - heard.to > holeMs) holes.push({ from: heard.to, to: from });
-      heard = { from: heard?.from ?? from, to: Math.max(heard?.to ?? to, to) };
-    },
-    world(head: Head): void {
-      for (const entity of head.entities())
-        if (entities.size < entitiesMax || entities.has(entity.id)) entities.set(entity.id, entity);
-      for (const { engine, present: there, mapped } of head.coverage()) {
-        if (engine !== "" && mapped.length > 0) engines.add(engine);
-        for (const id of there) present.add(id);
-      }
-    },
-    told: () => ({ entities, present, engines, heard, holes }),
   };
 }

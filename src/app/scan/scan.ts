@@ -1,14 +1,12 @@
 // A scan: looks at a history, plays it, and compares what was found with the alerts that fired then.
 
 import { needsBefore } from "../../detect/rules/backtest.ts";
-import type { Telemetry } from "../../model/ports/telemetry.ts";
 import { silentTelemetry } from "../../model/ports/telemetry.ts";
 import { type DurationMs, formatDuration, type TimeRange } from "../../model/time.ts";
 import { classifier } from "../alerting.ts";
 import { userError } from "../command.ts";
-import { formatMistakes } from "../config.ts";
 import type { Config } from "../config-schema.ts";
-import { loadKnowledge } from "../knowledge.ts";
+import type { Knowledge } from "../knowledge.ts";
 import { impossible } from "./gaps.ts";
 import { lookAt, readingOf } from "./look.ts";
 import { type OtherAlert, otherAlerts } from "./other-alerts.ts";
@@ -32,11 +30,13 @@ export interface ScanOptions {
 const marginMs = 5 * 60_000;
 
 /** Rejects with a user's error where there is nothing to play, and as the source does. */
-export async function scan(config: Config, source: ScanSource, options: ScanOptions): Promise<ScanReport> {
+export async function scan(
+  config: Config,
+  knowledge: Knowledge,
+  source: ScanSource,
+  options: ScanOptions,
+): Promise<ScanReport> {
   const { say, all } = options;
-  const knowledge = loadKnowledge(config);
-  if (knowledge.mistakes.length > 0)
-    throw userError(`the rules have mistakes, so nothing was scanned:\n${formatMistakes(knowledge.mistakes)}`);
   const asked = options.range;
   const notes: string[] = [];
   const note = (text: string): void => {
@@ -69,7 +69,6 @@ export async function scan(config: Config, source: ScanSource, options: ScanOpti
     `${metrics.length} of ${found.length} metrics, some ${looked.series} series at once; a step every ${formatDuration(reading.stepMs)}`,
   );
 
-  const dropped = new Map<string, number>();
   const chunks = source.chunks(metrics, maxSeries, reading.thinToMs);
   const windowMs = Math.min(
     windowMax,
@@ -78,15 +77,14 @@ export async function scan(config: Config, source: ScanSource, options: ScanOpti
   const played = await play(
     config,
     { range, reading, windowMs },
-    { chunks, knowledge, logs: source.logs, telemetry: counting(dropped), progress: options.progress },
+    { chunks, knowledge, logs: source.logs, telemetry: silentTelemetry, progress: options.progress },
   );
   const { heard } = played;
   if (heard === undefined)
     throw userError(
       `${source.says} has no samples ${span} of the ${metrics.length} metrics that are read; look at --from and --to, and at how long it keeps them`,
     );
-  for (const one of doubts(played, asked, heard, chunks.left() + (dropped.get("series-limit") ?? 0), maxSeries))
-    note(one);
+  for (const one of doubts(played, asked, heard, chunks.left(), maxSeries)) note(one);
   return reportOf({
     source: source.says,
     range: asked,
@@ -144,7 +142,7 @@ function doubts(
     out.push(`there is nothing from ${iso(hole.from)} to ${iso(hole.to)}, ${length(hole.to - hole.from)} long`);
   if (earlyMs > missingMs) out.push(`there is nothing for the last ${length(earlyMs)}: it ends at ${iso(heard.to)}`);
   if (left > 0)
-    out.push(`${left} series were left out: more than observe.maxSeries (${maxSeries}); raise it with --set`);
+    out.push(`at least ${left} series were left out: more than observe.maxSeries (${maxSeries}); raise it with --set`);
   if (present.size === 0)
     out.push(
       "no metric became a signal of an engine that is known here, so only rules were judged; homeostat signals tells why",
@@ -159,18 +157,6 @@ const someMax = 5;
 
 function some(names: readonly string[]): string {
   return `${names.slice(0, someMax).join(", ")}${names.length > someMax ? ", …" : ""}`;
-}
-
-/** Says nothing, and counts what was let go. */
-function counting(dropped: Map<string, number>): Telemetry {
-  return {
-    ...silentTelemetry,
-    count(name, amount = 1, attributes = {}) {
-      if (!name.endsWith(".dropped")) return;
-      const reason = attributes["reason"] ?? "";
-      dropped.set(reason, (dropped.get(reason) ?? 0) + amount);
-    },
-  };
 }
 
 function iso(at: number): string {

@@ -13,7 +13,7 @@ export interface Chunk {
 export interface ChunkReader {
   /** All points from `range.from` to `range.to` (exclusive). Rejects with a StoreError as the source does. */
   read(range: TimeRange, sliceMs: DurationMs): Promise<Chunk>;
-  /** Series there was no room to remember, so that none of their points were given. */
+  /** Series there was no room to remember, so that none of their points were given: most of any one read. */
   left(): number;
 }
 

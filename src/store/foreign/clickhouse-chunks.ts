@@ -8,7 +8,7 @@ import type { ForeignSource } from "./open.ts";
 /** Points a page aims at: every page looks through its days anew, so fewer are quicker. */
 const pagePoints = 250_000;
 
-/** `metrics`: only these; undefined: all. Ranges must be asked for in their order. */
+/** `metrics`: only these; undefined: all. One read at a time: the reader behind it knows one end. */
 export function createClickHouseChunks(
   source: Pick<ForeignSource, "readerOf">,
   { metrics, seriesMax }: { readonly metrics: readonly string[] | undefined; readonly seriesMax: number },
@@ -31,23 +31,23 @@ export function createClickHouseChunks(
       end = range.to;
       const builder = createSliceBuilder(range, sliceMs);
       const found: RawSeries[] = [];
+      const refused = new Set<string>();
       for (let cursor = String(range.from), before = ""; cursor !== before; ) {
         const page = await reader.metricsAfter(cursor, range.from);
         before = cursor;
         cursor = page.cursor;
         for (const one of page.series) {
-          if (halves.has(one.hash)) continue;
-          if (halves.size >= seriesMax) left++;
-          else {
-            halves.set(one.hash, halvesOf(one.hash));
-            found.push(one);
-          }
+          if (halves.has(one.hash) || halves.size >= seriesMax) continue;
+          halves.set(one.hash, halvesOf(one.hash));
+          found.push(one);
         }
         for (const point of page.points) {
           const { low, high } = halves.get(point.hash) ?? {};
           if (low !== undefined && high !== undefined) builder.add(low, high, point);
+          else refused.add(point.hash);
         }
       }
+      left = Math.max(left, refused.size);
       return { series: found, ...builder.finish() };
     },
   };

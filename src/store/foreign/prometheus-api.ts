@@ -83,7 +83,8 @@ export function createPrometheusApi(options: PrometheusApiOptions, telemetry: Te
       throw failure(
         "unavailable",
         `The Prometheus at ${base} did not answer (${why}); check its address and that it runs.`,
-        { tooMuch: /longer than|timeout/i.test(why) },
+        // Whoever cannot be reached at all was not asked too much.
+        { tooMuch: /longer than|timeout/i.test(why) && !/connect timeout/i.test(why) },
       );
     }
     const json = jsonOf(text);

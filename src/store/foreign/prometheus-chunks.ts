@@ -55,12 +55,12 @@ export function createPrometheusChunks(api: PrometheusApi, options: PrometheusCh
   let left = 0;
 
   /** Number of the series, its hash; undefined where there is no room for another. */
-  function numberOf(labels: Labels, found: RawSeries[]): number | undefined {
+  function numberOf(labels: Labels, found: RawSeries[], refused: Set<string>): number | undefined {
     const key = labelsKey(labels);
     const before = known.get(key);
     if (before !== undefined) return before;
     if (known.size >= seriesMax) {
-      left++;
+      refused.add(key);
       return undefined;
     }
     const number = known.size + 1;
@@ -85,14 +85,17 @@ export function createPrometheusChunks(api: PrometheusApi, options: PrometheusCh
     async read(range, sliceMs) {
       const builder = createSliceBuilder(range, sliceMs);
       const series: RawSeries[] = [];
+      // A query that was halved tells of the same series twice, and so does every read.
+      const refused = new Set<string>();
       await Promise.all(
         groups.map(async (group) => {
           for (const { metric, values } of (await rowsOf(group, range)).flat()) {
-            const number = numberOf(metric, series);
+            const number = numberOf(metric, series, refused);
             if (number !== undefined) take(builder, number, values ?? []);
           }
         }),
       );
+      left = Math.max(left, refused.size);
       return { series, ...builder.finish() };
     },
   };

@@ -10,7 +10,7 @@ import type { TenantDatabase, Tenants } from "../tenants.ts";
 import { clamp } from "./records.ts";
 import { firstSaid } from "./text-facts-sql.ts";
 
-/** Facts of one tenant told at once. */
+/** Facts of one tenant told at once, and prompts of one beside them. */
 const factsMax = 20_000;
 const hashesAtOnce = 5000;
 const valueMax = 500;
@@ -42,7 +42,9 @@ export function createFactHistory(tenants: Pick<Tenants, "all">): FactHistory {
         const kept = rows.slice(0, factsMax);
         const last = await lastSeen(one.database, kept, { from: range.from - backMs, to: range.to });
         found.push(...kept.map((row) => factOf(row, one, last)));
-        found.push(...(await promptFacts(one, { from: range.from - backMs, to: range.to })));
+        const prompts = await promptFacts(one, { from: range.from - backMs, to: range.to });
+        truncated ||= prompts.length > factsMax;
+        found.push(...prompts.slice(0, factsMax));
       }
       return { facts: found, truncated };
     },
@@ -127,7 +129,7 @@ async function promptFacts({ tenant, database }: TenantDatabase, range: TimeRang
       FROM ${database.table("otel_traces")}
       WHERE Timestamp >= fromUnixTimestamp64Milli({from:Int64}) AND Timestamp < fromUnixTimestamp64Milli({to:Int64})
         AND (mapContains(SpanAttributes, 'gen_ai.prompt.version') OR mapContains(SpanAttributes, 'gen_ai.prompt.name'))
-      GROUP BY ServiceName, name, version ORDER BY ServiceName, name, version LIMIT ${factsMax}`,
+      GROUP BY ServiceName, name, version ORDER BY ServiceName, name, version LIMIT ${factsMax + 1}`,
     { from: clamp(range.from), to: clamp(range.to) },
   );
   return rows.map(([service, name, version, firstAt, lastAt]) => ({

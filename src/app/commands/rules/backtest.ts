@@ -2,8 +2,9 @@
 import { parseArgs } from "node:util";
 import { type Backtest, backtest, type Firing, needsBefore, selectedMetrics } from "../../../detect/rules/backtest.ts";
 import { formatMistake, parseRuleFile, type RuleFile } from "../../../detect/rules/rule-file.ts";
-import { formatDuration, parseDuration, type TimeRange } from "../../../model/time.ts";
-import { configOptions, type Io, usageError } from "../../command.ts";
+import { formatDuration, type TimeRange } from "../../../model/time.ts";
+import { rangeOf } from "../../api-time.ts";
+import { configOptions, type Io } from "../../command.ts";
 import { openHistory } from "../../history.ts";
 import { version } from "../../paths.ts";
 import { configured, openConfiguredStore } from "../../store-options.ts";
@@ -25,7 +26,7 @@ export async function backtestRules(args: readonly string[], io: Io): Promise<nu
       json: { type: "boolean", default: false },
     },
   });
-  const range = rangeOf(values.from, values.to, Date.now());
+  const range = stepsOf(rangeOf(values.from, values.to, Date.now()));
   const { files, mistakes } = load(readNamed(positionals), io);
   if (files.length === 0) return 1;
   const sets = [
@@ -60,23 +61,10 @@ function load(paths: readonly string[], io: Io): { readonly files: readonly Rule
   return { files, mistakes };
 }
 
-function rangeOf(from: string | undefined, to: string | undefined, now: number): TimeRange {
-  if (from === undefined) throw usageError("say from when: --from 2026-11-24T08:00:00Z, or --from 6h");
-  const range = { from: instantOf("--from", from, now), to: to === undefined ? now : instantOf("--to", to, now) };
-  if (range.from >= range.to) throw usageError("--from must be before --to");
-  const [first, last] = [range.from, range.to].map((at) => Math.floor(at / intervalMs) * intervalMs) as [
-    number,
-    number,
-  ];
+/** Whole intervals. */
+function stepsOf({ from, to }: TimeRange): TimeRange {
+  const [first, last] = [from, to].map((at) => Math.floor(at / intervalMs) * intervalMs) as [number, number];
   return { from: first, to: Math.max(last, first + 1) };
-}
-
-function instantOf(option: string, text: string, now: number): number {
-  const ago = parseDuration(text);
-  const at = ago === undefined ? Date.parse(text) : now - ago;
-  if (Number.isNaN(at))
-    throw usageError(`${option}: ${JSON.stringify(text)} is no time; write 2026-11-24T08:00:00Z or 6h`);
-  return at;
 }
 
 function print({ firings, failures, evaluations }: Backtest, range: TimeRange, points: number, io: Io): void {
