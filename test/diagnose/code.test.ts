@@ -1,10 +1,8 @@
 // What a change brought into the code that fails moves the ranking, and is told when it is known.
 import { expect, test } from "vitest";
 import type { CodeQuestion, CodeTouch } from "../../src/model/ports/code-history.ts";
-import { anomaly, change, type How, start, world } from "./fleet.ts";
+import { anomaly, calmMs, change, type How, t0, world } from "./fleet.ts";
 
-const calmMs = 15 * 60_000;
-const t0 = start + calmMs;
 const canary = change("deploy", "replica:vllm-0", t0 - 8000, "image 1 -> 2");
 const slow = { itl: 0.045, ttft: 0.9, running: 25 };
 /** A canary that gets slower, and full as well: another mode comes into question. */

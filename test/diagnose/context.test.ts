@@ -1,9 +1,7 @@
 // Odd series that no catalogue knows: alone they wake nobody, with an incident they belong to it, and they hold none open.
 import { expect, test } from "vitest";
-import { anomaly, replicas, start, world } from "./fleet.ts";
+import { anomaly, calmMs, replicas, t0, world } from "./fleet.ts";
 
-const calmMs = 15 * 60_000;
-const t0 = start + calmMs;
 const odd = replicas.flatMap((name) => [anomaly(name, "series", "up", t0), anomaly(name, "series", "down", t0 + 5000)]);
 
 test("alone they open no incident, however many and for however long", async () => {

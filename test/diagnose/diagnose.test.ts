@@ -1,32 +1,26 @@
 // Each failure mode is told from the others and from what only looks like one; incidents open, group and close.
 import { describe, expect, test } from "vitest";
 import { createDiagnosis } from "../../src/diagnose/diagnose.ts";
-import { snapshotFromRecords } from "../../src/diagnose/snapshot.ts";
 import type { Alert } from "../../src/model/anomaly.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
-import { anomaly, change, ended, type How, modes, replicas, start, stepMs, type Values, world } from "./fleet.ts";
+import {
+  anomaly,
+  calmMs,
+  change,
+  ended,
+  type How,
+  modes,
+  only,
+  replicas,
+  saturated,
+  saturation,
+  stepMs,
+  t0,
+  type Values,
+  world,
+} from "./fleet.ts";
 import { memoryChanges, memoryLogs, replica } from "./memory-sources.ts";
 
-const calmMs = 15 * 60_000;
-const t0 = start + calmMs;
-const only = (bad: string, values: Partial<Values>) => (name: string) => (name === bad ? values : {});
-
-const saturated: Partial<Values> = {
-  kv_usage: 0.99,
-  preemptions: 2,
-  waiting: 20,
-  ttft: 5,
-  running: 30,
-  generated_tokens: 500,
-};
-const saturation: How = {
-  values: only("vllm-1", saturated),
-  anomalies: [
-    anomaly("vllm-1", "kv_usage", "up", t0 + 5000, 0.99),
-    anomaly("vllm-1", "ttft", "up", t0 + 10_000, 5),
-    anomaly("vllm-0", "running", "up", t0 + 15_000, 20),
-  ],
-};
 const stuck: How = {
   values: only("vllm-2", { generated_tokens: 0, prompt_tokens: 0, finished: 0, running: 17, waiting: 4 }),
   anomalies: [anomaly("vllm-2", "generated_tokens", "down", t0, 0), anomaly("vllm-2", "waiting", "up", t0 + 20_000, 4)],
@@ -234,26 +228,6 @@ test("a firing rule with a failure mode opens an incident alone; one without doe
   expect(diagnoses[0]!.causes[0]!.for.map(({ kind }) => kind)).toContain("alert");
 });
 
-test.each(["snapshot", "records"])("a restart (%s) goes on with the incident that was open", async (how) => {
-  const before = world();
-  await before.run(calmMs);
-  const { incidents, diagnoses } = await before.run(60_000, saturation);
-  const after = world();
-  await after.run(calmMs + 60_000);
-  const records = {
-    list: (kind: string) =>
-      Promise.resolve(({ incidents: [incidents.at(-1)], diagnoses, anomalies: saturation.anomalies } as never)[kind]),
-  };
-  const snapshot =
-    how === "snapshot" ? JSON.parse(JSON.stringify(before.diagnose.snapshot())) : await snapshotFromRecords(records);
-  expect(after.diagnose.restore(snapshot)).toBe(true);
-  const going = await after.run(60_000, saturation);
-  expect(going.incidents.filter(({ id }) => id !== incidents[0]!.id)).toEqual([]);
-  expect(going.diagnoses).toEqual([]);
-  const quiet = await after.run(10 * 60_000, { anomalies: saturation.anomalies!.map((one) => ended(one, after.at())) });
-  expect(quiet.incidents.at(-1)).toMatchObject({ id: incidents[0]!.id, state: "resolved" });
-});
-
 test("a change that is told after the incident opened is still its trigger", async () => {
   const { run, changes, at } = world();
   await run(calmMs);
@@ -264,11 +238,6 @@ test("a change that is told after the incident opened is still its trigger", asy
   const { diagnoses } = await run(30_000, saturation);
   expect(at()).toBeLessThanOrEqual(t0 + 60_000);
   expect(diagnoses.at(-1)!.causes[0]!.trigger).toBe(late.id);
-});
-
-test("a snapshot that is none is refused", () => {
-  for (const bad of [null, {}, { version: 1, open: [{}], closed: [] }])
-    expect(world().diagnose.restore(bad)).toBe(false);
 });
 
 test("sources that fail make symptoms unknown; the step goes on", async () => {

@@ -124,3 +124,25 @@ export function change(
 ): ChangeEvent {
   return { id: `${kind}-${at}`, at, kind, target, summary };
 }
+
+/** How long a fleet is well before anything happens. */
+export const calmMs = 15 * 60_000;
+export const t0 = start + calmMs;
+export const only = (bad: string, values: Partial<Values>) => (name: string) => (name === bad ? values : {});
+
+export const saturated: Partial<Values> = {
+  kv_usage: 0.99,
+  preemptions: 2,
+  waiting: 20,
+  ttft: 5,
+  running: 30,
+  generated_tokens: 500,
+};
+export const saturation: How = {
+  values: only("vllm-1", saturated),
+  anomalies: [
+    anomaly("vllm-1", "kv_usage", "up", t0 + 5000, 0.99),
+    anomaly("vllm-1", "ttft", "up", t0 + 10_000, 5),
+    anomaly("vllm-0", "running", "up", t0 + 15_000, 20),
+  ],
+};

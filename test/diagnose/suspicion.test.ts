@@ -5,10 +5,9 @@ import { createSuspicion } from "../../src/diagnose/suspicion.ts";
 import type { RankedCause } from "../../src/model/incident.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { type SignalId, signalOf } from "../../src/model/signal.ts";
-import { change, healthy, modes, replicas, start, stepMs, world } from "./fleet.ts";
+import { change, healthy, modes, replicas, stepMs, t0, world } from "./fleet.ts";
 import { memoryLogs, replica } from "./memory-sources.ts";
 
-const t0 = start + 15 * 60_000;
 const slow = (name: string, at: number) => (name === "vllm-1" && at >= t0 ? { itl: 0.08, ttft: 1.2 } : {});
 const versions = (name: string) => (name === "vllm-1" ? "2" : "1");
 

@@ -1,11 +1,9 @@
 // What is worth waking somebody for, and what is not: who waits because of it, for how long, and whether all share it.
 import { describe, expect, test } from "vitest";
 import type { Anomaly } from "../../src/model/anomaly.ts";
-import { anomaly, change, type How, replicas, start, world } from "./fleet.ts";
+import { anomaly, calmMs, change, type How, replicas, t0, world } from "./fleet.ts";
 
 const minuteMs = 60_000;
-const calmMs = 15 * minuteMs;
-const t0 = start + calmMs;
 
 async function opened(ms: number, how: How, changes: Parameters<typeof world>[0] = []): Promise<number> {
   const { run } = world(changes);
