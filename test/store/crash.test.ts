@@ -147,6 +147,21 @@ describe("the embedded engine", () => {
     }
   });
 
+  it("keeps an engine that answers, however long our own process is busy", async () => {
+    const store = await place.open();
+    try {
+      const pid = store.info().enginePid;
+      for (let stall = 0; stall < 7; stall++) {
+        for (const over = performance.now() + 2500; performance.now() < over; );
+        await new Promise((turned) => setTimeout(turned));
+      }
+      await new Promise((turned) => setTimeout(turned, 300));
+      expect(store.info()).toMatchObject({ enginePid: pid, engineRestarts: 0 });
+    } finally {
+      await store[Symbol.asyncDispose]();
+    }
+  }, 60_000);
+
   it("leaves no engine behind when its parent is killed", async () => {
     const promised: number[] = [];
     const child = startWriter(0, promised, "once");

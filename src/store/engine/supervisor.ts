@@ -36,8 +36,12 @@ export interface Engine {
 }
 
 const heartbeatMs = 500;
-/** How long one may take to be answered. */
-const answerMs = 1000;
+/**
+ * How long one may take to be answered: so many turns of our own event loop, each that long at least. Not one timer,
+ * because a timer that is due is served before an answer that has long arrived, and where our own loop stalls, a
+ * second of the clock is over before the question is even written: the deaf one would be us.
+ */
+const answer = { turns: 10, turnMs: 100 } as const;
 /** Counted in heartbeats, not by the clock, so that a paused machine does not look like a hung engine. */
 const missed = { ping: 5, statement: 10 } as const;
 /** Of the kind that the engine's control session runs, which waits for no other. */
@@ -178,18 +182,18 @@ async function launchOnce(start: StartEngine, telemetry: Telemetry): Promise<Run
   });
   // A process that dies while we talk to it is told by its exit.
   child.on("error", () => {});
-  const answer = await new Promise<FromEngine | undefined>((resolve) => {
+  const first = await new Promise<FromEngine | undefined>((resolve) => {
     child.once("message", (message: FromEngine) => resolve(message));
     child.once("exit", () => resolve(undefined));
     child.send(start, () => {});
   });
-  if (answer?.kind === "ready") {
-    const { version, tcpPort } = answer;
+  if (first?.kind === "ready") {
+    const { version, tcpPort } = first;
     return { child, socket: start.socket, version, ...(tcpPort === undefined ? {} : { tcpPort }) };
   }
   child.kill("SIGKILL");
   if (child.exitCode === null && child.signalCode === null) await new Promise((gone) => child.once("exit", gone));
-  return startError(start.path, answer?.message ?? "the process ended before it was ready", answer?.missing, stderr);
+  return startError(start.path, first?.message ?? "the process ended before it was ready", first?.missing, stderr);
 }
 
 function startError(path: string, message: string, missing: boolean | undefined, stderr: string): StoreError {
@@ -220,18 +224,24 @@ function socketAgent(socket: () => string | undefined): Agent {
 /** True if that is answered in time. */
 async function answers(socket: string, path: string): Promise<boolean> {
   return await new Promise((resolve) => {
-    const ask = request({ socketPath: socket, path, timeout: answerMs, agent: false }, (answer) => {
-      answer.resume().once("end", () => resolve(answer.statusCode === 200));
-    });
-    const failed = (): void => {
+    let timer: NodeJS.Timeout;
+    const settle = (answered: boolean): void => {
+      clearTimeout(timer);
       ask.destroy();
-      resolve(false);
+      resolve(answered);
     };
+    const turn = (left: number): void => {
+      if (left === 0) settle(false);
+      else timer = setTimeout(turn, answer.turnMs, left - 1).unref();
+    };
+    const ask = request({ socketPath: socket, path, agent: false }, (response) => {
+      response.resume().once("end", () => settle(response.statusCode === 200));
+    });
     ask
-      .once("timeout", failed)
-      .once("error", failed)
-      .once("close", () => resolve(false))
+      .once("error", () => settle(false))
+      .once("close", () => settle(false))
       .end();
+    turn(answer.turns);
   });
 }
 
