@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { ratioBounds, type SpanGroup, textCounters } from "../../src/model/ports/span-reader.ts";
 import { createTextSeries } from "../../src/observe/text-series.ts";
-import { textThresholds } from "../../src/store/read/text-facts-sql.ts";
+import { textThresholds } from "../../src/store/read/text-counts.ts";
 import { countingTelemetry } from "./raw.ts";
 
 const readme = readFileSync("rules/packs/README.md", "utf8");

@@ -1,4 +1,6 @@
-// Spans, and log records with facts of texts, as they were stored, counted in the engine: one query a tick, whatever their number.
+// Spans as they were stored, counted in the engine: one query a tick, whatever their number. Facts of texts are counted here, a
+// page of rows at a time: a model call has them and most spans have none, and planning twenty conditions takes the engine
+// longer, every tick, than thousands of calls take us.
 import {
   ratioBounds,
   type SpanGroup,
@@ -9,7 +11,8 @@ import {
 } from "../../model/ports/span-reader.ts";
 import type { Database } from "../database.ts";
 import { clamp } from "./records.ts";
-import { documentsIn, factColumns, factsIn, firstSaid, lengthRatio, targetIn, textCounts } from "./text-facts-sql.ts";
+import { countTexts, factNames, lengthRatioOf } from "./text-counts.ts";
+import { documentsIn, factsCalled, factsIn, firstSaid, targetIn } from "./text-facts-sql.ts";
 
 export interface SpanReaderOptions {
   readonly database: Database;
@@ -17,6 +20,8 @@ export interface SpanReaderOptions {
   readonly storedThrough: () => bigint;
   /** Groups told at once; the most frequent go first. Default 20,000: half an hour of 150 operations. */
   readonly groupsMax?: number;
+  /** Rows with facts of texts read at once. Default 20,000: a few MB. */
+  readonly textsAtOnce?: number;
 }
 
 interface Counted {
@@ -25,7 +30,7 @@ interface Counted {
   readonly buckets: readonly number[];
 }
 
-type Row = readonly [
+type Keys = readonly [
   at: number,
   service: string,
   scenario: string,
@@ -38,43 +43,63 @@ type Row = readonly [
   provider: string,
   tool: string,
   finishReason: string,
+];
+type Row = readonly [
+  ...keys: Keys,
   inputTokens: number,
   outputTokens: number,
   cachedTokens: number,
   costUsd: number,
-  texts: readonly number[],
   tookSum: number,
   took: Buckets,
   firstTokenSum: number,
   firstToken: Buckets,
-  ratioSum: number,
-  ratio: Buckets,
 ];
-type Buckets = readonly [places: readonly number[], counts: readonly number[]];
+type Buckets = readonly [bounds: readonly number[], counts: readonly number[]];
+type TextFactsRow = readonly [
+  ...keys: Keys,
+  batch: string,
+  target: string,
+  documents: number,
+  facts: readonly string[],
+];
 
-const noTexts: readonly number[] = Object.keys(textCounters).map(() => 0);
+/** What texts add to a group. */
+interface Texts {
+  readonly keys: Keys;
+  readonly counts: Float64Array;
+  ratioSum: number;
+  readonly ratios: number[];
+}
+
+const keyCount = 12;
+const noCounts: readonly number[] = Object.keys(textCounters).map(() => 0);
 const nanos = 1e9;
 const keys = "at, service, scenario, operation, kind, status, errorType, model, genAi, provider, tool, finishReason";
+/** Above every bound. */
+const beyond = 1e300;
 
-export function createSpanReader({ database, storedThrough, groupsMax = 20_000 }: SpanReaderOptions): SpanReader {
+export function createSpanReader(options: SpanReaderOptions): SpanReader {
+  const { database, storedThrough, groupsMax = 20_000, textsAtOnce = 20_000 } = options;
   const traces = database.table("otel_traces");
   const logs = database.table("otel_logs");
-  const sums = "toFloat64(sum(input)), toFloat64(sum(output)), toFloat64(sum(cached)), sum(cost)";
-  const grouped = `GROUP BY ${keys} ORDER BY count() DESC LIMIT ${groupsMax + 1}`;
-  const spanTimes = `${distribution("took", "isSpan")}, ${distribution("firstToken", "firstToken > 0")}`;
-  const sql = `SELECT ${keys}, ${sums},
-      ${textCounts},
-      ${spanTimes}, ${distribution("ratio", "ratio >= 0")}
-    FROM (SELECT *, ${bucketOf("took", spanBounds)}, ${bucketOf("firstToken", spanBounds)}, ${bucketOf("ratio", ratioBounds)}
-      FROM (SELECT *, ${lengthRatio} AS ratio FROM (SELECT *, ${factColumns} FROM (
-        ${spanRows(traces, facts)} UNION ALL ${logRows(logs)}))))
-    ${grouped}`;
-  // Where no row has a text: what there is to plan is what a query of a tick costs, not its rows.
-  const plain = `SELECT ${keys}, ${sums}, CAST([], 'Array(Float64)'), ${spanTimes}, 0, ${noBuckets}
-    FROM (SELECT *, ${bucketOf("took", spanBounds)}, ${bucketOf("firstToken", spanBounds)} FROM (${spanRows(traces, "")}))
-    ${grouped}`;
-  const present = `SELECT (SELECT count() FROM ${traces} WHERE ${stored}), (SELECT count() FROM ${traces} WHERE ${stored} AND (${hasTexts})),
-      (SELECT count() FROM ${logs} WHERE ${stored} AND ${logHasTexts})`;
+  const counted = `SELECT ${keys}, toFloat64(sum(input)), toFloat64(sum(output)), toFloat64(sum(cached)), sum(cost),
+      sum(took), ${counts("took", "true")}, sumIf(firstToken, firstToken > 0), ${counts("firstToken", "firstToken > 0")}
+    FROM (SELECT *, ${boundOf("took")}, ${boundOf("firstToken")} FROM (${spanRows(traces)}))
+    GROUP BY ${keys} ORDER BY count() DESC LIMIT ${groupsMax + 1}`;
+  const texts = `SELECT ${keys}, toString(_batch), target, documents, ${factsCalled(factNames)}
+    FROM (${spanTexts(traces)} UNION ALL ${logTexts(logs)}) ORDER BY _batch LIMIT ${textsAtOnce} WITH TIES`;
+  const present = `SELECT (SELECT count() FROM ${traces} WHERE ${stored}), (SELECT count() FROM ${logs} WHERE ${stored})`;
+
+  const textsAfter = async (range: Range): Promise<Map<string, Texts>> => {
+    const found = new Map<string, Texts>();
+    for (let after = range.after; ; ) {
+      const rows = await database.select<TextFactsRow>(texts, { ...range, after });
+      for (const row of rows) addTexts(found, row, groupsMax);
+      if (rows.length < textsAtOnce) return found;
+      after = rows.at(-1)![keyCount];
+    }
+  };
 
   return {
     async spansAfter(cursor, notBefore, stepMs): Promise<SpanPage> {
@@ -83,25 +108,42 @@ export function createSpanReader({ database, storedThrough, groupsMax = 20_000 }
       const through = storedThrough();
       if (through <= after) return { groups: [], cursor, truncated: false };
       const range = { after: String(after), through: String(through), notBefore: clamp(notBefore), step: stepMs };
-      const [[spans, spansWithTexts, logsWithTexts] = [0, 0, 0]] = await database.select<number[]>(present, range);
-      if (Number(spans) + Number(logsWithTexts) === 0) return { groups: [], cursor: String(through), truncated: false };
-      const texts = Number(spansWithTexts) + Number(logsWithTexts) > 0;
-      const rows = await database.select<Row>(texts ? sql : plain, range);
-      const groups = rows.slice(0, groupsMax).map(groupOf);
-      return { groups, cursor: String(through), truncated: rows.length > groupsMax };
+      const [[spans, records] = [0, 0]] = await database.select<number[]>(present, range);
+      const [rows, found] = await Promise.all([
+        Number(spans) === 0 ? [] : database.select<Row>(counted, range),
+        Number(spans) + Number(records) === 0 ? new Map<string, Texts>() : textsAfter(range),
+      ]);
+      const groups = rows.slice(0, groupsMax).map((row) => {
+        const key = keyOf(row);
+        const own = found.get(key);
+        found.delete(key);
+        return groupOf(row, own);
+      });
+      // What is left are log records, and texts of spans whose group was one too many.
+      const left = [...found.values()].slice(0, groupsMax - groups.length);
+      for (const own of left) groups.push(groupOf([...own.keys, 0, 0, 0, 0, 0, noBuckets, 0, noBuckets], own));
+      return { groups, cursor: String(through), truncated: rows.length > groupsMax || left.length < found.size };
     },
   };
 }
 
-/** Sum, then places and how many lie in each; of the column of {@link bucketOf}. */
-function distribution(value: string, only: string): string {
-  return `sumIf(${value}, ${only}), sumMapIf([toFloat64(${value}Bucket)], [toFloat64(1)], ${only})`;
+interface Range {
+  readonly after: string;
+  readonly [parameter: string]: unknown;
 }
 
-/** The place of a value among the bounds: once a row, since planning an aggregate for each place takes the engine longer. */
-function bucketOf(value: string, bounds: readonly number[]): string {
-  const places = bounds.map((bound, i) => `${value} <= ${bound}, ${i}`);
-  return `multiIf(${places.join(", ")}, ${bounds.length}) AS ${value}Bucket`;
+/** How many values lie at or under each bound and above the one before; of the column of {@link boundOf}. */
+function counts(value: string, only: string): string {
+  return `sumMapIf([${value}Bound], [toFloat64(1)], ${only})`;
+}
+
+/**
+ * The lowest bound that is not under the value: once a row, since planning an aggregate for each bound takes the engine
+ * longer; and by one function, for the same reason. It rounds down, hence the signs.
+ */
+function boundOf(value: string): string {
+  const bounds = [beyond, ...spanBounds.toReversed()].map((bound) => `-${bound}`);
+  return `-roundDown(-toFloat64(${value}), [${bounds.join(", ")}]) AS ${value}Bound`;
 }
 
 const stored = `_batch > {after:UInt64} AND _batch <= {through:UInt64} AND Timestamp >= fromUnixTimestamp64Milli({notBefore:Int64})`;
@@ -111,54 +153,92 @@ const spanKeys = `arrayConcat(${keysOf("SpanAttributes")}, arrayFlatten(arrayMap
 const spanValues =
   "arrayConcat(mapValues(SpanAttributes), arrayFlatten(arrayMap(event -> mapValues(event), Events.Attributes)))";
 
-const facts = `, ${factsIn(spanKeys, spanValues, "genAi")}`;
-const noBuckets = "(CAST([], 'Array(Float64)'), CAST([], 'Array(Float64)'))";
+const noBuckets: Buckets = [[], []];
 const isText = "name -> startsWith(name, 'homeostat.text.')";
 /** Facts of texts, or a retrieval, which is counted among them. */
-const hasTexts = `arrayExists(${isText}, mapKeys(SpanAttributes)) OR SpanAttributes['gen_ai.operation.name'] = 'retrieval'
-  OR arrayExists(event -> arrayExists(${isText}, mapKeys(event)), Events.Attributes)`;
-const logHasTexts = `arrayExists(${isText}, mapKeys(LogAttributes))`;
+const hasTexts = `(arrayExists(${isText}, mapKeys(SpanAttributes)) OR SpanAttributes['gen_ai.operation.name'] = 'retrieval'
+  OR arrayExists(event -> arrayExists(${isText}, mapKeys(event)), Events.Attributes))`;
+const ofSpan = (key: string): string => `SpanAttributes['${key}']`;
+/** Not those that Homeostat's own probes caused: they are no traffic. */
+const ofTraffic = `${stored} AND ${ofSpan("homeostat.probe")} = ''`;
 
-/** Without those that Homeostat's own probes caused: they are no traffic. */
-function spanRows(table: string, more: string): string {
-  const has = (key: string): string => `SpanAttributes['${key}']`;
-  return `SELECT toFloat64((intDiv(toUnixTimestamp64Milli(Timestamp) + intDiv(Duration, 1000000), {step:Int64}) + 1) * {step:Int64}) AS at,
+const spanKeysSql = `toFloat64((intDiv(toUnixTimestamp64Milli(Timestamp) + intDiv(Duration, 1000000), {step:Int64}) + 1) * {step:Int64}) AS at,
         ServiceName AS service, replaceRegexpAll(SpanName, '[0-9a-fA-F-]{16,}|\\\\b[0-9]+\\\\b', '*') AS operation,
         SpanKind AS kind, StatusCode AS status,
-        if(StatusCode = 'Error', substring(${firstSaid([has("error.type"), has("http.response.status_code")])}, 1, 60), '') AS errorType,
-        ${has("gen_ai.tool.name")} AS tool, ${sharedOf("SpanAttributes")},
-        true AS isSpan, Duration / ${nanos} AS took,
-        toFloat64OrZero(${firstSaid([has("gen_ai.latency.time_to_first_token"), has("gen_ai.response.time_to_first_chunk")])}) AS firstToken,
+        if(StatusCode = 'Error', substring(${firstSaid([ofSpan("error.type"), ofSpan("http.response.status_code")])}, 1, 60), '') AS errorType,
+        ${ofSpan("gen_ai.tool.name")} AS tool, ${sharedOf("SpanAttributes")}`;
+
+function spanRows(table: string): string {
+  return `SELECT ${spanKeysSql}, Duration / ${nanos} AS took,
+        toFloat64OrZero(${firstSaid([ofSpan("gen_ai.latency.time_to_first_token"), ofSpan("gen_ai.response.time_to_first_chunk")])}) AS firstToken,
         \`llm.input_tokens\` AS input, \`llm.output_tokens\` AS output,
-        toFloat64OrZero(${has("gen_ai.usage.cache_read.input_tokens")}) AS cached,
-        toFloat64OrZero(${has("gen_ai.usage.cost")}) AS cost${more}
-      FROM ${table} WHERE ${stored} AND ${has("homeostat.probe")} = ''`;
+        toFloat64OrZero(${ofSpan("gen_ai.usage.cache_read.input_tokens")}) AS cached,
+        toFloat64OrZero(${ofSpan("gen_ai.usage.cost")}) AS cost
+      FROM ${table} WHERE ${ofTraffic}`;
+}
+
+function spanTexts(table: string): string {
+  return `SELECT _batch, ${spanKeysSql}, ${askedOf("SpanAttributes")}, ${factsIn(spanKeys, spanValues, "genAi")}
+      FROM ${table} WHERE ${ofTraffic} AND ${hasTexts}`;
 }
 
 /** Log records by which instrumentations tell prompts and answers apart from spans: only their texts count. */
-function logRows(table: string): string {
-  return `SELECT toFloat64((intDiv(toUnixTimestamp64Milli(Timestamp), {step:Int64}) + 1) * {step:Int64}) AS at,
+function logTexts(table: string): string {
+  return `SELECT _batch, toFloat64((intDiv(toUnixTimestamp64Milli(Timestamp), {step:Int64}) + 1) * {step:Int64}) AS at,
         ServiceName AS service, '' AS operation, '' AS kind, '' AS status, '' AS errorType, '' AS tool, ${sharedOf("LogAttributes")},
-        false AS isSpan, 0 AS took, 0 AS firstToken, 0 AS input, 0 AS output, 0 AS cached, 0 AS cost,
-        ${factsIn(keysOf("LogAttributes"), "mapValues(LogAttributes)", "genAi")}
-      FROM ${table} WHERE ${stored} AND ${logHasTexts}`;
+        ${askedOf("LogAttributes")}, ${factsIn(keysOf("LogAttributes"), "mapValues(LogAttributes)", "genAi")}
+      FROM ${table} WHERE ${stored} AND arrayExists(${isText}, mapKeys(LogAttributes))`;
+}
+
+function askedOf(attributes: string): string {
+  return `${targetIn(attributes)} AS target, ${documentsIn(attributes)} AS documents`;
 }
 
 function sharedOf(attributes: string): string {
   const said = (...names: readonly string[]): string => firstSaid(names.map((name) => `${attributes}['${name}']`));
-  return `ResourceAttributes['homeostat.scenario'] AS scenario, ${targetIn(attributes)} AS target, ${documentsIn(attributes)} AS documents,
+  return `ResourceAttributes['homeostat.scenario'] AS scenario,
         ${attributes}['gen_ai.operation.name'] AS genAi,
         ${said("gen_ai.request.model", "gen_ai.response.model", "llm.model_name")} AS model,
         ${said("gen_ai.provider.name", "gen_ai.system")} AS provider,
         substring(extract(${attributes}['gen_ai.response.finish_reasons'], '[A-Za-z_]+'), 1, 40) AS finishReason`;
 }
 
-function groupOf(row: Row): SpanGroup {
+function keyOf(row: readonly unknown[]): string {
+  return JSON.stringify(row.slice(0, keyCount));
+}
+
+function addTexts(found: Map<string, Texts>, row: TextFactsRow, groupsMax: number): void {
+  const key = keyOf(row);
+  let texts = found.get(key);
+  if (texts === undefined) {
+    // One more than can be told shows that there were more.
+    if (found.size > groupsMax) return;
+    const ratios = new Array<number>(ratioBounds.length + 1).fill(0);
+    texts = {
+      keys: row.slice(0, keyCount) as unknown as Keys,
+      counts: new Float64Array(noCounts.length),
+      ratioSum: 0,
+      ratios,
+    };
+    found.set(key, texts);
+  }
+  const [, , scenario, , , status, , , genAi, , , finishReason, , target, documents, facts] = row;
+  const said = { status, finishReason, genAi, scenario, target, documents, facts };
+  countTexts(said, texts.counts);
+  const ratio = lengthRatioOf(said);
+  if (ratio === undefined) return;
+  texts.ratioSum += ratio;
+  const place = ratioBounds.findIndex((bound) => ratio <= bound);
+  texts.ratios[place < 0 ? ratioBounds.length : place]!++;
+}
+
+function groupOf(row: Row, texts: Texts | undefined): SpanGroup {
   const [at, service, scenario, operation, kind, status, errorType, model, genAi, provider, tool, finishReason] = row;
-  const [, , , , , , , , , , , , inputTokens, outputTokens, cachedTokens, costUsd, texts, ...sums] = row;
-  const [tookSum, took, firstTokenSum, firstToken, ratioSum, ratio] = sums;
-  const { count, sum: seconds, buckets } = countedOf(tookSum, took, spanBounds);
-  const first = countedOf(firstTokenSum, firstToken, spanBounds);
+  const [, , , , , , , , , , , , inputTokens, outputTokens, cachedTokens, costUsd, ...sums] = row;
+  const [tookSum, took, firstTokenSum, firstToken] = sums;
+  const { count, sum: seconds, buckets } = countedOf(tookSum, took);
+  const first = countedOf(firstTokenSum, firstToken);
+  const ratios = texts?.ratios ?? new Array<number>(ratioBounds.length + 1).fill(0);
   return {
     at,
     service,
@@ -180,13 +260,15 @@ function groupOf(row: Row): SpanGroup {
     outputTokens,
     cachedTokens,
     costUsd,
-    texts: texts.length > 0 ? texts : noTexts,
-    lengthRatios: countedOf(ratioSum, ratio, ratioBounds),
+    texts: texts === undefined ? noCounts : Array.from(texts.counts),
+    lengthRatios: { count: ratios.reduce((all, each) => all + each, 0), sum: texts?.ratioSum ?? 0, buckets: ratios },
   };
 }
 
-function countedOf(sum: number, [places, counts]: Buckets, bounds: readonly number[]): Counted {
-  const buckets = new Array<number>(bounds.length + 1).fill(0);
-  for (const [i, place] of places.entries()) buckets[place] = counts[i] ?? 0;
+const placeOf = new Map([...spanBounds, beyond].map((bound, i) => [bound, i]));
+
+function countedOf(sum: number, [bounds, counts]: Buckets): Counted {
+  const buckets = new Array<number>(spanBounds.length + 1).fill(0);
+  for (const [i, bound] of bounds.entries()) buckets[placeOf.get(bound)!] = counts[i] ?? 0;
   return { count: counts.reduce((all, each) => all + each, 0), sum, buckets };
 }
