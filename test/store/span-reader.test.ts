@@ -46,9 +46,9 @@ describe.each(doors)("$name", (door) => {
   const at = (ms: number): string => `fromUnixTimestamp64Milli(${t0 + ms})`;
   const span = (batch: number, i: number, attributes: string, name: string, ms: number, events?: string) =>
     database.command(
-      `INSERT INTO ${database.table("otel_traces")} (_batch, _i, Timestamp, ServiceName, SpanName, Duration, SpanAttributes
+      `INSERT INTO ${database.table("otel_traces")} (_batch, _i, Timestamp, ServiceName, SpanName, SpanKind, Duration, SpanAttributes
           ${events === undefined ? "" : ", `Events.Timestamp`, `Events.Name`, `Events.Attributes`"})
-        SELECT ${batch}, ${i}, ${at(0)}, 'svc', '${name}', ${Math.round(ms * 1e6)}, ${attributes}
+        SELECT ${batch}, ${i}, ${at(0)}, 'svc', '${name}', 'Client', ${Math.round(ms * 1e6)}, ${attributes}
           ${events === undefined ? "" : `, [${at(0)}], ['e'], ${events}`}`,
     );
   const read = async (options: { textsAtOnce?: number; groupsMax?: number } = {}, cursor = "") =>
