@@ -27,7 +27,7 @@ test("an engine that hangs is found within two minutes of virtual time, named an
   using folder = temporaryFolder();
   const parsed = parseScenario("short-hang.yaml", text);
   if (!parsed.ok) throw new Error(parsed.mistakes.map(({ says }) => says).join("; "));
-  const { score, story } = await play(parsed.value, { folder: folder.path, settings: {} });
+  const { score, story } = await play(parsed.value, { folder: folder.path, settings: {}, through: "service" });
   expect(story.join("\n")).toContain("Stuck engine");
   expect(score).toMatchObject({ detected: true, top1: true, location: true, falseIncidents: 0 });
   expect(score.ttdMs).toBeLessThanOrEqual(120_000);

@@ -1,19 +1,12 @@
-// One scenario through the real service on virtual time: OTLP goes in at the door, what is told comes out of the feed.
-import { mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import type { SteppedClock } from "../../model/clock.ts";
+// One scenario on virtual time: telemetry goes in, what is told comes out of the feed, and is judged by what really happened.
 import type { Diagnosis, Incident } from "../../model/incident.ts";
+import { silentTelemetry } from "../../model/ports/telemetry.ts";
 import type { Instant } from "../../model/time.ts";
-import { postChange } from "../../simulate/changes.ts";
 import type { ScenarioFile } from "../../simulate/scenario-file.ts";
-import { createShipper } from "../../simulate/ship.ts";
 import { createSimulation } from "../../simulate/simulation.ts";
-import { createSteppedClock } from "../clock/stepped.ts";
-import { Config, type ConfigInput } from "../config-schema.ts";
-import { version } from "../paths.ts";
-import { startService } from "../service.ts";
-import { createTelemetry } from "../telemetry.ts";
 import { createBaseline } from "./baseline.ts";
+import { openMemorySubject } from "./memory/memory-subject.ts";
+import { openRealSubject } from "./real-subject.ts";
 import { renewedOf, type Score, score, type Told, type Truth, toldOf } from "./score.ts";
 import { placesOf } from "./truth.ts";
 
@@ -27,73 +20,59 @@ export interface Played {
 
 /** Virtual time zero of every scenario: the same whenever it is played. */
 const startAt = Date.UTC(2026, 0, 14, 12);
-/** A third as often as the service looks by default, which can only make finding slower: looking is what costs here. */
-const tickMs = 15_000;
+/**
+ * How often what there is goes in and is looked at. The real service is asked a third as often as it looks by default, which can
+ * only make finding slower: looking is what costs there.
+ */
+const tickMs: Readonly<Record<Through, number>> = { service: 15_000, memory: 5_000 };
 /** What is thought of an incident so long after the fault, or after it opened, is what counts: by then it is known or gone. */
 const thinkingMs = 2 * 60_000;
+
+/** Which service is played to. */
+export type Through = "service" | "memory";
 
 /** Rejects if the service does not start, or does not take what is sent: a run that lost telemetry says nothing. */
 export async function play(
   { scenario, durationMs, truth: gold }: ScenarioFile,
-  { folder, settings }: { readonly folder: string; readonly settings: object },
+  { folder, settings, through }: { readonly folder: string; readonly settings: object; readonly through: Through },
 ): Promise<Played> {
-  const directory = mkdtempSync(join(folder, "scenario-"));
   const cpuBefore = process.cpuUsage();
-  try {
-    await using telemetry = createTelemetry({ level: "error", version });
-    const clock = onlyTicks(createSteppedClock(startAt));
-    const config = Config.parse({ ...gauntletConfig(directory), ...settings });
-    await using service = await startService(config, { clock, telemetry });
-    const simulation = createSimulation(scenario, { startAt });
-    const shipper = createShipper({ endpoint: service.otlpUrl, telemetry, attemptsMax: 3 });
-    const baseline = createBaseline(service.head.source, telemetry);
-    const heard = listen(service.feed, clock.now);
-    const stopping = new AbortController();
+  await using subject =
+    through === "memory" ? await openMemorySubject(settings) : await openRealSubject(startAt, { folder, settings });
+  const simulation = createSimulation(scenario, { startAt });
+  const baseline = createBaseline(subject.head.source, silentTelemetry);
+  let now = startAt;
+  const heard = listen(subject.feed, () => now);
 
-    for (let atMs = tickMs; atMs <= durationMs; atMs += tickMs) {
-      const { recorded, changes } = simulation.advance(atMs);
-      await shipper.ship(recorded);
-      for (const change of changes) {
-        await postChange(`${service.apiUrl}/api/v1/changes`, change, telemetry, stopping.signal);
-      }
-      await service.store.flushed();
-      await clock.step(startAt + atMs);
-      await baseline.look(startAt + atMs);
-    }
-    await shipper.stop();
-    const fault = scenario.faults[0];
-    const to = fault?.holdMs === undefined ? durationMs : fault.atMs + fault.holdMs;
-    const truth: Truth = {
-      mode: gold.mode,
-      from: startAt + (gold.onset ?? 0),
-      to: startAt + Math.min(durationMs, to),
-      places: placesOf(gold.root.component, scenario, service.head.entities()),
-      path: gold.causal_path,
-    };
-    const told = [...heard.incidents.values()].flatMap(({ incident, at }): readonly Told[] => {
-      const until = Math.max(truth.to, at) + thinkingMs;
-      const opened = { ...toldOf(incident, heard.diagnoses, until), at };
-      const renewed = renewedOf(incident, heard.diagnoses, truth.from, until);
-      return gold.mode === "NONE" || renewed === undefined ? [opened] : [opened, renewed];
-    });
-    const { user, system } = process.cpuUsage(cpuBefore);
-    return {
-      score: score(truth, told),
-      baseline: score(truth, baseline.told()),
-      cpuSeconds: (user + system) / 1e6,
-      story: heard.story,
-    };
-  } finally {
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  const every = tickMs[through];
+  for (let atMs = every; atMs <= durationMs; atMs += every) {
+    const { recorded, changes } = simulation.advance(atMs);
+    now = startAt + atMs;
+    await subject.take(recorded, changes);
+    await subject.step(now);
+    await baseline.look(now);
   }
-}
-
-/** Rollups, budgets and saved state are not what is judged, and every virtual minute of them is a real second. */
-function onlyTicks(clock: SteppedClock): SteppedClock {
+  const fault = scenario.faults[0];
+  const to = fault?.holdMs === undefined ? durationMs : fault.atMs + fault.holdMs;
+  const truth: Truth = {
+    mode: gold.mode,
+    from: startAt + (gold.onset ?? 0),
+    to: startAt + Math.min(durationMs, to),
+    places: placesOf(gold.root.component, scenario, subject.head.entities()),
+    path: gold.causal_path,
+  };
+  const told = [...heard.incidents.values()].flatMap(({ incident, at }): readonly Told[] => {
+    const until = Math.max(truth.to, at) + thinkingMs;
+    const opened = { ...toldOf(incident, heard.diagnoses, until), at };
+    const renewed = renewedOf(incident, heard.diagnoses, truth.from, until);
+    return gold.mode === "NONE" || renewed === undefined ? [opened] : [opened, renewed];
+  });
+  const { user, system } = process.cpuUsage(cpuBefore);
   return {
-    ...clock,
-    every: (cron, name, run) =>
-      name === "tick" ? clock.every(cron, name, run) : { name, stop: () => Promise.resolve() },
+    score: score(truth, told),
+    baseline: score(truth, baseline.told()),
+    cpuSeconds: (user + system) / 1e6,
+    story: heard.story,
   };
 }
 
@@ -116,17 +95,4 @@ function listen(
     }
   });
   return { incidents, diagnoses, story };
-}
-
-/** As it ships, but for its doors, and without the parts that ask for more than a scenario's half hour. */
-function gauntletConfig(directory: string): ConfigInput {
-  return {
-    dataDirectory: directory,
-    // What is played is long past: it must not expire while it is judged.
-    store: { retentionDays: { traces: "forever", logs: "forever", metrics: "forever", own: "forever" } },
-    receive: { httpPort: 0, grpcPort: -1, anyTime: true },
-    show: { port: 0 },
-    observe: { tick: "*/15 * * * * *" },
-    detect: { learned: false },
-  };
 }

@@ -7,11 +7,10 @@ import {
   type SpanPage,
   type SpanReader,
   spanBounds,
-  textCounters,
 } from "../../model/ports/span-reader.ts";
 import type { Database } from "../database.ts";
 import { clamp } from "./records.ts";
-import { countTexts, factNames, lengthRatioOf } from "./text-counts.ts";
+import { countTexts, factNames, lengthRatioOf, noRatios, noTexts } from "./text-counts.ts";
 import { documentsIn, factsCalled, factsIn, firstSaid, targetIn } from "./text-facts-sql.ts";
 
 export interface SpanReaderOptions {
@@ -73,7 +72,6 @@ interface Texts {
 }
 
 const keyCount = 12;
-const noCounts: readonly number[] = Object.keys(textCounters).map(() => 0);
 const nanos = 1e9;
 const keys = "at, service, scenario, operation, kind, status, errorType, model, genAi, provider, tool, finishReason";
 /** Above every bound. */
@@ -216,7 +214,7 @@ function addTexts(found: Map<string, Texts>, row: TextFactsRow, groupsMax: numbe
     const ratios = new Array<number>(ratioBounds.length + 1).fill(0);
     texts = {
       keys: row.slice(0, keyCount) as unknown as Keys,
-      counts: new Float64Array(noCounts.length),
+      counts: new Float64Array(noTexts.length),
       ratioSum: 0,
       ratios,
     };
@@ -238,7 +236,7 @@ function groupOf(row: Row, texts: Texts | undefined): SpanGroup {
   const [tookSum, took, firstTokenSum, firstToken] = sums;
   const { count, sum: seconds, buckets } = countedOf(tookSum, took);
   const first = countedOf(firstTokenSum, firstToken);
-  const ratios = texts?.ratios ?? new Array<number>(ratioBounds.length + 1).fill(0);
+  const { ratios, ratioSum } = texts ?? { ratios: noRatios.buckets, ratioSum: 0 };
   return {
     at,
     service,
@@ -260,8 +258,8 @@ function groupOf(row: Row, texts: Texts | undefined): SpanGroup {
     outputTokens,
     cachedTokens,
     costUsd,
-    texts: texts === undefined ? noCounts : Array.from(texts.counts),
-    lengthRatios: { count: ratios.reduce((all, each) => all + each, 0), sum: texts?.ratioSum ?? 0, buckets: ratios },
+    texts: texts === undefined ? noTexts : Array.from(texts.counts),
+    lengthRatios: { count: ratios.reduce((all, each) => all + each, 0), sum: ratioSum, buckets: ratios },
   };
 }
 

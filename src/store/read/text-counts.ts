@@ -1,5 +1,5 @@
 // What the facts of a text count for: which of them flag it, and from which value on.
-import { type TextCounter, textCounters } from "../../model/ports/span-reader.ts";
+import { ratioBounds, type TextCounter, textCounters } from "../../model/ports/span-reader.ts";
 
 /** From which values on a fact flags a text. Told in rules/packs/README.md; change both. */
 export const textThresholds = {
@@ -57,6 +57,10 @@ export interface TextRow {
   /** In the order of {@link factNames}, as the texts they are stored as; '' is not said. */
   readonly facts: readonly string[];
 }
+
+/** What there is where nothing says anything. */
+export const noTexts: readonly number[] = Object.keys(textCounters).map(() => 0);
+export const noRatios = { count: 0, sum: 0, buckets: new Array<number>(ratioBounds.length + 1).fill(0) } as const;
 
 /** Adds what a row counts for to `counts`, which are in the order of `textCounters`. */
 export function countTexts(row: TextRow, counts: Float64Array): void {

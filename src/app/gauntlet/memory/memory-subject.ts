@@ -1,0 +1,124 @@
+// The service's rooms that think, on telemetry handed to them: no wire, no database, no saved state, nothing sent. An order of
+// magnitude faster than the real service. Blind to what only those do: privacy rules, late and lost inserts, attributes of single
+// requests, code evidence, feedback, probes.
+import { remedyFor } from "../../../act/remedy.ts";
+import { createDetection } from "../../../detect/detection.ts";
+import { createLogWatch } from "../../../detect/logs/log-watch.ts";
+import { createRules } from "../../../detect/rules/engine.ts";
+import { createSeriesDetection } from "../../../detect/series/series-detection.ts";
+import { createDiagnosis } from "../../../diagnose/diagnose.ts";
+import type { ChangeEvent } from "../../../model/change.ts";
+import { silentTelemetry } from "../../../model/ports/telemetry.ts";
+import { createGpuNames } from "../../../observe/gpu-names.ts";
+import { createHead } from "../../../observe/head.ts";
+import { createEventFeed } from "../../../show/event-feed.ts";
+import { Config } from "../../config-schema.ts";
+import { descendantsOf, withDescendants } from "../../descendants.ts";
+import { type Knowledge, loadKnowledge } from "../../knowledge.ts";
+import { createPipeline } from "../../pipeline.ts";
+import { seriesShare } from "../../series.ts";
+import { createUndo } from "../../undo.ts";
+import type { Subject } from "../subject.ts";
+import { createLogBook } from "./log-book.ts";
+import { createMetricPages } from "./metric-pages.ts";
+import { createSpanGroups } from "./span-groups.ts";
+
+/** `settings` are merged into the configuration as for the real service; a Config that makes no sense throws. */
+export async function openMemorySubject(settings: object): Promise<Subject> {
+  const telemetry = silentTelemetry;
+  const config = Config.parse({ dataDirectory: "unused", ...settings });
+  const knowledge = knowledgeOf(config);
+  const [pages, spans, logBook] = [createMetricPages(), createSpanGroups(), createLogBook()];
+  const { window: windowMs, step: stepMs, rateWindow, lateness, idle, maxSeries } = config.observe;
+  const gpus = createGpuNames(telemetry);
+  const head = createHead(
+    {
+      windowMs,
+      stepMs,
+      rateWindowMs: rateWindow,
+      latenessMs: lateness,
+      idleMs: idle,
+      maxSeries,
+      mappings: knowledge.mappings,
+      gpus,
+    },
+    { reader: pages, spans, telemetry },
+  );
+  const undo = createUndo(telemetry.log);
+  const exclusions = { current: () => withDescendants(diagnose.exclusions(), head.entities()) };
+  const budget = config.detect.falseEpisodesPerWeek;
+  const detection = await createDetection(
+    { falseEpisodesPerWeek: budget * (1 - seriesShare), stepMs },
+    { exclusions, telemetry, modelsDirectory: "" },
+  );
+  undo.push("detection", () => detection[Symbol.asyncDispose]());
+  const series = await createSeriesDetection(
+    { falseEpisodesPerWeek: budget * seriesShare, stepMs, threads: 0 },
+    { steps: head.steps, exclusions, telemetry },
+  );
+  undo.push("series", () => series[Symbol.asyncDispose]());
+  const changes: ChangeEvent[] = [];
+  const diagnose = createDiagnosis(knowledge.modes, {
+    source: head,
+    changes: {
+      add: async (change) => void changes.push(change),
+      within: async ({ from, to }) => changes.filter(({ at }) => at >= from && at < to),
+    },
+    logs: logBook,
+    telemetry,
+  });
+  const feed = createEventFeed(telemetry);
+  const pipeline = createPipeline({
+    head,
+    detection,
+    series,
+    logs: createLogWatch({ historyMs: windowMs }, { reader: logBook, sink: head, telemetry, gpus }),
+    rules: createRules(knowledge.ruleFiles, { source: head, telemetry }),
+    diagnose,
+    act: {
+      propose({ action }, now) {
+        const text = `${action.kind} of ${action.target} proposed: ${action.why}`;
+        feed.publish({ type: "action", at: now, text, data: { ...action } });
+        return Promise.resolve([]);
+      },
+      step: () => Promise.resolve([]),
+    },
+    tune: { recommend: () => Promise.resolve([]) },
+    remedyFor,
+    foreign: { firing: () => [], changed: () => [] },
+    modes: knowledge.modes,
+    keeper: { keep: () => Promise.resolve(), trouble: () => undefined },
+    feed,
+    telemetry,
+  });
+
+  return {
+    feed,
+    head: { source: head, entities: () => head.entities() },
+    async take({ metrics, spans: finished, logs }, told) {
+      for (const { data } of metrics) pages.add(data);
+      spans.add(finished);
+      logBook.add(logs);
+      for (const change of told) {
+        changes.push(change);
+        for (const id of [change.target, ...descendantsOf(change.target, head.entities())]) {
+          detection.changed(id, change.at);
+          series.changed(id, change.at);
+        }
+      }
+    },
+    step: (at) => pipeline.tick(at),
+    [Symbol.asyncDispose]: () => undo[Symbol.asyncDispose](),
+  };
+}
+
+let last: { readonly key: string; readonly knowledge: Knowledge } | undefined;
+
+/** Reading all rules takes longer than some scenarios: kept while the configuration stays. */
+function knowledgeOf(config: Config): Knowledge {
+  const key = JSON.stringify([config.rules, config.probes]);
+  if (last?.key !== key) last = { key, knowledge: loadKnowledge(config) };
+  const { knowledge } = last;
+  if (knowledge.mistakes.length > 0) throw new Error(knowledge.mistakes.map(({ says }) => says).join("; "));
+  return knowledge;
+}
