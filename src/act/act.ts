@@ -1,8 +1,11 @@
 // Repairs, carefully: proposed, held back by what speaks against them, sent, verified against the time before, undone.
 import type { Action, ActionState, LedgerEntry, Proposal } from "../model/action.ts";
+import type { LedgerHead } from "../model/ledger.ts";
 import type { Principal } from "../model/principal.ts";
 import type { Instant } from "../model/time.ts";
-import { type ActDeps, type ActOptions, createLifecycle, type Desk, heldMs } from "./lifecycle.ts";
+import type { ActDeps, ActOptions, Desk, Turn } from "./desk.ts";
+import { createLedger } from "./ledger/writer.ts";
+import { createLifecycle, heldMs } from "./lifecycle.ts";
 import { policyFor } from "./policy.ts";
 import { fromLedger, newRepair, numbered } from "./repairs.ts";
 
@@ -19,6 +22,8 @@ export interface Act {
   kill(on: boolean): void;
   /** Takes up what an earlier run left in the ledger; before the first step. */
   restore(): Promise<void>;
+  /** Where the ledger's chain ends. */
+  ledgerHead(): LedgerHead;
   /** Repairs that are not over, for people to see. */
   open(): readonly { readonly action: Action; readonly state: ActionState; readonly reason: string }[];
 }
@@ -28,9 +33,10 @@ const keepMs = 24 * 3_600_000;
 
 export function createAct(options: ActOptions, deps: ActDeps): Act {
   const { records, telemetry } = deps;
-  const desk: Desk = { repairs: new Map(), killed: false };
+  const ledger = createLedger(records, deps.head);
+  const desk: Desk = { options, deps, ledger, repairs: new Map(), killed: false };
   const { repairs } = desk;
-  const life = createLifecycle(options, deps, desk);
+  const life = createLifecycle(desk);
   /** Written by an approval; told with the next step. */
   let untold: LedgerEntry[] = [];
   let tail: Promise<unknown> = Promise.resolve();
@@ -49,7 +55,8 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
   return {
     propose: ({ action }, now) =>
       exclusively(async () => {
-        const out: LedgerEntry[] = [];
+        const turn: Turn = { now, out: [] };
+        const { out } = turn;
         forget(now);
         const known = repairs.get(action.idempotencyKey);
         // A repair that was never sent and is over (expired) may be proposed anew; one that was tried may not.
@@ -60,24 +67,24 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
         }
         const repair = known === undefined || known.over ? newRepair(action, now) : known;
         repairs.set(repair.key, repair);
-        await life.guarded(repair, now, async () => {
-          if (repair.state === "proposed") await life.begin(repair, now, out);
+        await life.guarded(repair, turn, async () => {
+          if (repair.state === "proposed") await life.begin(repair, turn);
           // Held: the newer thought counts, but an attempt that waits out its pause goes on waiting.
           const cooling = repair.hold?.by === "cooldown" && (repair.hold.retryAt ?? 0) > now;
           repair.proposal = action;
           repair.action = numbered(action, repair.attempt);
-          if (!cooling) await life.decide(repair, now, out);
+          if (!cooling) await life.decide(repair, turn);
         });
         return out;
       }),
     step: (now) =>
       exclusively(async () => {
-        const out = untold;
+        const turn: Turn = { now, out: untold };
         untold = [];
         forget(now);
         for (const repair of repairs.values())
-          if (!repair.over) await life.guarded(repair, now, () => life.goOn(repair, now, out));
-        return out;
+          if (!repair.over) await life.guarded(repair, turn, () => life.goOn(repair, turn));
+        return turn.out;
       }),
     approve: (id, principal, now) =>
       exclusively(async () => {
@@ -95,7 +102,8 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
         if (now - repair.heldSince > heldMs)
           return refuse(`action ${id} has waited too long; the situation is another`);
         repair.approvedBy = principal.name;
-        await life.guarded(repair, now, () => life.decide(repair, now, untold));
+        const turn: Turn = { now, out: untold };
+        await life.guarded(repair, turn, () => life.decide(repair, turn));
         return { kind: "approved" };
       }),
     kill(on) {
@@ -105,12 +113,15 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
     },
     restore: () =>
       exclusively(async () => {
-        for (const repair of fromLedger(await records.list("actions", { limit: 1000 }))) {
+        const newest = await records.list("actions", { limit: 1000 });
+        const written = await ledger.continueAfter(newest);
+        for (const repair of fromLedger([...written.toReversed(), ...newest])) {
           repairs.set(repair.key, repair);
           // The same message id: whoever delivered it already does not deliver it twice.
           if (repair.state === "sent") life.resend(repair);
         }
       }),
+    ledgerHead: ledger.head,
     open: () =>
       [...repairs.values()]
         .filter(({ over }) => !over)

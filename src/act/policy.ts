@@ -3,6 +3,8 @@ import type { Action, Mode } from "../model/action.ts";
 import type { DurationMs } from "../model/time.ts";
 
 export interface Policy {
+  /** What the ledger calls it. */
+  readonly id: string;
   /** Action kind, or `*`. */
   readonly action: string;
   /** Entity id; `*` at its end matches any rest. */
@@ -28,6 +30,7 @@ export interface BlastRadius {
 }
 
 const observe: Policy = {
+  id: "none",
   action: "*",
   target: "*",
   mode: "observe",

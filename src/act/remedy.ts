@@ -12,6 +12,8 @@ import type { Instant } from "../model/time.ts";
 const evidenceMin = 2;
 /** "Before" ends somewhat ahead of the first sign, which is only known to the step. */
 const beforeMarginMs = 30_000;
+/** Evidence that the ledger keeps of an action, in sentences. */
+const saysMax = 5;
 
 /** Which change a rollback takes back. */
 const undoes: Partial<Record<ActionKind, readonly string[]>> = {
@@ -78,5 +80,9 @@ function actionFor(
     why: `${mode.title}: ${remedy.why}`,
     idempotencyKey,
     proposedAt: now,
+    evidence: {
+      kinds: [...new Set(cause.for.map((one) => one.kind))],
+      says: cause.for.slice(0, saysMax).map(({ says }) => says),
+    },
   };
 }

@@ -69,12 +69,14 @@ export function pastOf(repairs: Iterable<Repair>): readonly Past[] {
 }
 
 /**
- * Repairs as the ledger tells them, newest entry first as `Records.list` gives them. What was under way goes on: a request
+ * Repairs as the ledger tells them, in any order where entries are chained, else newest first as `Records.list` gives them. What was under way goes on: a request
  * that was written down but not answered is sent again under the same id, and verification starts over.
  */
 export function fromLedger(entries: readonly LedgerEntry[]): readonly Repair[] {
   const repairs = new Map<string, Repair>();
-  for (const { action, state, at, by, reason } of entries.toReversed()) {
+  // An approval's time is the wall's, a step's is the event's: only the chain tells which came first.
+  const inOrder = effective(entries);
+  for (const { action, state, at, by, reason } of inOrder) {
     const match = /^(.+)-(\d+)$/.exec(action.idempotencyKey);
     const id = /^(.+)-(\d+)$/.exec(action.id);
     if (match === null || id === null) continue;
@@ -84,7 +86,7 @@ export function fromLedger(entries: readonly LedgerEntry[]): readonly Repair[] {
     repair.proposal = proposal;
     repair.attempt = Number(match[2]);
     repair.action = action;
-    repair.state = state;
+    repair.state = state as ActionState;
     repair.touchedAt = at;
     repair.hold = state === "held" ? { by, reason, retryAt: at } : undefined;
     repair.over = state === "verified" || state === "failed" || state === "undone";
@@ -93,4 +95,17 @@ export function fromLedger(entries: readonly LedgerEntry[]): readonly Repair[] {
     else repair.verification = undefined;
   }
   return [...repairs.values()];
+}
+
+/** In the order of writing, each once, without what is void. */
+function effective(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
+  const gone = new Set(entries.map(({ voids }) => voids).filter((one) => one !== undefined));
+  return entries
+    .toReversed()
+    .sort((a, b) => (a.sequence ?? 0) - (b.sequence ?? 0))
+    .filter(({ sequence, state }) => {
+      const counts = state !== "void" && (sequence === undefined || !gone.has(sequence));
+      if (sequence !== undefined) gone.add(sequence);
+      return counts;
+    });
 }

@@ -1,5 +1,5 @@
 // Whether a repair helped: its checks must hold without a break for long enough, in event time.
-import type { Action } from "../model/action.ts";
+import type { Action, Reading } from "../model/action.ts";
 import type { CheckSpec } from "../model/failure-mode.ts";
 import type { SeriesSource } from "../model/ports/series-source.ts";
 import { formatDuration, type Instant } from "../model/time.ts";
@@ -62,6 +62,14 @@ export async function advance(
 export async function allHold(action: Action, source: SeriesSource, now: Instant): Promise<boolean> {
   for (const check of action.verify) if ((await holdsNow(check, source, now)) !== true) return false;
   return action.verify.length > 0;
+}
+
+/** Every check at this instant, for the ledger. */
+export async function readChecks(action: Action, source: SeriesSource, now: Instant): Promise<readonly Reading[]> {
+  const readings: Reading[] = [];
+  for (const check of action.verify)
+    readings.push({ check: check.says, holds: (await holdsNow(check, source, now)) ?? null });
+  return readings;
 }
 
 /** Undefined when the query cannot be answered. */

@@ -1,19 +1,12 @@
 // The one configuration schema: types, checks, defaults, help texts and JSON Schema from one declaration.
 import { z } from "zod";
-import { actionKinds } from "../model/failure-mode.ts";
 import { defaultTenant, tenantPattern } from "../model/tenant.ts";
-import { parseDuration } from "../model/time.ts";
+import { Acting } from "./config-act.ts";
 import { Changes, Code } from "./config-changes.ts";
 import { Deliver } from "./config-deliver.ts";
+import { duration } from "./config-duration.ts";
 import { Probes } from "./config-probes.ts";
 
-const duration = (fallback: string) =>
-  z
-    .string()
-    .default(fallback)
-    .refine((text) => parseDuration(text) !== undefined, "is not a duration; write it like 30s, 5m or 1h30m")
-    .transform((text) => parseDuration(text)!)
-    .describe(`Duration such as 30s or 5m (default ${fallback}).`);
 const port = (fallback: number, what: string) =>
   z
     .int()
@@ -75,24 +68,6 @@ const Tls = z
     path: ["clientCaFile"],
     error: "is missing, but clients names certificates; without it none is asked for",
   });
-
-function fitsAction(pattern: string): boolean {
-  return actionKinds.some((kind) => (pattern.endsWith("*") ? kind.startsWith(pattern.slice(0, -1)) : kind === pattern));
-}
-
-const Policy = z.strictObject({
-  action: z
-    .string()
-    .refine(fitsAction, `is no action; there are ${actionKinds.join(", ")}, and * at its end matches any rest`)
-    .default("*")
-    .describe("Action kind this policy is for; * at its end matches any rest."),
-  target: z.string().default("*").describe("Entity id this policy is for; * at its end matches any rest."),
-  mode: z.enum(["observe", "propose", "approve", "auto"]).default("observe"),
-  minProbability: z.number().min(0).max(1).default(0.7),
-  cooldown: duration("15m"),
-  attempts: z.int().min(1).default(2),
-  maxEvidenceAge: duration("2m"),
-});
 
 const ScrapeJob = z.strictObject({
   job: z.string().min(1).describe("Becomes service.name."),
@@ -276,11 +251,7 @@ export const Config = z.strictObject({
   code: Code.prefault({}).describe("Repositories and reports that a diagnosis looks at for what a change brought."),
   deliver: Deliver.prefault({}),
   probes: Probes.prefault({}).describe("Test cases asked of served models. Off while no target is named."),
-  act: z
-    .strictObject({
-      policies: z.array(Policy).default([]).describe("What may run. None: everything is only observed."),
-    })
-    .prefault({}),
+  act: Acting.prefault({}).describe("What may be repaired without asking, or after asking."),
   telemetry: z
     .strictObject({
       level: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),

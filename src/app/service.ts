@@ -1,7 +1,6 @@
 // The running service: every room opened in one straight line, closed last-in-first-out. It is deliberately one function:
 // each step needs what the steps before it opened.
 import { join, resolve } from "node:path";
-import { createAct } from "../act/act.ts";
 import { remedyFor } from "../act/remedy.ts";
 import { createDetection } from "../detect/detection.ts";
 import { createLogWatch } from "../detect/logs/log-watch.ts";
@@ -23,6 +22,7 @@ import { createEventFeed } from "../show/event-feed.ts";
 import { startShow } from "../show/show.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createTune } from "../tune/tune.ts";
+import { openActing } from "./acting.ts";
 import { openAlerting } from "./alerting.ts";
 import { startAlertingJob } from "./alerting-job.ts";
 import { announced } from "./announced-changes.ts";
@@ -130,11 +130,9 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const alerting = await openAlerting(config.deliver, { records: store.records, telemetry, state, now: clock.now });
     const { deliver, intake, silences } = alerting;
     undo.push("alerting", () => alerting[Symbol.asyncDispose]());
-    const act = createAct(
-      { policies: config.act.policies, connectors: knowledge.connectors },
-      { notifier: deliver, records: store.records, source: head, telemetry },
-    );
-    await act.restore();
+    const { connectors } = knowledge;
+    const acted = { connectors, notifier: deliver, records: store.records, source: head, state, telemetry };
+    const { act, desk } = await openActing(config.act, acted);
     const tune = createTune({ source: head, logs: store.logs, telemetry });
     const feed = createEventFeed(telemetry);
 
@@ -174,6 +172,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       { host: config.show.host, port: config.show.port, tokens: config.show.tokens, version },
       {
         records: store.records,
+        act: desk,
         changes: announced(store, feed, changed),
         webhooks: webhookOptions(config),
         reports: code.reports,

@@ -3,6 +3,7 @@ import type { EntityId } from "./entity.ts";
 import type { ActionKind, CheckSpec, Safety } from "./failure-mode.ts";
 import type { IncidentId } from "./incident.ts";
 import type { Labels } from "./labels.ts";
+import type { Seal } from "./ledger.ts";
 import type { Instant } from "./time.ts";
 
 export type Mode = "observe" | "propose" | "approve" | "auto";
@@ -24,6 +25,15 @@ export interface Action {
   /** The same for the same repair of the same incident and attempt, so that receivers can drop repeats. */
   readonly idempotencyKey: string;
   readonly proposedAt: Instant;
+  /** What the diagnosis rests on, for the ledger; no connector can send it. */
+  readonly evidence?: EvidenceSummary;
+}
+
+export interface EvidenceSummary {
+  /** Distinct kinds of evidence for the cause: what one broken exporter cannot fake alone. */
+  readonly kinds: readonly string[];
+  /** The strongest few, as sentences. */
+  readonly says: readonly string[];
 }
 
 export interface Proposal {
@@ -38,11 +48,34 @@ export type Verdict =
 
 export type ActionState = "proposed" | "held" | "sent" | "accepted" | "verifying" | "verified" | "failed" | "undone";
 
-/** A line of the ledger: what happened to an action, when and why. Append-only. */
-export interface LedgerEntry {
+/** What an entry of the ledger tells: a repair's state, or something that was decided about it. */
+export type LedgerState = ActionState | "void";
+
+/** A line of the ledger: what happened to an action, when and why. Append-only; {@link Seal} chains it to the line before. */
+export interface LedgerEntry extends Partial<Seal> {
   readonly action: Action;
-  readonly state: ActionState;
+  readonly state: LedgerState;
   readonly at: Instant;
+  /** Who decided: a person's name, or the stage or part of act. */
   readonly by: string;
   readonly reason: string;
+  /** The policy that applied; absent where none was asked. */
+  readonly policy?: AppliedPolicy;
+  /** The action's checks right before it was sent, and when its effect was judged. */
+  readonly before?: readonly Reading[];
+  readonly after?: readonly Reading[];
+  readonly verdict?: "success" | "fail" | "inconclusive";
+  /** Sequence of an entry that counts for nothing: the store did not say in time that it had it. */
+  readonly voids?: number;
+}
+
+export interface AppliedPolicy {
+  readonly id: string;
+  readonly mode: Mode;
+}
+
+/** A check at one instant; `holds` is null where there was no telemetry to answer it. */
+export interface Reading {
+  readonly check: string;
+  readonly holds: boolean | null;
 }

@@ -5,6 +5,7 @@ import type { Anomaly } from "../model/anomaly.ts";
 import type { CannotCompare, CompareRequest, Comparison } from "../model/comparison.ts";
 import type { Entity, EntityId } from "../model/entity.ts";
 import type { Labels } from "../model/labels.ts";
+import type { ActDesk } from "../model/ports/act-desk.ts";
 import type { AlertIntake, Silences } from "../model/ports/alerting.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
@@ -29,6 +30,7 @@ import type { WebhookOptions } from "./webhooks/take.ts";
 /** What the room is handed. */
 export interface ShowDeps {
   readonly records: Records;
+  readonly act: ActDesk;
   readonly changes: ChangeLog;
   readonly webhooks: WebhookOptions;
   /** Takes a SARIF log; says what was kept of it, or why it is none. */

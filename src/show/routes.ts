@@ -1,5 +1,6 @@
 // The list of routes: everything the server answers, in one place.
 import { readFileSync } from "node:fs";
+import { actRoutes } from "./act-routes.ts";
 import { alertingRoutes } from "./alerting-routes.ts";
 import { anomalyRoutes } from "./anomaly-routes.ts";
 import { changeRoutes } from "./change-routes.ts";
@@ -155,6 +156,7 @@ export const routes: readonly Route[] = [
   ...webhookRoutes,
   reportRoute,
   ...incidentRoutes,
+  ...actRoutes,
   ...(Object.keys(collections) as StoredCollection[]).flatMap(collectionRoutes),
   {
     method: "post",

@@ -1,10 +1,8 @@
 // Every shape this API takes or gives, once: handlers check by these, openapi.json is generated from them.
 import { z } from "zod";
-import type { Action, LedgerEntry } from "../model/action.ts";
 import { type Alert, type Anomaly, shapes } from "../model/anomaly.ts";
 import type { ChangeEvent } from "../model/change.ts";
 import { type Entity, entityKinds } from "../model/entity.ts";
-import type { CheckSpec } from "../model/failure-mode.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import { catalogue, type SignalId, signals } from "../model/signal.ts";
 import { alertingSchemas } from "./alerting-schemas.ts";
@@ -24,6 +22,7 @@ import type {
 } from "./contract.ts";
 import { feedbackSchemas } from "./feedback-schemas.ts";
 import { attributeReport, diagnosis, incident } from "./incident-schemas.ts";
+import { ledgerEntry, ledgerSchemas } from "./ledger-schemas.ts";
 import { logSchemas } from "./log-schemas.ts";
 import { prometheusAnswer, prometheusError } from "./prometheus/schemas.ts";
 import { band, evidence, instant, labels, real, shapeOf } from "./shapes.ts";
@@ -101,38 +100,6 @@ const alert = shapeOf<Alert>()({
   resolvedAt: instant.optional(),
   value: real,
   error: z.string().optional(),
-});
-
-const check = shapeOf<CheckSpec>()({
-  id: z.string(),
-  says: z.string(),
-  expr: z.string().describe("PromQL; a non-empty result means it holds."),
-  forMs: z.number(),
-  withinMs: z.number(),
-});
-
-const action = shapeOf<Action>()({
-  id: z.string(),
-  kind: z.string(),
-  target: z.string(),
-  domain: z.string(),
-  incident: z.string().optional(),
-  failureMode: z.string().optional(),
-  probability: z.number(),
-  parameters: labels,
-  safety: z.enum(["A", "B", "C", "N"]),
-  verify: z.array(check),
-  why: z.string(),
-  idempotencyKey: z.string(),
-  proposedAt: instant,
-});
-
-const ledgerEntry = shapeOf<LedgerEntry>()({
-  action,
-  state: z.enum(["proposed", "held", "sent", "accepted", "verifying", "verified", "failed", "undone"]),
-  at: instant,
-  by: z.string(),
-  reason: z.string(),
 });
 
 const recommendation = shapeOf<Recommendation>()({
@@ -280,6 +247,7 @@ export const schemas = {
   PrometheusError: prometheusError,
   ...alertingSchemas,
   ...feedbackSchemas,
+  ...ledgerSchemas,
   ...logSchemas,
   ...compareSchemas,
 } as const;

@@ -4,6 +4,7 @@ import { createAct } from "../../src/act/act.ts";
 import { loadConnectors } from "../../src/act/connectors.ts";
 import type { Policy } from "../../src/act/policy.ts";
 import type { Action, Proposal } from "../../src/model/action.ts";
+import type { KeptHead } from "../../src/model/ledger.ts";
 import type { DeliveryOutcome, OutgoingMessage } from "../../src/model/ports/notifier.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
 import { memoryRecords } from "../deliver/memory-records.ts";
@@ -11,6 +12,7 @@ import { deployment, memorySeries } from "../diagnose/memory-sources.ts";
 
 export const start = Date.UTC(2026, 0, 5, 12);
 export const auto: Policy = {
+  id: "all",
   action: "*",
   target: "*",
   mode: "auto",
@@ -69,7 +71,14 @@ export function bench(policies: readonly Policy[] = [auto]) {
       return Promise.resolve(state.answer);
     },
   };
-  const deps = { notifier, records, source, telemetry: silentTelemetry };
+  const kept: { head?: KeptHead } = {};
+  const head = {
+    load: async () => kept.head,
+    save: async (end: KeptHead) => {
+      kept.head = end;
+    },
+  };
+  const deps = { notifier, records, head, source, telemetry: silentTelemetry };
   const act = createAct({ policies, connectors }, deps);
   function report(): void {
     if (state.tokens === undefined) return;
@@ -83,6 +92,7 @@ export function bench(policies: readonly Policy[] = [auto]) {
     act,
     again: () => createAct({ policies, connectors }, deps),
     records,
+    kept,
     sent,
     state,
     requests: () => sent.filter(({ type }) => type === "action.requested"),

@@ -141,11 +141,20 @@ export const entry: LedgerEntry = {
     why: "a config rollout set it off",
     idempotencyKey: "incident-1:1",
     proposedAt: now - 900,
+    evidence: { kinds: ["signal", "change"], says: ["KV-cache use is 0.99"] },
   },
   state: "proposed",
   at: now - 900,
   by: "policy",
   reason: "mode is propose",
+  policy: { id: "all", mode: "propose" },
+  before: [{ check: "use is back", holds: false }],
+  after: [{ check: "use is back", holds: null }],
+  verdict: "inconclusive",
+  voids: 1,
+  sequence: 2,
+  previous: "0".repeat(64),
+  hash: "1".repeat(64),
 };
 
 export const recommendation: Recommendation = {

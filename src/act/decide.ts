@@ -1,0 +1,63 @@
+// Whether an action may run now: every stage is asked anew right before it is sent.
+
+import type { Book } from "./book.ts";
+import { connectorFor, refuseParameters, requestOf } from "./connectors.ts";
+import type { Desk, Turn } from "./desk.ts";
+import type { Dispatch } from "./dispatch.ts";
+import { type Facts, lookAtTarget } from "./facts.ts";
+import { policyFor } from "./policy.ts";
+import { pastOf, type Repair } from "./repairs.ts";
+import { passStages } from "./stages.ts";
+import { allHold, readChecks } from "./verification.ts";
+
+/** Asks every stage, and sends if none objects. */
+export type Decide = (repair: Repair, turn: Turn) => Promise<void>;
+
+export function createDecide(desk: Desk, book: Book, dispatch: Dispatch): Decide {
+  const { options, deps } = desk;
+  const { source } = deps;
+
+  async function factsOf(repair: Repair, { now }: Turn): Promise<Facts> {
+    const { action } = repair;
+    repair.target = await lookAtTarget(action, source, now);
+    return {
+      policy: policyFor(action, options.policies),
+      killed: desk.killed,
+      ...(repair.approvedBy === undefined ? {} : { approvedBy: repair.approvedBy }),
+      repair: repair.key,
+      target: repair.target,
+      past: pastOf(desk.repairs.values()),
+    };
+  }
+
+  return async (repair, turn) => {
+    const { action } = repair;
+    const { now } = turn;
+    const connector = connectorFor(action, options.connectors);
+    if (connector === undefined)
+      return book.hold(repair, { by: "connector", reason: `no connector serves ${action.kind}` }, turn);
+    const refused = refuseParameters(action, connector);
+    if (refused !== undefined) return book.hold(repair, { by: "parameters", reason: refused }, turn);
+    const facts = await factsOf(repair, turn);
+    const verdict = passStages(action, facts, now);
+    if (verdict.kind === "hold") return book.hold(repair, verdict, turn);
+    if (repair.attempt > 1 && (await allHold(action, source, now))) {
+      repair.over = true;
+      return book.write(repair, "held", "recovered", "all is well again without another attempt", turn);
+    }
+    repair.hold = undefined;
+    repair.outcome = undefined;
+    const by = repair.approvedBy ?? "act";
+    const before = await readChecks(action, source, now);
+    await book.write(repair, "sent", by, `attempt ${repair.attempt} to receiver ${connector.receiver}`, turn, {
+      before,
+    });
+    repair.sends.push({ at: now, domain: facts.target.domain });
+    // The switch may have been thrown while the ledger was written: what is not out yet stays in.
+    if (desk.killed) {
+      repair.sends.pop();
+      return book.hold(repair, { by: "kill-switch", reason: "the kill switch is on", retryAt: now + 10_000 }, turn);
+    }
+    dispatch.attempt(repair, requestOf(action, connector));
+  };
+}

@@ -1,0 +1,109 @@
+// What became of an attempt: delivered or not, verified or not, and what follows from that.
+
+import type { Book, Details } from "./book.ts";
+import { connectorFor, escalationOf, undoOf } from "./connectors.ts";
+import type { Desk, Turn } from "./desk.ts";
+import type { Dispatch } from "./dispatch.ts";
+import { lookAtTarget } from "./facts.ts";
+import { policyFor } from "./policy.ts";
+import { numbered, type Repair } from "./repairs.ts";
+import { advance, readChecks, startVerification } from "./verification.ts";
+
+export interface Settle {
+  /** Delivery has ended. */
+  answered(repair: Repair, turn: Turn): Promise<void>;
+  /** Looks at the checks once more. */
+  verify(repair: Repair, turn: Turn): Promise<void>;
+}
+
+interface Failure extends Details {
+  readonly by: "delivery" | "verification";
+  readonly reason: string;
+  readonly undo: boolean;
+  readonly again: boolean;
+}
+
+export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle {
+  const { options, deps } = desk;
+  const { source } = deps;
+
+  async function failed(repair: Repair, failure: Failure, turn: Turn): Promise<void> {
+    const { by, reason, undo, again, ...details } = failure;
+    await book.write(repair, "failed", by, reason, turn, details);
+    const { action } = repair;
+    const connector = connectorFor(action, options.connectors);
+    const taking = connector === undefined || !undo ? undefined : undoOf(action, connector);
+    if (taking !== undefined && !desk.killed) {
+      await book.write(repair, "undone", "act", "asked the receiver to take it back", turn);
+      if (!desk.killed) dispatch.aside(taking);
+    }
+    const policy = policyFor(action, options.policies);
+    if (again && repair.attempt < policy.attempts) return tryAgain(repair, policy.attempts, policy.cooldown, turn);
+    repair.over = true;
+    if (connector !== undefined && !desk.killed) dispatch.aside(escalationOf(action, connector, reason));
+  }
+
+  async function tryAgain(repair: Repair, attempts: number, cooldown: number, turn: Turn): Promise<void> {
+    repair.attempt++;
+    repair.action = numbered(repair.proposal, repair.attempt);
+    repair.approvedBy = undefined;
+    repair.verification = undefined;
+    repair.heldSince = turn.now;
+    await book.write(repair, "proposed", "act", `attempt ${repair.attempt} of ${attempts}`, turn);
+    const reason = `waits ${cooldown / 1000} s before the next attempt`;
+    await book.hold(repair, { by: "cooldown", reason, retryAt: turn.now + cooldown }, turn);
+  }
+
+  return {
+    async answered(repair, turn) {
+      const outcome = repair.outcome!;
+      if (outcome.kind === "failed")
+        return failed(repair, { by: "delivery", reason: outcome.reason, undo: false, again: true }, turn);
+      await book.write(
+        repair,
+        "accepted",
+        "delivery",
+        `answered ${outcome.status} at attempt ${outcome.attempts}`,
+        turn,
+      );
+      if (repair.action.verify.length === 0) {
+        repair.over = true;
+        return;
+      }
+      repair.verification = startVerification(turn.now);
+      await book.write(
+        repair,
+        "verifying",
+        "verification",
+        repair.action.verify.map(({ says }) => says).join("; "),
+        turn,
+      );
+    },
+    async verify(repair, turn) {
+      const { now } = turn;
+      const { action } = repair;
+      repair.verification ??= startVerification(now);
+      const target = await lookAtTarget(action, source, now).catch(() => undefined);
+      const { maxEvidenceAge } = policyFor(action, options.policies);
+      const fresh = target?.newestAt !== undefined && now - target.newestAt <= maxEvidenceAge;
+      const progress = await advance(action, repair.verification, fresh, source, now);
+      if (progress.kind === "waiting") return;
+      const after = await readChecks(action, source, now);
+      const { reason } = progress;
+      switch (progress.kind) {
+        case "holds":
+          repair.over = true;
+          return book.write(repair, "verified", "verification", reason, turn, { after, verdict: "success" });
+        case "failed": {
+          const next = { undo: true, again: true, after, verdict: "fail" } as const;
+          return failed(repair, { by: "verification", reason, ...next }, turn);
+        }
+        case "inconclusive": {
+          // Blind: neither undoing nor trying again would be founded on anything.
+          const next = { undo: false, again: false, after, verdict: "inconclusive" } as const;
+          return failed(repair, { by: "verification", reason, ...next }, turn);
+        }
+      }
+    },
+  };
+}

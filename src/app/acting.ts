@@ -1,0 +1,58 @@
+// The room that acts, with what it needs of the others, and what the API may ask of it.
+import { type Act, createAct } from "../act/act.ts";
+import type { ConnectorSpec } from "../act/connectors.ts";
+import { verifyChain } from "../act/ledger/verify.ts";
+import type { KeptHead } from "../model/ledger.ts";
+import type { ActDesk } from "../model/ports/act-desk.ts";
+import type { Notifier } from "../model/ports/notifier.ts";
+import type { Records } from "../model/ports/records.ts";
+import type { SeriesSource } from "../model/ports/series-source.ts";
+import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { Config } from "./config-schema.ts";
+import { ledgerEntries } from "./ledger-entries.ts";
+import type { State } from "./state.ts";
+
+export interface ActingMeans {
+  readonly connectors: readonly ConnectorSpec[];
+  readonly notifier: Notifier;
+  readonly records: Records;
+  readonly source: SeriesSource;
+  readonly state: State;
+  readonly telemetry: Telemetry;
+}
+
+export interface Acting {
+  readonly act: Act;
+  readonly desk: ActDesk;
+}
+
+/** Entries that are read to judge the ledger: what is older is not looked at, and told by where the chain begins. */
+export const ledgerMax = 200_000;
+
+/** Takes up what an earlier run left in the ledger. */
+export async function openActing(config: Config["act"], means: ActingMeans): Promise<Acting> {
+  const { connectors, records, state } = means;
+  const policies = config.policies.map((policy, i) => ({ ...policy, id: policy.id ?? `act.policies.${i}` }));
+  const head = {
+    load: async () => headIn(await state.load("ledger")),
+    save: (end: KeptHead) => state.save("ledger", new TextEncoder().encode(JSON.stringify(end))),
+  };
+  const act = createAct({ policies, connectors }, { ...means, head });
+  await act.restore();
+  const ledger: ActDesk["ledger"] = async () => {
+    // Before the entries: one written meanwhile is no break.
+    const end = act.ledgerHead();
+    return verifyChain(await ledgerEntries(records, ledgerMax), { head: end });
+  };
+  return { act, desk: { ledger } };
+}
+
+function headIn(bytes: Uint8Array | undefined): KeptHead | undefined {
+  try {
+    const { sequence, hash, pending } = JSON.parse(new TextDecoder().decode(bytes)) as Partial<KeptHead>;
+    if (!Number.isSafeInteger(sequence) || !/^[0-9a-f]{64}$/.test(hash ?? "")) return undefined;
+    return { sequence: sequence!, hash: hash!, ...(Array.isArray(pending) ? { pending } : {}) };
+  } catch {
+    return undefined;
+  }
+}
