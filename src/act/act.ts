@@ -1,31 +1,26 @@
 // Repairs, carefully: proposed, held back by what speaks against them, sent, verified against the time before, undone.
-import type { Action, ActionState, LedgerEntry, Proposal } from "../model/action.ts";
-import type { LedgerHead } from "../model/ledger.ts";
-import type { Principal } from "../model/principal.ts";
+import type { LedgerEntry, Proposal } from "../model/action.ts";
+import type { ActStatus } from "../model/ports/act-desk.ts";
 import type { Instant } from "../model/time.ts";
 import type { ActDeps, ActOptions, Desk, Turn } from "./desk.ts";
 import { createLedger } from "./ledger/writer.ts";
-import { createLifecycle, heldMs } from "./lifecycle.ts";
-import { policyFor } from "./policy.ts";
-import { fromLedger, newRepair, numbered } from "./repairs.ts";
-
-export type Approval = { readonly kind: "approved" } | { readonly kind: "refused"; readonly reason: string };
+import { createLifecycle } from "./lifecycle.ts";
+import { openActions } from "./open-actions.ts";
+import { createPeople, type People } from "./people.ts";
+import { fromLedger, mayBeProposedAgain, newRepair, numbered } from "./repairs.ts";
+import { createKillSwitch } from "./switch.ts";
 
 export interface Act {
   /** Takes up a proposal, or thinks again about one that is held. Tells what was written to the ledger. */
   propose(proposal: Proposal, now: Instant): Promise<readonly LedgerEntry[]>;
   /** Goes on with everything in progress: looks at deliveries, verifies, tries again. Event time. */
   step(now: Instant): Promise<readonly LedgerEntry[]>;
-  /** Lets one held attempt pass where a person is asked for. `id` is the action's id in the ledger. */
-  approve(id: string, principal: Principal, now: Instant): Promise<Approval>;
-  /** While on, nothing is sent: no request, no undo, no escalation. */
-  kill(on: boolean): void;
+  /** People's part: approvals, denials, the switch. */
+  readonly people: People;
   /** Takes up what an earlier run left in the ledger; before the first step. */
   restore(): Promise<void>;
-  /** Where the ledger's chain ends. */
-  ledgerHead(): LedgerHead;
-  /** Repairs that are not over, for people to see. */
-  open(): readonly { readonly action: Action; readonly state: ActionState; readonly reason: string }[];
+  /** Repairs that are not over, the switch, and where the ledger ends. */
+  status(): ActStatus;
 }
 
 const repairsMax = 1000;
@@ -34,10 +29,11 @@ const keepMs = 24 * 3_600_000;
 export function createAct(options: ActOptions, deps: ActDeps): Act {
   const { records, telemetry } = deps;
   const ledger = createLedger(records, deps.head);
-  const desk: Desk = { options, deps, ledger, repairs: new Map(), killed: false };
+  const killSwitch = createKillSwitch(deps, ledger);
+  const desk: Desk = { options, deps, ledger, repairs: new Map(), killSwitch };
   const { repairs } = desk;
   const life = createLifecycle(desk);
-  /** Written by an approval; told with the next step. */
+  /** Written on people's word; told with the next step. */
   let untold: LedgerEntry[] = [];
   let tail: Promise<unknown> = Promise.resolve();
 
@@ -52,6 +48,8 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
     for (const [key, repair] of repairs) if (repair.over && now - repair.touchedAt > keepMs) repairs.delete(key);
   }
 
+  const people = createPeople(desk, life, { exclusively, tell: (entries) => untold.push(...entries) });
+
   return {
     propose: ({ action }, now) =>
       exclusively(async () => {
@@ -59,8 +57,7 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
         const { out } = turn;
         forget(now);
         const known = repairs.get(action.idempotencyKey);
-        // A repair that was never sent and is over (expired) may be proposed anew; one that was tried may not.
-        if (known !== undefined && (known.state !== "held" || (known.over && known.sends.length > 0))) return out;
+        if (known !== undefined && !mayBeProposedAgain(known)) return out;
         if (known === undefined && repairs.size >= repairsMax) {
           telemetry.count("homeostat.act.dropped", 1, { reason: "too-many-repairs" });
           return out;
@@ -86,45 +83,21 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
           if (!repair.over) await life.guarded(repair, turn, () => life.goOn(repair, turn));
         return turn.out;
       }),
-    approve: (id, principal, now) =>
-      exclusively(async () => {
-        const refuse = (reason: string): Approval => ({ kind: "refused", reason });
-        if (!principal.roles.some((role) => role === "approver" || role === "admin")) {
-          return refuse(`${principal.name} may not approve actions`);
-        }
-        const repair = [...repairs.values()].find(({ action, over }) => action.id === id && !over);
-        if (repair === undefined) return refuse(`no action ${id} waits`);
-        if (repair.state !== "held" || !(repair.hold?.by === "mode" || repair.hold?.by === "safety")) {
-          return refuse(`action ${id} does not wait for approval`);
-        }
-        const { mode } = policyFor(repair.action, options.policies);
-        if (mode === "observe" || mode === "propose") return refuse(`the policy for action ${id} is to ${mode} only`);
-        if (now - repair.heldSince > heldMs)
-          return refuse(`action ${id} has waited too long; the situation is another`);
-        repair.approvedBy = principal.name;
-        const turn: Turn = { now, out: untold };
-        await life.guarded(repair, turn, () => life.decide(repair, turn));
-        return { kind: "approved" };
-      }),
-    kill(on) {
-      desk.killed = on;
-      telemetry.gauge("homeostat.act.killed", on ? 1 : 0);
-      telemetry.log.warn(on ? "kill switch on: nothing is sent" : "kill switch off");
-    },
     restore: () =>
       exclusively(async () => {
         const newest = await records.list("actions", { limit: 1000 });
         const written = await ledger.continueAfter(newest);
+        await killSwitch.restore(records);
         for (const repair of fromLedger([...written.toReversed(), ...newest])) {
           repairs.set(repair.key, repair);
           // The same message id: whoever delivered it already does not deliver it twice.
-          if (repair.state === "sent") life.resend(repair);
+          repair.resend = repair.state === "sent";
         }
       }),
-    ledgerHead: ledger.head,
-    open: () =>
-      [...repairs.values()]
-        .filter(({ over }) => !over)
-        .map(({ action, state, hold: held }) => ({ action, state, reason: held?.reason ?? "" })),
+    people,
+    status() {
+      const killed = killSwitch.on();
+      return { ...(killed === undefined ? {} : { killed }), ledger: ledger.head(), open: openActions(desk) };
+    },
   };
 }

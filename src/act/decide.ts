@@ -1,5 +1,6 @@
 // Whether an action may run now: every stage is asked anew right before it is sent.
 
+import { approversOf } from "./approvals.ts";
 import type { Book } from "./book.ts";
 import { connectorFor, refuseParameters, requestOf } from "./connectors.ts";
 import type { Desk, Turn } from "./desk.ts";
@@ -20,10 +21,12 @@ export function createDecide(desk: Desk, book: Book, dispatch: Dispatch): Decide
   async function factsOf(repair: Repair, { now }: Turn): Promise<Facts> {
     const { action } = repair;
     repair.target = await lookAtTarget(action, source, now);
+    const policy = policyFor(action, options.policies);
+    const killed = desk.killSwitch.on();
     return {
-      policy: policyFor(action, options.policies),
-      killed: desk.killed,
-      ...(repair.approvedBy === undefined ? {} : { approvedBy: repair.approvedBy }),
+      policy,
+      ...(killed === undefined ? {} : { killed }),
+      approvers: approversOf(repair, policy, now),
       repair: repair.key,
       target: repair.target,
       past: pastOf(desk.repairs.values()),
@@ -47,16 +50,17 @@ export function createDecide(desk: Desk, book: Book, dispatch: Dispatch): Decide
     }
     repair.hold = undefined;
     repair.outcome = undefined;
-    const by = repair.approvedBy ?? "act";
+    const by = facts.approvers.length === 0 ? "act" : facts.approvers.join(" and ");
     const before = await readChecks(action, source, now);
     await book.write(repair, "sent", by, `attempt ${repair.attempt} to receiver ${connector.receiver}`, turn, {
       before,
     });
     repair.sends.push({ at: now, domain: facts.target.domain });
     // The switch may have been thrown while the ledger was written: what is not out yet stays in.
-    if (desk.killed) {
+    const killed = desk.killSwitch.on();
+    if (killed !== undefined) {
       repair.sends.pop();
-      return book.hold(repair, { by: "kill-switch", reason: "the kill switch is on", retryAt: now + 10_000 }, turn);
+      return book.hold(repair, { by: "kill-switch", reason: killed, retryAt: now + 10_000 }, turn);
     }
     dispatch.attempt(repair, requestOf(action, connector));
   };

@@ -10,6 +10,7 @@ import type { ConnectorSpec } from "./connectors.ts";
 import type { Ledger } from "./ledger/writer.ts";
 import type { Policy } from "./policy.ts";
 import type { Repair } from "./repairs.ts";
+import type { KillSwitch } from "./switch.ts";
 
 export interface ActOptions {
   readonly policies: readonly Policy[];
@@ -30,7 +31,7 @@ export interface Desk {
   readonly deps: ActDeps;
   readonly ledger: Ledger;
   readonly repairs: Map<string, Repair>;
-  killed: boolean;
+  readonly killSwitch: KillSwitch;
 }
 
 /** One stretch of thinking: its event time, and what it wrote to the ledger. */

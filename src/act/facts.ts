@@ -19,9 +19,10 @@ export interface Past {
 
 export interface Facts {
   readonly policy: Policy;
-  /** Read when the decision is made, not when it was asked for. */
-  readonly killed: boolean;
-  readonly approvedBy?: string;
+  /** Why the kill switch is on, read when the decision is made, not when it was asked for. */
+  readonly killed?: string;
+  /** Who approved exactly this. */
+  readonly approvers: readonly string[];
   /** Of this repair. */
   readonly repair: string;
   readonly target: TargetFacts;

@@ -1,4 +1,6 @@
 // A repair from proposal to outcome: what is next for it. Everything is written to the ledger before it happens.
+import { formatDuration } from "../model/time.ts";
+import { approversOf, waitsForPeople } from "./approvals.ts";
 import { createBook } from "./book.ts";
 import { connectorFor, requestOf } from "./connectors.ts";
 import { createDecide } from "./decide.ts";
@@ -11,18 +13,18 @@ import { createSettle } from "./settle.ts";
 export interface Lifecycle {
   /** First entry of a repair in the ledger. */
   begin(repair: Repair, turn: Turn): Promise<void>;
+  /** A person says no: it is over. */
+  deny(repair: Repair, by: string, reason: string, turn: Turn): Promise<void>;
   /** Asks every stage, and sends if none objects. */
   decide(repair: Repair, turn: Turn): Promise<void>;
   /** Whatever is next for the repair. */
   goOn(repair: Repair, turn: Turn): Promise<void>;
-  /** Sends the request of an attempt that is in the ledger as sent already. */
-  resend(repair: Repair): void;
   /** Runs work on one repair; a ledger or source that fails holds this repair and nothing else. */
   guarded(repair: Repair, turn: Turn, work: () => Promise<void>): Promise<void>;
 }
 
-/** A proposal nobody let pass in this time was about another situation. */
-export const heldMs = 15 * 60_000;
+/** A proposal that nothing let pass in this time was about another situation. */
+const heldMs = 15 * 60_000;
 
 export function createLifecycle(desk: Desk): Lifecycle {
   const { options, deps } = desk;
@@ -34,8 +36,15 @@ export function createLifecycle(desk: Desk): Lifecycle {
 
   async function retry(repair: Repair, turn: Turn): Promise<void> {
     const { now } = turn;
-    const cooling = repair.attempt > 1 ? policyFor(repair.action, options.policies).cooldown : 0;
-    if (now - repair.heldSince > heldMs + cooling) {
+    const policy = policyFor(repair.action, options.policies);
+    const cooling = repair.attempt > 1 ? policy.cooldown : 0;
+    if (waitsForPeople(repair, policy) && now - repair.heldSince > policy.approval.ttl + cooling) {
+      repair.over = true;
+      const { length } = approversOf(repair, policy, now);
+      const reason = `not approved within ${formatDuration(policy.approval.ttl)} (${length} of ${policy.approval.quorum})`;
+      return book.write(repair, "denied", "expiry", reason, turn);
+    }
+    if (!waitsForPeople(repair, policy) && now - repair.heldSince > heldMs + cooling) {
       repair.over = true;
       const reason = `not let pass in time (last held by ${repair.hold?.by ?? "nobody"})`;
       return book.write(repair, "held", "expiry", reason, turn);
@@ -44,10 +53,24 @@ export function createLifecycle(desk: Desk): Lifecycle {
       await decide(repair, turn);
   }
 
+  /** What an earlier run wrote down as sent, as soon as nothing stands against it. */
+  function resend(repair: Repair): void {
+    const connector = connectorFor(repair.action, options.connectors);
+    if (connector === undefined || desk.killSwitch.on() !== undefined) return;
+    repair.resend = false;
+    dispatch.attempt(repair, requestOf(repair.action, connector));
+  }
+
   return {
     begin: (repair, turn) => book.write(repair, "proposed", "act", repair.proposal.why, turn),
     decide,
+    async deny(repair, by, reason, turn) {
+      await book.write(repair, "denied", by, reason, turn);
+      repair.over = true;
+      repair.refusedBy = by;
+    },
     async goOn(repair, turn) {
+      if (repair.resend) resend(repair);
       if (repair.state === "sent" && repair.outcome !== undefined) await settle.answered(repair, turn);
       else if (repair.state === "accepted" || repair.state === "verifying") await settle.verify(repair, turn);
       else if (repair.state === "held" || repair.state === "proposed") await retry(repair, turn);
@@ -63,10 +86,6 @@ export function createLifecycle(desk: Desk): Lifecycle {
         });
         if (!isUnderWay(repair)) repair.hold = { by: "error", reason: String(error), retryAt: now + 10_000 };
       }
-    },
-    resend(repair) {
-      const connector = connectorFor(repair.action, options.connectors);
-      if (connector !== undefined && !desk.killed) dispatch.attempt(repair, requestOf(repair.action, connector));
     },
   };
 }

@@ -17,7 +17,15 @@ export interface Policy {
   readonly attempts: number;
   /** Telemetry of the target older than this is no ground to act on, nor to verify by. */
   readonly maxEvidenceAge: DurationMs;
+  readonly approval: ApprovalRule;
   readonly blastRadius?: BlastRadius;
+}
+
+export interface ApprovalRule {
+  /** So many different people have to approve. */
+  readonly quorum: number;
+  /** How long an action waits for them, and how long an approval holds; after that it is denied. */
+  readonly ttl: DurationMs;
 }
 
 export interface BlastRadius {
@@ -38,6 +46,7 @@ const observe: Policy = {
   cooldown: 15 * 60_000,
   attempts: 2,
   maxEvidenceAge: 2 * 60_000,
+  approval: { quorum: 1, ttl: 15 * 60_000 },
 };
 
 /** The first policy that matches, as written; without one the action is only observed. */

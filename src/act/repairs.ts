@@ -1,5 +1,5 @@
 // Repairs in progress: one for each idempotency key, with all its attempts; and what is rebuilt of them from the ledger.
-import type { Action, ActionState, LedgerEntry } from "../model/action.ts";
+import { type Action, type ActionState, actionStates, type LedgerEntry, type LedgerState } from "../model/action.ts";
 import type { DeliveryOutcome } from "../model/ports/notifier.ts";
 import type { Instant } from "../model/time.ts";
 import type { Past, TargetFacts } from "./facts.ts";
@@ -17,14 +17,19 @@ export interface Repair {
   /** While held: by whom, why, and when to look again (absent: when somebody approves or proposes again). */
   hold: { readonly by: string; readonly reason: string; readonly retryAt?: Instant } | undefined;
   heldSince: Instant;
-  approvedBy: string | undefined;
+  /** By name: when it was given, and the hash of what was approved. */
+  readonly approvals: Map<string, { readonly at: Instant; readonly binding: string }>;
   target: TargetFacts | undefined;
   /** How delivery of this attempt ended; delivery itself is not waited for. */
   outcome: DeliveryOutcome | undefined;
+  /** Written down as sent by an earlier run; whether it went out is not known. */
+  resend: boolean;
   verification: Verification | undefined;
   readonly sends: { readonly at: Instant; readonly domain: string }[];
   /** Nothing more will happen. */
   over: boolean;
+  /** Who denied it: the same repair of the same incident is not asked for again. */
+  refusedBy: string | undefined;
   touchedAt: Instant;
 }
 
@@ -37,12 +42,14 @@ export function newRepair(proposal: Action, now: Instant): Repair {
     state: "proposed",
     hold: undefined,
     heldSince: now,
-    approvedBy: undefined,
+    approvals: new Map(),
     target: undefined,
     outcome: undefined,
+    resend: false,
     verification: undefined,
     sends: [],
     over: false,
+    refusedBy: undefined,
     touchedAt: now,
   };
 }
@@ -50,6 +57,12 @@ export function newRepair(proposal: Action, now: Instant): Repair {
 /** The action of one attempt: a key of its own, so that a receiver tells a new attempt from a repeat of the last. */
 export function numbered(proposal: Action, attempt: number): Action {
   return { ...proposal, id: `${proposal.id}-${attempt}`, idempotencyKey: `${proposal.idempotencyKey}-${attempt}` };
+}
+
+/** Held, or over without having been tried and without anybody's no. */
+export function mayBeProposedAgain({ state, over, sends, refusedBy }: Repair): boolean {
+  if (state === "denied") return refusedBy === undefined && sends.length === 0;
+  return state === "held" && !(over && sends.length > 0);
 }
 
 export function isUnderWay({ state, over }: Repair): boolean {
@@ -76,25 +89,35 @@ export function fromLedger(entries: readonly LedgerEntry[]): readonly Repair[] {
   const repairs = new Map<string, Repair>();
   // An approval's time is the wall's, a step's is the event's: only the chain tells which came first.
   const inOrder = effective(entries);
-  for (const { action, state, at, by, reason } of inOrder) {
+  for (const { action, state, at, by, reason, approves } of inOrder) {
     const match = /^(.+)-(\d+)$/.exec(action.idempotencyKey);
     const id = /^(.+)-(\d+)$/.exec(action.id);
     if (match === null || id === null) continue;
     const proposal = { ...action, id: id[1]!, idempotencyKey: match[1]! };
     const repair = repairs.get(match[1]!) ?? newRepair(proposal, at);
     repairs.set(repair.key, repair);
+    if (state === "approved" && approves !== undefined) repair.approvals.set(by, { at, binding: approves });
+    if (!isActionState(state)) continue;
     repair.proposal = proposal;
+    if (repair.attempt !== Number(match[2])) repair.approvals.clear();
     repair.attempt = Number(match[2]);
     repair.action = action;
-    repair.state = state as ActionState;
+    repair.state = state;
     repair.touchedAt = at;
     repair.hold = state === "held" ? { by, reason, retryAt: at } : undefined;
-    repair.over = state === "verified" || state === "failed" || state === "undone";
+    repair.over = overStates.has(state) || by === "expiry" || by === "recovered";
+    repair.refusedBy = state === "denied" && by !== "expiry" ? by : undefined;
     if (state === "sent") repair.sends.push({ at, domain: action.domain });
     if (state === "accepted" || state === "verifying") repair.verification ??= startVerification(at);
     else repair.verification = undefined;
   }
   return [...repairs.values()];
+}
+
+const overStates: ReadonlySet<ActionState> = new Set(["verified", "failed", "undone", "denied"]);
+
+function isActionState(state: LedgerState): state is ActionState {
+  return (actionStates as readonly LedgerState[]).includes(state);
 }
 
 /** In the order of writing, each once, without what is void. */

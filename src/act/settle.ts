@@ -27,26 +27,28 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
   const { options, deps } = desk;
   const { source } = deps;
 
+  const mayTell = (): boolean => desk.killSwitch.on() === undefined;
+
   async function failed(repair: Repair, failure: Failure, turn: Turn): Promise<void> {
     const { by, reason, undo, again, ...details } = failure;
     await book.write(repair, "failed", by, reason, turn, details);
     const { action } = repair;
     const connector = connectorFor(action, options.connectors);
     const taking = connector === undefined || !undo ? undefined : undoOf(action, connector);
-    if (taking !== undefined && !desk.killed) {
+    if (taking !== undefined && mayTell()) {
       await book.write(repair, "undone", "act", "asked the receiver to take it back", turn);
-      if (!desk.killed) dispatch.aside(taking);
+      if (mayTell()) dispatch.aside(taking);
     }
     const policy = policyFor(action, options.policies);
     if (again && repair.attempt < policy.attempts) return tryAgain(repair, policy.attempts, policy.cooldown, turn);
     repair.over = true;
-    if (connector !== undefined && !desk.killed) dispatch.aside(escalationOf(action, connector, reason));
+    if (connector !== undefined && mayTell()) dispatch.aside(escalationOf(action, connector, reason));
   }
 
   async function tryAgain(repair: Repair, attempts: number, cooldown: number, turn: Turn): Promise<void> {
     repair.attempt++;
     repair.action = numbered(repair.proposal, repair.attempt);
-    repair.approvedBy = undefined;
+    repair.approvals.clear();
     repair.verification = undefined;
     repair.heldSince = turn.now;
     await book.write(repair, "proposed", "act", `attempt ${repair.attempt} of ${attempts}`, turn);

@@ -8,6 +8,7 @@ import type { Notifier } from "../model/ports/notifier.ts";
 import type { Records } from "../model/ports/records.ts";
 import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
+import type { Instant } from "../model/time.ts";
 import type { Config } from "./config-schema.ts";
 import { ledgerEntries } from "./ledger-entries.ts";
 import type { State } from "./state.ts";
@@ -19,6 +20,8 @@ export interface ActingMeans {
   readonly source: SeriesSource;
   readonly state: State;
   readonly telemetry: Telemetry;
+  /** Of people's decisions: the clock's time, as event time may stand still. */
+  readonly now: () => Instant;
 }
 
 export interface Acting {
@@ -39,12 +42,26 @@ export async function openActing(config: Config["act"], means: ActingMeans): Pro
   };
   const act = createAct({ policies, connectors }, { ...means, head });
   await act.restore();
-  const ledger: ActDesk["ledger"] = async () => {
-    // Before the entries: one written meanwhile is no break.
-    const end = act.ledgerHead();
-    return verifyChain(await ledgerEntries(records, ledgerMax), { head: end });
+  const { people } = act;
+  const { now, telemetry } = means;
+  return {
+    act,
+    desk: {
+      status: act.status,
+      approve: (word) => people.approve(word, now()),
+      deny: (word) => people.deny(word, now()),
+      kill: (on, principal, reason) => people.kill(on, principal, reason, now()),
+      turnedAway: (who, reason) =>
+        people.turnedAway(who, reason, now()).catch((error: unknown) => {
+          telemetry.log.error("a refusal is not in the ledger", { who, reason, error: String(error) });
+        }),
+      async ledger() {
+        // Before the entries: one written meanwhile is no break.
+        const head = act.status().ledger;
+        return verifyChain(await ledgerEntries(records, ledgerMax), { head });
+      },
+    },
   };
-  return { act, desk: { ledger } };
 }
 
 function headIn(bytes: Uint8Array | undefined): KeptHead | undefined {

@@ -24,6 +24,12 @@ const Policy = z.strictObject({
   cooldown: duration("15m"),
   attempts: z.int().min(1).default(2),
   maxEvidenceAge: duration("2m"),
+  approval: z
+    .strictObject({
+      quorum: z.int().min(1).default(1).describe("So many different people have to approve."),
+      ttl: duration("15m").describe("An action nobody approved in this time is denied; an approval holds as long."),
+    })
+    .prefault({}),
 });
 
 export const Acting = z.strictObject({

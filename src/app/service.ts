@@ -131,8 +131,8 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const { deliver, intake, silences } = alerting;
     undo.push("alerting", () => alerting[Symbol.asyncDispose]());
     const { connectors } = knowledge;
-    const acted = { connectors, notifier: deliver, records: store.records, source: head, state, telemetry };
-    const { act, desk } = await openActing(config.act, acted);
+    const actMeans = { connectors, notifier: deliver, records: store.records, source: head, state, telemetry };
+    const { act, desk } = await openActing(config.act, { ...actMeans, now: clock.now });
     const tune = createTune({ source: head, logs: store.logs, telemetry });
     const feed = createEventFeed(telemetry);
 

@@ -25,6 +25,8 @@ export interface Action {
   /** The same for the same repair of the same incident and attempt, so that receivers can drop repeats. */
   readonly idempotencyKey: string;
   readonly proposedAt: Instant;
+  /** The person who proposed it, where one did; somebody else has to approve. */
+  readonly author?: string;
   /** What the diagnosis rests on, for the ledger; no connector can send it. */
   readonly evidence?: EvidenceSummary;
 }
@@ -46,10 +48,22 @@ export type Verdict =
   /** `by` names the stage, `reason` is for the operator: nothing is held silently. */
   | { readonly kind: "hold"; readonly by: string; readonly reason: string; readonly retryAt?: Instant };
 
-export type ActionState = "proposed" | "held" | "sent" | "accepted" | "verifying" | "verified" | "failed" | "undone";
+export const actionStates = [
+  "proposed",
+  "held",
+  "denied",
+  "sent",
+  "accepted",
+  "verifying",
+  "verified",
+  "failed",
+  "undone",
+] as const;
+export type ActionState = (typeof actionStates)[number];
 
 /** What an entry of the ledger tells: a repair's state, or something that was decided about it. */
-export type LedgerState = ActionState | "void";
+export const ledgerStates = [...actionStates, "approved", "refused", "killed", "revived", "void"] as const;
+export type LedgerState = (typeof ledgerStates)[number];
 
 /** A line of the ledger: what happened to an action, when and why. Append-only; {@link Seal} chains it to the line before. */
 export interface LedgerEntry extends Partial<Seal> {
@@ -65,6 +79,8 @@ export interface LedgerEntry extends Partial<Seal> {
   readonly before?: readonly Reading[];
   readonly after?: readonly Reading[];
   readonly verdict?: "success" | "fail" | "inconclusive";
+  /** Of an approval: SHA-256 of the kind, target and parameters that were approved. */
+  readonly approves?: string;
   /** Sequence of an entry that counts for nothing: the store did not say in time that it had it. */
   readonly voids?: number;
 }

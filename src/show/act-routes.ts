@@ -1,11 +1,54 @@
-// The door to the room that acts: its ledger.
-import { fromStore } from "./problem.ts";
+// The door to the room that acts: what waits, approvals and denials, the kill switch, the ledger. A GET never decides: chat programs
+// and mail scanners fetch every link they see.
+import type { Decided } from "../model/ports/act-desk.ts";
+import { forbids } from "./access.ts";
+import { decisionInput, killInput } from "./ledger-schemas.ts";
+import { fromStore, refuse, refuseIssues } from "./problem.ts";
 import { noParameters } from "./query.ts";
-import { type Route, sendJson } from "./route.ts";
+import { type Answer, type Call, idOf, type Route, sendJson } from "./route.ts";
 
 const json = "application/json";
+const status: Answer = { status: 200, says: "As it is now.", contentType: json, schema: { one: "ActStatus" } };
 
 export const actRoutes: readonly Route[] = [
+  {
+    method: "get",
+    path: "/api/v1/act",
+    needs: "viewer",
+    summary:
+      "Repairs that are not over: what holds each, who has approved it and how many have to; and the kill switch.",
+    parameters: noParameters,
+    answers: [status],
+    handle: ({ response, deps }) => sendJson(response, 200, { data: deps.act.status() }),
+  },
+  decision(
+    "approve",
+    "Let a repair pass that waits for approval: exactly what the hash stands for, by another than its author.",
+  ),
+  decision("deny", "End a repair that is not under way. The same repair of the same incident is not proposed again."),
+  {
+    method: "post",
+    path: "/api/v1/act/kill",
+    needs: "operator",
+    audited: true,
+    summary: "Throw the kill switch: nothing is sent while it is on. Taking it back needs the role admin.",
+    parameters: noParameters,
+    body: "KillInput",
+    bodyIs: "one",
+    answers: [status],
+    async handle({ request, response, deps, principal }) {
+      const parsed = killInput.safeParse(request.body);
+      if (!parsed.success) throw refuseIssues(parsed.error.issues);
+      const { on, says } = parsed.data;
+      const refused = on ? undefined : forbids(principal, "admin");
+      if (refused !== undefined) {
+        await deps.act.turnedAway(principal!.name, "taking back the kill switch needs the role admin");
+        throw refused;
+      }
+      await fromStore(deps.telemetry, "writing the ledger", () => deps.act.kill(on, principal!, says));
+      sendJson(response, 200, { data: deps.act.status() });
+    },
+  },
   {
     method: "get",
     path: "/api/v1/ledger",
@@ -20,3 +63,38 @@ export const actRoutes: readonly Route[] = [
     },
   },
 ];
+
+function decision(verb: "approve" | "deny", summary: string): Route {
+  return {
+    method: "post",
+    path: `/api/v1/actions/:id/${verb}`,
+    needs: "approver",
+    audited: true,
+    summary,
+    parameters: noParameters,
+    body: "DecisionInput",
+    bodyIs: "one",
+    answers: [{ status: 200, says: "It counts.", contentType: json, schema: { one: "Decided" } }],
+    handle: (call) => decide(verb, call),
+  };
+}
+
+async function decide(verb: "approve" | "deny", { request, response, deps, principal }: Call): Promise<void> {
+  const id = idOf(request.params["id"]);
+  const parsed = decisionInput.safeParse(request.body);
+  if (!parsed.success) throw refuseIssues(parsed.error.issues);
+  const word = { id, principal: principal!, ...parsed.data };
+  const data = await fromStore(deps.telemetry, "writing the ledger", () => deps.act[verb](word));
+  if (data.kind === "refused") throw refuse(statuses[data.why], sentence(data.reason));
+  sendJson(response, 200, { data });
+}
+
+const statuses: Readonly<Record<Extract<Decided, { kind: "refused" }>["why"], number>> = {
+  forbidden: 403,
+  unknown: 404,
+  conflict: 409,
+};
+
+function sentence(reason: string): string {
+  return `Refused: ${reason}. See /api/v1/act for what waits.`;
+}

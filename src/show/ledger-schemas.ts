@@ -1,8 +1,9 @@
 // Shapes of repairs and of the ledger that keeps them.
 import { z } from "zod";
-import type { Action, LedgerEntry } from "../model/action.ts";
+import { type Action, actionStates, type LedgerEntry, ledgerStates } from "../model/action.ts";
 import type { CheckSpec } from "../model/failure-mode.ts";
 import type { LedgerReport } from "../model/ledger.ts";
+import type { ActStatus, OpenAction } from "../model/ports/act-desk.ts";
 import { instant, labels, shapeOf } from "./shapes.ts";
 
 const check = shapeOf<CheckSpec>()({
@@ -27,6 +28,7 @@ const action = shapeOf<Action>()({
   why: z.string(),
   idempotencyKey: z.string(),
   proposedAt: instant,
+  author: z.string().optional().describe("The person who proposed it; somebody else has to approve."),
   evidence: z
     .object({ kinds: z.array(z.string()), says: z.array(z.string()) })
     .optional()
@@ -38,7 +40,7 @@ const mode = z.enum(["observe", "propose", "approve", "auto"]);
 
 export const ledgerEntry = shapeOf<LedgerEntry>()({
   action,
-  state: z.enum(["proposed", "held", "sent", "accepted", "verifying", "verified", "failed", "undone", "void"]),
+  state: z.enum(ledgerStates),
   at: instant,
   by: z.string(),
   reason: z.string(),
@@ -46,6 +48,7 @@ export const ledgerEntry = shapeOf<LedgerEntry>()({
   before: readings.describe("The checks right before the action was sent; null: no telemetry to tell."),
   after: readings.describe("The checks when its effect was judged."),
   verdict: z.enum(["success", "fail", "inconclusive"]).optional(),
+  approves: z.string().optional().describe("Of an approval: SHA-256 of the kind, target and parameters approved."),
   voids: z.int().optional().describe("Sequence of an entry that counts for nothing."),
   sequence: z.int().optional().describe("Place in the chain, from 1; absent on entries of versions before the chain."),
   previous: z.string().optional().describe("Hash of the entry before."),
@@ -75,4 +78,50 @@ const ledgerReport = shapeOf<LedgerReport>()({
   says: z.string(),
 });
 
-export const ledgerSchemas = { LedgerReport: ledgerReport } as const;
+const openAction = shapeOf<OpenAction>()({
+  action,
+  state: z.enum(actionStates),
+  heldBy: z.string().optional().describe("The stage that holds it."),
+  reason: z.string(),
+  hash: z.string().describe("SHA-256 of kind, target and parameters: an approval names it."),
+  waits: z
+    .object({ approvedBy: z.array(z.string()), needed: z.int(), until: instant })
+    .optional()
+    .describe("Where it waits for people: who has approved, how many are needed, until when."),
+});
+
+const actStatus = shapeOf<ActStatus>()({
+  killed: z.string().optional().describe("Why the kill switch is on; absent while it is off."),
+  ledger: z.object({ sequence: z.int(), hash: z.string() }).describe("Where the ledger ends."),
+  open: z.array(openAction).describe("Repairs that are not over."),
+});
+
+const says = z
+  .string()
+  .max(1000)
+  .regex(/^\P{Cc}*$/u, "contains control characters; send one line of plain text")
+  .default("");
+
+/** What somebody who decides about an action has to send. */
+export const decisionInput = z.strictObject({
+  hash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, "is no SHA-256; take it from /api/v1/act")
+    .describe("As /api/v1/act shows it: what is approved is exactly what runs."),
+  says: says.describe("Why; goes to the ledger."),
+});
+
+export const killInput = z.strictObject({ on: z.boolean(), says: says.describe("Why; goes to the ledger.") });
+
+const decided = z.union([
+  z.object({ kind: z.literal("approved"), given: z.int(), needed: z.int() }),
+  z.object({ kind: z.literal("denied") }),
+]);
+
+export const ledgerSchemas = {
+  LedgerReport: ledgerReport,
+  ActStatus: actStatus,
+  DecisionInput: decisionInput,
+  KillInput: killInput,
+  Decided: decided,
+} as const;

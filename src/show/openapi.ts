@@ -41,6 +41,7 @@ function operation(route: Route): Json {
   if (route.path.includes(":id")) problems.push("404");
   if (route.body !== undefined || route.raw !== undefined) problems.push("413", "415");
   if (route.path.startsWith("/api/")) problems.push("503");
+  if (route.body === "DecisionInput") problems.push("409");
   const responses: Record<string, Json> = {};
   if (route.foreign === true) {
     for (const status of ["400", "422", "503"]) {

@@ -102,6 +102,7 @@ const titles: Readonly<Record<number, string>> = {
   401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
+  409: "Conflict",
   405: "Method Not Allowed",
   413: "Content Too Large",
   415: "Unsupported Media Type",

@@ -113,6 +113,8 @@ export interface Route {
   /** As Express writes it; `:id` is the only path parameter there is. */
   readonly path: string;
   readonly needs: Needs;
+  /** Whoever is turned away from it is written to the ledger. */
+  readonly audited?: true;
   readonly summary: string;
   readonly parameters: z.ZodObject;
   /** Another product's API: it lets unknown parameters pass and answers errors in its own form, as that product does. */

@@ -138,6 +138,7 @@ function createApp(
       sendProblem(request, response, refuse(429, `Too many requests. Wait ${waitSeconds} s.`, { headers }));
     } else if (refusal !== undefined) {
       deps.telemetry.count("homeostat.show.refused", 1, { reason: "credentials" });
+      audit(request, refusal, undefined, deps);
       sendProblem(request, response, refusal);
     } else {
       if (principal !== undefined) principals.set(request, principal);
@@ -158,6 +159,7 @@ function createApp(
             : crossSite(request, route.body !== undefined || route.raw !== undefined));
         const checked = route.parameters === noParameters && route.foreign !== true;
         if (refusal === undefined && checked) parseParameters(noParameters, request.url);
+        if (refusal !== undefined && route.audited === true) audit(request, refusal, principal, deps);
         next(refusal);
       };
       const handle = (request: Request, response: Response): Promise<void> | void =>
@@ -186,6 +188,16 @@ function createApp(
   });
   app.use(answerProblems(deps.telemetry));
   return app;
+}
+
+/** Those who are turned away from what decides are in the ledger, by name where they have one. */
+function audit(request: Request, { detail }: Refusal, principal: Principal | undefined, { act }: ShowDeps): void {
+  const route = routes.find(({ audited, path, method }) => {
+    const pattern = new RegExp(`^${path.replaceAll(":id", "[^/]+")}$`);
+    return audited === true && method.toUpperCase() === request.method && pattern.test(request.path);
+  });
+  if (route === undefined) return;
+  void act.turnedAway(principal?.name ?? "somebody unknown", `${request.method} ${route.path}: ${detail}`);
 }
 
 /** Whether the sender proves who it is by a secret of its own, which the handler judges. */

@@ -3,10 +3,7 @@ import { describe, expect, test } from "vitest";
 import { loadConnectors } from "../../src/act/connectors.ts";
 import { stages } from "../../src/act/stages.ts";
 import type { Action } from "../../src/model/action.ts";
-import type { Principal } from "../../src/model/principal.ts";
-import { auto, bench, connectors, mistakes, proposal, start } from "./bench.ts";
-
-const approver: Principal = { name: "ada", tenant: "default", roles: ["approver"] };
+import { ada, auto, bench, connectors, mistakes, proposal, start } from "./bench.ts";
 
 describe("an action is held", () => {
   const cases: [string, Partial<Action>, Partial<typeof auto> | undefined, string][] = [
@@ -62,19 +59,19 @@ describe("an action is held", () => {
 
   test("while the kill switch is on, also when it is thrown at the last moment", async () => {
     const { act, states, records, sent, run, state } = bench();
-    act.kill(true);
+    await act.people.kill(true, ada, "drill", start);
     await act.propose(proposal(), start);
     await run(30_000);
     expect(states()).toEqual(["proposed", "held by kill-switch"]);
     records.onPut = (_kind, [entry]) => {
-      if ((entry as { state: string }).state === "sent") act.kill(true);
+      if ((entry as { state: string }).state === "sent") void act.people.kill(true, ada, "", start);
     };
-    act.kill(false);
+    await act.people.kill(false, ada, "", start);
     await run(10_000);
     expect(states().slice(2)).toEqual(["sent", "held by kill-switch"]);
     expect(sent).toEqual([]);
     records.onPut = () => {};
-    act.kill(false);
+    await act.people.kill(false, ada, "", start);
     state.tokens = 5;
     await run(60_000);
     expect(sent).toHaveLength(1);
@@ -181,35 +178,6 @@ test("a request that cannot be delivered is a failed attempt", async () => {
     state: "failed",
     by: "delivery",
     reason: "receiver refused it (409)",
-  });
-});
-
-describe("approval", () => {
-  test("lets exactly one of many simultaneous approvals through", async () => {
-    const { act, requests, records } = bench([{ ...auto, mode: "approve" }]);
-    await act.propose(proposal(), start);
-    const answers = await Promise.all(Array.from({ length: 200 }, () => act.approve("a-x-1", approver, start)));
-    expect(answers.filter(({ kind }) => kind === "approved")).toHaveLength(1);
-    expect(requests()).toHaveLength(1);
-    expect(records.all.actions.at(-1)).toMatchObject({ state: "sent", by: "ada" });
-  });
-
-  test.each<[string, Principal, string, number]>([
-    ["from somebody without the role", { ...approver, roles: ["operator", "viewer"] }, "a-x-1", 0],
-    ["of something else", approver, "a-x-2", 0],
-    ["after the situation has passed", approver, "a-x-1", 3_600_000],
-  ])("%s is refused", async (_what, who, id, laterMs) => {
-    const { act, sent } = bench([{ ...auto, mode: "approve" }]);
-    await act.propose(proposal(), start);
-    expect((await act.approve(id, who, start + laterMs)).kind).toBe("refused");
-    expect(sent).toEqual([]);
-  });
-
-  test.each(["observe", "propose"] as const)("cannot overrule a policy to %s", async (mode) => {
-    const { act, sent } = bench([{ ...auto, mode }]);
-    await act.propose(proposal(), start);
-    expect((await act.approve("a-x-1", approver, start)).kind).toBe("refused");
-    expect(sent).toEqual([]);
   });
 });
 

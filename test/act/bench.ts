@@ -1,12 +1,14 @@
 // A room to act in: one deployment on paper, a notifier that remembers, a ledger, and a clock that is a number.
 import { readFileSync } from "node:fs";
-import { createAct } from "../../src/act/act.ts";
+import { type Act, createAct } from "../../src/act/act.ts";
 import { loadConnectors } from "../../src/act/connectors.ts";
 import type { Policy } from "../../src/act/policy.ts";
 import type { Action, Proposal } from "../../src/model/action.ts";
 import type { KeptHead } from "../../src/model/ledger.ts";
+import type { Word } from "../../src/model/ports/act-desk.ts";
 import type { DeliveryOutcome, OutgoingMessage } from "../../src/model/ports/notifier.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
+import type { Principal } from "../../src/model/principal.ts";
 import { memoryRecords } from "../deliver/memory-records.ts";
 import { deployment, memorySeries } from "../diagnose/memory-sources.ts";
 
@@ -20,6 +22,7 @@ export const auto: Policy = {
   cooldown: 300_000,
   attempts: 2,
   maxEvidenceAge: 60_000,
+  approval: { quorum: 1, ttl: 900_000 },
 };
 
 const text = readFileSync(new URL("../../rules/connectors/webhook.yaml", import.meta.url), "utf8");
@@ -96,7 +99,10 @@ export function bench(policies: readonly Policy[] = [auto]) {
     sent,
     state,
     requests: () => sent.filter(({ type }) => type === "action.requested"),
-    states: () => records.all.actions.map(({ state: s, by }) => (s === "held" ? `held by ${by}` : s)),
+    states: () =>
+      records.all.actions
+        .filter(({ action }) => !action.id.startsWith("room:"))
+        .map(({ state: s, by }) => (s === "held" ? `held by ${by}` : s)),
     /** Goes on for `ms` of event time, a step every ten seconds. */
     async run(ms: number, room = act) {
       for (const end = state.now + ms; state.now < end; ) {
@@ -106,4 +112,17 @@ export function bench(policies: readonly Policy[] = [auto]) {
       }
     },
   };
+}
+
+/** Somebody with the role approver. */
+export function approver(name: string): Principal {
+  return { name, tenant: "default", roles: ["approver"] };
+}
+
+export const ada = approver("ada");
+
+/** A word about an action as `room` shows it now. */
+export function wordOn(room: Act, id: string, principal: Principal = ada): Word {
+  const hash = room.status().open.find(({ action }) => action.id === id)?.hash ?? "0".repeat(64);
+  return { id, hash, principal, says: "" };
 }

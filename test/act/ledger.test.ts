@@ -112,7 +112,10 @@ describe("the writer", () => {
     state.tokens = 100;
     await run(60_000);
     const { actions } = records.all;
-    expect(verifyChain(actions, { head: act.ledgerHead() })).toMatchObject({ intact: true, entries: actions.length });
+    expect(verifyChain(actions, { head: act.status().ledger })).toMatchObject({
+      intact: true,
+      entries: actions.length,
+    });
     expect(actions[1]).toMatchObject({
       state: "sent",
       policy: { id: "all", mode: "auto" },
@@ -151,7 +154,7 @@ describe("the writer", () => {
           room = again();
         await room.propose(proposal({ target: "replica:vllm-1", incident: "i2" }), state.now);
         await run(400_000, room);
-        const report = verifyChain(records.all.actions, { head: room.ledgerHead() });
+        const report = verifyChain(records.all.actions, { head: room.status().ledger });
         expect(report.breaks).toEqual([]);
         const sent = records.all.actions.filter(({ state: one }) => one === "sent").map(({ sequence }) => sequence);
         const voided = new Set(records.all.actions.map(({ voids }) => voids));
@@ -178,7 +181,7 @@ describe("the writer", () => {
       expect(sent).toEqual([]);
       await room.step(state.now);
       const { actions } = records.all;
-      const report = verifyChain(actions, { head: room.ledgerHead() });
+      const report = verifyChain(actions, { head: room.status().ledger });
       expect(report).toMatchObject({ breaks: [], repeats: stored ? 1 : 0 });
       expect(actions.find(({ voids }) => voids === 2)?.state).toBe("void");
     }
@@ -193,6 +196,6 @@ describe("the writer", () => {
     await room.propose(proposal({ target: "replica:vllm-1" }), start);
     expect(verifyChain(records.all.actions).breaks).toMatchObject([{ kind: "missing", sequence: 2 }]);
     records.all.actions.push(...hidden);
-    expect(verifyChain(records.all.actions, { head: room.ledgerHead() }).intact).toBe(true);
+    expect(verifyChain(records.all.actions, { head: room.status().ledger }).intact).toBe(true);
   });
 });

@@ -40,7 +40,7 @@ export function memoryRecords(): MemoryRecords {
     },
     list<K extends RecordKind>(kind: K, query: RecordQuery = {}) {
       const found = (all[kind] as RecordTypes[K][]).filter(
-        (record) => query.id === undefined || (record as { id?: string }).id === query.id,
+        (record) => query.id === undefined || idOf(record) === query.id,
       );
       return Promise.resolve(
         found
@@ -51,4 +51,9 @@ export function memoryRecords(): MemoryRecords {
     },
   };
   return memory;
+}
+
+/** Entries of the ledger are found by the action they are about. */
+function idOf(record: { readonly id?: string } | { readonly action: { readonly id: string } }): string | undefined {
+  return "action" in record ? record.action.id : record.id;
 }

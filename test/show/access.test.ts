@@ -26,7 +26,8 @@ describe("with tokens", () => {
     const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
     const init =
       method === "POST" ? postJson(bodies[path] ?? {}, { ...headersOf[path], ...headers }) : { method, headers };
-    const answer = await world.get(path.replace(":id", "x") + exampleQuery(operationOf(method, path)), init);
+    const query = path.includes("/action-1/") || path.endsWith("/kill") ? "" : exampleQuery(operationOf(method, path));
+    const answer = await world.get(path.replace(":id", "x") + query, init);
     await answer.body?.cancel();
     return answer.status;
   };
@@ -35,15 +36,17 @@ describe("with tokens", () => {
     const method = route.method.toUpperCase();
     const open = route.needs === "public";
     const path = route.path;
-    const found = /:id(\/(accept|attributes))?$/.test(path) ? 404 : route.answers[0]!.status;
-    const reader = route.needs === "operator" ? 403 : found;
+    const none = path.endsWith("/deny") ? 409 : 404;
+    const found = /:id(\/(accept|attributes|approve|deny))?$/.test(path) ? none : route.answers[0]!.status;
+    const may = (role: Role): number =>
+      route.needs === "operator" || route.needs === "approver" ? (route.needs === role ? found : 403) : found;
     return [
       [method, path, "no token", undefined, open ? found : 401],
       [method, path, "a wrong token", "Bearer secret-of-nobody", 401],
       [method, path, "basic credentials", "Basic c2VjcmV0LW9mLWFkbWlu", 401],
-      [method, path, "a viewer's token", "Bearer secret-of-viewer", reader],
-      [method, path, "an approver's token", "Bearer secret-of-approver", reader],
-      [method, path, "an operator's token", "Bearer secret-of-operator", found],
+      [method, path, "a viewer's token", "Bearer secret-of-viewer", may("viewer")],
+      [method, path, "an approver's token", "Bearer secret-of-approver", may("approver")],
+      [method, path, "an operator's token", "Bearer secret-of-operator", may("operator")],
       [method, path, "an admin's token", "bearer secret-of-admin", found],
     ] as const;
   });
@@ -58,6 +61,35 @@ describe("with tokens", () => {
       world = before;
       await own.show[Symbol.asyncDispose]();
     }
+  });
+
+  test.each([
+    ["POST", "/api/v1/actions/action-1/approve", "viewer", "viewer-token"],
+    ["POST", "/api/v1/actions/action-1/deny", "operator", "operator-token"],
+    ["POST", "/api/v1/act/kill", "approver", "approver-token"],
+    ["POST", "/api/v1/act/kill", "nobody", "somebody unknown"],
+    ["POST", "/api/v1/actions/action-1/approve", undefined, "somebody unknown"],
+  ])("who is turned away from %s %s as %s is in the ledger", async (method, path, role, name) => {
+    const before = world.turnedAway.length;
+    const status = await ask(method, path, role && `Bearer secret-of-${role}`);
+    expect(status).toBe(name === "somebody unknown" ? 401 : 403);
+    expect(world.turnedAway.slice(before)).toEqual([expect.stringMatching(new RegExp(`^${name}: POST /api`))]);
+  });
+
+  test("the kill switch is thrown by an operator, and taken back by an admin only", async () => {
+    const kill = async (role: string, on: boolean): Promise<number> => {
+      const headers = { authorization: `Bearer secret-of-${role}` };
+      return (await world.get("/api/v1/act/kill", postJson({ on }, headers))).status;
+    };
+    expect([await kill("operator", true), await kill("operator", false), await kill("admin", false)]).toEqual([
+      200, 403, 200,
+    ]);
+    expect(world.turnedAway.at(-1)).toContain("operator-token: taking back");
+  });
+
+  test.each(["approve", "deny"])("a GET never decides: %s", async (verb) => {
+    for (const method of ["GET", "HEAD", "DELETE"])
+      expect(await ask(method, `/api/v1/actions/action-1/${verb}`, "Bearer secret-of-admin")).toBe(405);
   });
 
   test("a 401 tells how to come in and nothing else", async () => {

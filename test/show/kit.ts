@@ -47,9 +47,20 @@ export function memoryRecords(kept: Kept): Records {
   };
 }
 
-/** A desk that says yes. */
-function actDesk(): ActDesk {
+const hash = "0".repeat(64);
+
+/** A desk with one action that waits, and that says yes to whoever decides about it. */
+function actDesk(turnedAway: string[]): ActDesk {
   return {
+    status: () => ({ ledger: { sequence: 0, hash }, open: [] }),
+    approve: async ({ id }) =>
+      id === "action-1"
+        ? { kind: "approved", given: 1, needed: 1 }
+        : { kind: "refused", why: "unknown", reason: "no action of this id waits" },
+    deny: async ({ id }) =>
+      id === "action-1" ? { kind: "denied" } : { kind: "refused", why: "conflict", reason: "it is under way already" },
+    kill: async () => {},
+    turnedAway: async (who, reason) => void turnedAway.push(`${who}: ${reason}`),
     ledger: async () => ({
       ...{ intact: true, entries: 0, repeats: 0, unsealed: 0, breaks: [], says: "the chain has no entries" },
     }),
@@ -64,6 +75,8 @@ export interface World {
   readonly changes: ChangeEvent[];
   /** Samples that went to the Head. */
   readonly made: MadeSample[];
+  /** Refusals the ledger was told of. */
+  readonly turnedAway: string[];
   readonly deps: ShowDeps;
   readonly counted: Map<string, number>;
   get(path: string, init?: RequestInit): Promise<Response>;
@@ -78,6 +91,7 @@ export async function openWorld(
   const kept = over.kept ?? {};
   const changes: ChangeEvent[] = [];
   const made: MadeSample[] = [];
+  const turnedAway: string[] = [];
   const counted = new Map<string, number>();
   const telemetry: Telemetry = {
     ...silentTelemetry,
@@ -88,7 +102,7 @@ export async function openWorld(
   };
   const deps: ShowDeps = {
     records: memoryRecords(kept),
-    act: actDesk(),
+    act: actDesk(turnedAway),
     changes: {
       add: async (event) => void changes.push(event),
       within: async ({ from, to }) => changes.filter((event) => event.at >= from && event.at < to),
@@ -148,7 +162,7 @@ export async function openWorld(
   const show = await startShow({ host: "127.0.0.1", port: 0, version: "1.2.3", ...over.options }, deps);
   const get = (path: string, init?: RequestInit): Promise<Response> => fetch(show.url + path, init);
   const json = async (path: string): Promise<never> => (await (await get(path)).json()) as never;
-  return { show, kept, changes, made, deps, counted, get, page: json, one: json };
+  return { show, kept, changes, made, turnedAway, deps, counted, get, page: json, one: json };
 }
 
 export function postJson(body: unknown, headers: Record<string, string> = {}): RequestInit {
@@ -212,6 +226,11 @@ export const bodies: Readonly<Record<string, unknown>> = {
   "/api/v1/alerts/intake": { version: "4", status: "firing", alerts: [{ labels: { alertname: "A" } }] },
   "/api/v2/alerts": [{ labels: { alertname: "A" } }],
   "/api/v1/feedback": { kind: "rating", score: 1, model: "m", entity: "replica:vllm-2", text: "good" },
+  "/api/v1/actions/:id/approve": { hash },
+  "/api/v1/actions/:id/deny": { hash },
+  "/api/v1/actions/{id}/approve": { hash },
+  "/api/v1/actions/{id}/deny": { hash },
+  "/api/v1/act/kill": { on: true },
   "/api/v1/silences": { matchers: [{ name: "a", op: "=", value: "b" }], duration: "1h", comment: "upgrade" },
   "/api/v2/silences": { ...silenced, matchers: [{ name: "a", value: "b", isRegex: false }] },
 };

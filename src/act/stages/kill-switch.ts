@@ -4,7 +4,7 @@ import type { Stage } from "../stage.ts";
 export const killSwitch: Stage = {
   name: "kill-switch",
   check(_action, { killed }, now) {
-    if (!killed) return { kind: "pass" };
-    return { kind: "hold", by: "kill-switch", reason: "the kill switch is on", retryAt: now + 10_000 };
+    if (killed === undefined) return { kind: "pass" };
+    return { kind: "hold", by: "kill-switch", reason: killed, retryAt: now + 10_000 };
   },
 };

@@ -3,8 +3,9 @@ import type { Stage } from "../stage.ts";
 
 export const mode: Stage = {
   name: "mode",
-  check(action, { policy, approvedBy }) {
+  check(action, { policy, approvers }) {
     const what = `${action.kind} of ${action.target}`;
+    const { quorum } = policy.approval;
     const hold = (reason: string) => ({ kind: "hold", by: "mode", reason }) as const;
     switch (policy.mode) {
       case "observe":
@@ -12,7 +13,9 @@ export const mode: Stage = {
       case "propose":
         return hold(`the policy is to propose only: ${what} is for a person to do`);
       case "approve":
-        return approvedBy === undefined ? hold(`${what} waits for approval`) : { kind: "pass" };
+        return approvers.length >= quorum
+          ? { kind: "pass" }
+          : hold(`${what} waits for approval (${approvers.length} of ${quorum})`);
       case "auto":
         return { kind: "pass" };
     }

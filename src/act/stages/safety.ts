@@ -3,11 +3,11 @@ import type { Stage } from "../stage.ts";
 
 export const safety: Stage = {
   name: "safety",
-  check(action, { approvedBy }) {
+  check(action, { policy, approvers }) {
     if (action.safety === "N" && action.kind !== "notify") {
       return { kind: "hold", by: "safety", reason: `${action.kind} is of class N: people are told, nothing is done` };
     }
-    if (action.safety === "C" && approvedBy === undefined) {
+    if (action.safety === "C" && approvers.length < policy.approval.quorum) {
       return { kind: "hold", by: "safety", reason: `${action.kind} is of class C: it needs the approval of a person` };
     }
     return { kind: "pass" };

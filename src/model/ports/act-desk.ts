@@ -1,7 +1,61 @@
 // What people and programs may ask of the room that acts.
-import type { LedgerReport } from "../ledger.ts";
+import type { Action, ActionState } from "../action.ts";
+import type { LedgerHead, LedgerReport } from "../ledger.ts";
+import type { Principal } from "../principal.ts";
+import type { Instant } from "../time.ts";
 
 export interface ActDesk {
+  status(): ActStatus;
+  /** Counts towards the quorum; the last one lets the attempt pass where nothing else holds it. Rejects when the ledger fails. */
+  approve(word: Word): Promise<Decided>;
+  /** Ends it, unless it is under way. */
+  deny(word: Word): Promise<Decided>;
+  /** While on, nothing is sent. */
+  kill(on: boolean, principal: Principal, reason: string): Promise<void>;
+  /** Somebody was turned away at the door: who, and from what. Never rejects. */
+  turnedAway(who: string, reason: string): Promise<void>;
   /** Reads the whole ledger and says whether it is what was written. */
   ledger(): Promise<LedgerReport>;
+}
+
+export interface ActStatus {
+  /** Why the kill switch is on; absent while it is off. */
+  readonly killed?: string;
+  /** Where the ledger ends. */
+  readonly ledger: LedgerHead;
+  /** Repairs that are not over. */
+  readonly open: readonly OpenAction[];
+}
+
+export interface OpenAction {
+  readonly action: Action;
+  readonly state: ActionState;
+  /** By whom and why it is held. */
+  readonly heldBy?: string;
+  readonly reason: string;
+  /** SHA-256 of kind, target and parameters: an approval names it. */
+  readonly hash: string;
+  /** Where it waits for people: who has approved, how many are needed, until when. */
+  readonly waits?: { readonly approvedBy: readonly string[]; readonly needed: number; readonly until: Instant };
+}
+
+/** A decision about one action. */
+export interface Word {
+  /** The action's id in the ledger. */
+  readonly id: string;
+  /** SHA-256 of kind, target and parameters, as whoever decides was shown it. */
+  readonly hash: string;
+  readonly principal: Principal;
+  readonly says: string;
+}
+
+export type Decided =
+  | { readonly kind: "approved"; readonly given: number; readonly needed: number }
+  | { readonly kind: "denied" }
+  | Refused;
+
+export interface Refused {
+  readonly kind: "refused";
+  readonly why: "forbidden" | "unknown" | "conflict";
+  readonly reason: string;
 }
