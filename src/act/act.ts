@@ -30,7 +30,7 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
   const { records, telemetry } = deps;
   const ledger = createLedger(records, deps.head);
   const killSwitch = createKillSwitch(deps, ledger);
-  const desk: Desk = { options, deps, ledger, repairs: new Map(), killSwitch };
+  const desk: Desk = { options, deps, ledger, repairs: new Map(), killSwitch, stormUntil: Number.NEGATIVE_INFINITY };
   const { repairs } = desk;
   const life = createLifecycle(desk);
   /** Written on people's word; told with the next step. */

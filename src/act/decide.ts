@@ -1,9 +1,10 @@
 // Whether an action may run now: every stage is asked anew right before it is sent.
 
+import { formatDuration, type Instant } from "../model/time.ts";
 import { approversOf } from "./approvals.ts";
 import type { Book } from "./book.ts";
 import { connectorFor, refuseParameters, requestOf } from "./connectors.ts";
-import type { Desk, Turn } from "./desk.ts";
+import { barred, type Desk, type Turn } from "./desk.ts";
 import type { Dispatch } from "./dispatch.ts";
 import { type Facts, lookAtTarget } from "./facts.ts";
 import { policyFor } from "./policy.ts";
@@ -23,14 +24,30 @@ export function createDecide(desk: Desk, book: Book, dispatch: Dispatch): Decide
     repair.target = await lookAtTarget(action, source, now);
     const policy = policyFor(action, options.policies);
     const killed = desk.killSwitch.on();
+    const elsewhere = deps.elsewhere();
+    const storm = stormAt(now);
+    const others = [...desk.repairs.values()].filter((other) => !other.over && other !== repair);
     return {
       policy,
       ...(killed === undefined ? {} : { killed }),
+      ...(elsewhere === undefined ? {} : { elsewhere }),
+      ...(storm === undefined ? {} : { storm }),
+      windows: options.windows,
+      place: deps.placeOf(action.target),
+      troubled: new Set(others.map((other) => other.proposal.target)),
       approvers: approversOf(repair, policy, now),
       repair: repair.key,
       target: repair.target,
-      past: pastOf(desk.repairs.values()),
+      past: pastOf(desk.repairs.values(), deps.placeOf),
     };
+  }
+
+  function stormAt(now: Instant): string | undefined {
+    const { maxIncidents, calm } = options.storm;
+    const open = deps.openIncidents();
+    if (open > maxIncidents) desk.stormUntil = now + calm;
+    if (now >= desk.stormUntil) return undefined;
+    return `${open} incidents are open, and more than ${maxIncidents} are a storm until it has been calm for ${formatDuration(calm)}`;
   }
 
   return async (repair, turn) => {
@@ -57,10 +74,10 @@ export function createDecide(desk: Desk, book: Book, dispatch: Dispatch): Decide
     });
     repair.sends.push({ at: now, domain: facts.target.domain });
     // The switch may have been thrown while the ledger was written: what is not out yet stays in.
-    const killed = desk.killSwitch.on();
-    if (killed !== undefined) {
+    const bar = barred(desk, action.target, now);
+    if (bar !== undefined) {
       repair.sends.pop();
-      return book.hold(repair, { by: "kill-switch", reason: killed, retryAt: now + 10_000 }, turn);
+      return book.hold(repair, { ...bar, retryAt: now + 10_000 }, turn);
     }
     dispatch.attempt(repair, requestOf(action, connector));
   };

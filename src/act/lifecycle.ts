@@ -4,7 +4,7 @@ import { approversOf, waitsForPeople } from "./approvals.ts";
 import { createBook } from "./book.ts";
 import { connectorFor, requestOf } from "./connectors.ts";
 import { createDecide } from "./decide.ts";
-import type { Desk, Turn } from "./desk.ts";
+import { barred, type Desk, type Turn } from "./desk.ts";
 import { createDispatch } from "./dispatch.ts";
 import { policyFor } from "./policy.ts";
 import { isUnderWay, type Repair } from "./repairs.ts";
@@ -54,9 +54,9 @@ export function createLifecycle(desk: Desk): Lifecycle {
   }
 
   /** What an earlier run wrote down as sent, as soon as nothing stands against it. */
-  function resend(repair: Repair): void {
+  function resend(repair: Repair, { now }: Turn): void {
     const connector = connectorFor(repair.action, options.connectors);
-    if (connector === undefined || desk.killSwitch.on() !== undefined) return;
+    if (connector === undefined || barred(desk, repair.action.target, now) !== undefined) return;
     repair.resend = false;
     dispatch.attempt(repair, requestOf(repair.action, connector));
   }
@@ -70,7 +70,7 @@ export function createLifecycle(desk: Desk): Lifecycle {
       repair.refusedBy = by;
     },
     async goOn(repair, turn) {
-      if (repair.resend) resend(repair);
+      if (repair.resend) resend(repair, turn);
       if (repair.state === "sent" && repair.outcome !== undefined) await settle.answered(repair, turn);
       else if (repair.state === "accepted" || repair.state === "verifying") await settle.verify(repair, turn);
       else if (repair.state === "held" || repair.state === "proposed") await retry(repair, turn);

@@ -9,7 +9,13 @@ export interface Policy {
   readonly action: string;
   /** Entity id; `*` at its end matches any rest. */
   readonly target: string;
+  /** Slug of the diagnosis; `*` at its end matches any rest. */
+  readonly failureMode: string;
   readonly mode: Mode;
+  /** So many distinct kinds of evidence (signal, log, change, …) have to speak for the cause. */
+  readonly minEvidence: number;
+  /** Maintenance windows it runs in; empty: at any time. */
+  readonly onlyIn: readonly string[];
   readonly minProbability: number;
   /** Pause after an action before the next on the same target. */
   readonly cooldown: DurationMs;
@@ -35,13 +41,21 @@ export interface BlastRadius {
   readonly maxShare?: number;
   /** Actions within an hour, of all targets. Default 6. */
   readonly maxPerHour?: number;
+  /** Different targets on one node, or in one zone, within an hour. Default: no limit of its own. */
+  readonly maxPerNode?: number;
+  readonly maxPerZone?: number;
+  /** What of the domain's other replicas has to be healthy. Default: nothing. */
+  readonly minHealthy?: { readonly count?: number; readonly percent?: number };
 }
 
 const observe: Policy = {
   id: "none",
   action: "*",
   target: "*",
+  failureMode: "*",
   mode: "observe",
+  minEvidence: 1,
+  onlyIn: [],
   minProbability: 0.7,
   cooldown: 15 * 60_000,
   attempts: 2,
@@ -52,10 +66,15 @@ const observe: Policy = {
 /** The first policy that matches, as written; without one the action is only observed. */
 export function policyFor(action: Action, policies: readonly Policy[]): Policy {
   return (
-    policies.find((policy) => matches(policy.action, action.kind) && matches(policy.target, action.target)) ?? observe
+    policies.find(
+      (policy) =>
+        matches(policy.action, action.kind) &&
+        matches(policy.target, action.target) &&
+        matches(policy.failureMode, action.failureMode ?? ""),
+    ) ?? observe
   );
 }
 
-function matches(pattern: string, text: string): boolean {
+export function matches(pattern: string, text: string): boolean {
   return pattern.endsWith("*") ? text.startsWith(pattern.slice(0, -1)) : pattern === text;
 }

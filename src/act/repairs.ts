@@ -1,8 +1,9 @@
 // Repairs in progress: one for each idempotency key, with all its attempts; and what is rebuilt of them from the ledger.
 import { type Action, type ActionState, actionStates, type LedgerEntry, type LedgerState } from "../model/action.ts";
+import type { EntityId } from "../model/entity.ts";
 import type { DeliveryOutcome } from "../model/ports/notifier.ts";
 import type { Instant } from "../model/time.ts";
-import type { Past, TargetFacts } from "./facts.ts";
+import type { Past, Place, TargetFacts } from "./facts.ts";
 import { startVerification, type Verification } from "./verification.ts";
 
 export interface Repair {
@@ -69,13 +70,14 @@ export function isUnderWay({ state, over }: Repair): boolean {
   return !over && (state === "sent" || state === "accepted" || state === "verifying");
 }
 
-export function pastOf(repairs: Iterable<Repair>): readonly Past[] {
+export function pastOf(repairs: Iterable<Repair>, placeOf: (target: EntityId) => Place): readonly Past[] {
   return [...repairs].flatMap((repair) =>
     repair.sends.map(({ at, domain }, i) => ({
       repair: repair.key,
       target: repair.proposal.target,
       domain,
       sentAt: at,
+      place: placeOf(repair.proposal.target),
       underWay: isUnderWay(repair) && i === repair.sends.length - 1,
     })),
   );

@@ -2,7 +2,7 @@
 
 import type { Book, Details } from "./book.ts";
 import { connectorFor, escalationOf, undoOf } from "./connectors.ts";
-import type { Desk, Turn } from "./desk.ts";
+import { barred, type Desk, type Turn } from "./desk.ts";
 import type { Dispatch } from "./dispatch.ts";
 import { lookAtTarget } from "./facts.ts";
 import { policyFor } from "./policy.ts";
@@ -27,7 +27,8 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
   const { options, deps } = desk;
   const { source } = deps;
 
-  const mayTell = (): boolean => desk.killSwitch.on() === undefined;
+  /** People are told in a freeze too; what changes the fleet is not sent then. */
+  const mayTell = (): boolean => desk.killSwitch.on() === undefined && deps.elsewhere() === undefined;
 
   async function failed(repair: Repair, failure: Failure, turn: Turn): Promise<void> {
     const { by, reason, undo, again, ...details } = failure;
@@ -35,9 +36,10 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
     const { action } = repair;
     const connector = connectorFor(action, options.connectors);
     const taking = connector === undefined || !undo ? undefined : undoOf(action, connector);
-    if (taking !== undefined && mayTell()) {
+    const may = (): boolean => barred(desk, action.target, turn.now) === undefined;
+    if (taking !== undefined && may()) {
       await book.write(repair, "undone", "act", "asked the receiver to take it back", turn);
-      if (mayTell()) dispatch.aside(taking);
+      if (may()) dispatch.aside(taking);
     }
     const policy = policyFor(action, options.policies);
     if (again && repair.attempt < policy.attempts) return tryAgain(repair, policy.attempts, policy.cooldown, turn);

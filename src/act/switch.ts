@@ -16,7 +16,7 @@ export interface KillSwitch {
 /** Of the switch's own entries, so many are looked at for the last that counts. */
 const entriesMax = 20;
 
-export function createKillSwitch({ telemetry }: ActDeps, ledger: Ledger): KillSwitch {
+export function createKillSwitch({ telemetry, stopped }: ActDeps, ledger: Ledger): KillSwitch {
   let thrown: string | undefined;
 
   function set(why: string | undefined): void {
@@ -25,7 +25,7 @@ export function createKillSwitch({ telemetry }: ActDeps, ledger: Ledger): KillSw
   }
 
   return {
-    on: () => thrown,
+    on: () => thrown ?? stopped(),
     async throwIt(on, by, reason, now) {
       const says = `${by}${reason === "" ? "" : `: ${reason}`}`;
       if (on) set(`the kill switch is on, by ${says}`);

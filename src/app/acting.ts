@@ -1,7 +1,9 @@
 // The room that acts, with what it needs of the others, and what the API may ask of it.
 import { type Act, createAct } from "../act/act.ts";
 import type { ConnectorSpec } from "../act/connectors.ts";
+import type { Place } from "../act/facts.ts";
 import { verifyChain } from "../act/ledger/verify.ts";
+import type { Entity, EntityId } from "../model/entity.ts";
 import type { KeptHead } from "../model/ledger.ts";
 import type { ActDesk } from "../model/ports/act-desk.ts";
 import type { Notifier } from "../model/ports/notifier.ts";
@@ -9,7 +11,10 @@ import type { Records } from "../model/ports/records.ts";
 import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
+import { policiesOf, windowsOf } from "./config-act.ts";
 import type { Config } from "./config-schema.ts";
+import { killedByFile } from "./kill-file.ts";
+import type { Lease } from "./lease.ts";
 import { ledgerEntries } from "./ledger-entries.ts";
 import type { State } from "./state.ts";
 
@@ -19,6 +24,9 @@ export interface ActingMeans {
   readonly records: Records;
   readonly source: SeriesSource;
   readonly state: State;
+  readonly lease: Pick<Lease, "elsewhere">;
+  readonly entities: () => readonly Entity[];
+  readonly openIncidents: () => number;
   readonly telemetry: Telemetry;
   /** Of people's decisions: the clock's time, as event time may stand still. */
   readonly now: () => Instant;
@@ -35,12 +43,21 @@ export const ledgerMax = 200_000;
 /** Takes up what an earlier run left in the ledger. */
 export async function openActing(config: Config["act"], means: ActingMeans): Promise<Acting> {
   const { connectors, records, state } = means;
-  const policies = config.policies.map((policy, i) => ({ ...policy, id: policy.id ?? `act.policies.${i}` }));
+  const { killFile, killSwitch, storm } = config;
+  const stopped = (): string | undefined =>
+    killSwitch ? "the kill switch is on: act.killSwitch" : killFile === undefined ? undefined : killedByFile(killFile);
   const head = {
     load: async () => headIn(await state.load("ledger")),
     save: (end: KeptHead) => state.save("ledger", new TextEncoder().encode(JSON.stringify(end))),
   };
-  const act = createAct({ policies, connectors }, { ...means, head });
+  const options = { policies: policiesOf(config), windows: windowsOf(config), storm, connectors };
+  const act = createAct(options, { ...means, head, stopped, elsewhere: means.lease.elsewhere, placeOf });
+
+  function placeOf(target: EntityId): Place {
+    const entity = means.entities().find(({ id }) => id === target);
+    const { node, zone = entity?.labels["zone"] } = entity?.place ?? {};
+    return { ...(node === undefined ? {} : { node }), ...(zone === undefined ? {} : { zone }) };
+  }
   await act.restore();
   const { people } = act;
   const { now, telemetry } = means;
@@ -72,4 +89,17 @@ function headIn(bytes: Uint8Array | undefined): KeptHead | undefined {
   } catch {
     return undefined;
   }
+}
+
+const beatMs = 3000;
+
+/** Beats until the result is called, which gives the lease back. */
+export function keepLease(lease: Lease): () => void {
+  lease.beat();
+  const timer = setInterval(() => lease.beat(), beatMs);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
+    lease.release();
+  };
 }

@@ -1,7 +1,7 @@
 // The one configuration schema: types, checks, defaults, help texts and JSON Schema from one declaration.
 import { z } from "zod";
 import { defaultTenant, tenantPattern } from "../model/tenant.ts";
-import { Acting } from "./config-act.ts";
+import { Acting, beyondQuorum } from "./config-act.ts";
 import { Changes, Code } from "./config-changes.ts";
 import { Deliver } from "./config-deliver.ts";
 import { duration } from "./config-duration.ts";
@@ -111,154 +111,173 @@ const Privacy = z
     error: "is missing, but a rule says hash; hashes without a salt can be guessed back",
   });
 
-export const Config = z.strictObject({
-  dataDirectory: z
-    .string()
-    .default("data")
-    .describe("Where the embedded store and the log of received telemetry live."),
-  store: z
-    .strictObject({
-      url: z
-        .url({ protocol: /^https?$/, error: "is not an http(s) URL such as http://127.0.0.1:8123" })
-        .optional()
-        .describe("A ClickHouse server. Unset: the embedded ClickHouse engine."),
-      username: z.string().optional(),
-      password: z.string().optional(),
-      cluster: z.string().regex(/^\w+$/).optional().describe("Cluster name: tables become Replicated and Distributed."),
-      database: z
-        .string()
-        .regex(/^[A-Za-z_]\w*$/, "must be an identifier")
-        .default("homeostat"),
-      backlogLimitMib: z.int().min(1).default(2048).describe("Received, not yet stored: beyond it intake answers 503."),
-      diskFloorMib: z.int().min(0).default(256).describe("Free disk below which intake answers 503."),
-      budgetMib: z
-        .strictObject({
-          traces: z.number().positive().optional(),
-          logs: z.number().positive().optional(),
-          metrics: z.number().positive().optional(),
-        })
-        .prefault({})
-        .describe("Disk each signal of each tenant may take; beyond it its oldest days are dropped, never today."),
-      engineMemoryMib: z.int().min(256).default(1200),
-      retentionDays: z
-        .strictObject({
-          traces: days.default(7),
-          logs: days.default(7),
-          metrics: days.default(15),
-          rollups: days.default(180),
-          own: days.default(400),
-        })
-        .prefault({}),
-    })
-    .prefault({}),
-  receive: z
-    .strictObject({
-      host: z.string().default("127.0.0.1"),
-      httpPort: port(4318, "OTLP/HTTP."),
-      grpcPort: port(4317, "OTLP/gRPC."),
-      past: duration("7d").describe("Telemetry older than this is rejected."),
-      future: duration("1h").describe("Telemetry further in the future than this is rejected."),
-      seriesPerMetric: z
-        .int()
-        .min(1)
-        .default(10_000)
-        .describe("Distinct series of one metric of a tenant in a day; points of further ones are rejected."),
-      attributeKeys: z
-        .int()
-        .min(1)
-        .default(2000)
-        .describe("Distinct attribute keys of one tenant in a day; further ones are dropped from what carries them."),
-      anyTime: z.boolean().default(false).describe("Accept any timestamp (replay, tests)."),
-      tenantDefaults: z.strictObject(rate).prefault({}).describe("For each tenant that tenants does not name."),
-      tenants: z
-        .array(z.strictObject({ name: tenant, ...rate }))
-        .default([])
-        .describe("How fast each tenant may send."),
-      credentials: z.array(Credential).default([]),
-      tls: Tls.optional().describe("TLS on both doors. Unset: plain HTTP and gRPC."),
-    })
-    .prefault({}),
-  privacy: Privacy.prefault({}).describe("What of texts is stored; applied before anything is written."),
-  scrape: z.array(ScrapeJob).default([]).describe("Prometheus pages to scrape: engines, DCGM, node exporters."),
-  sources: z
-    .array(
-      z
-        .strictObject({
-          prometheus: z
-            .url({ protocol: /^https?$/, error: "is not an http(s) URL" })
-            .optional()
-            .describe("Address of a Prometheus."),
-          authorization: z.string().optional().describe("Value of the Authorization header, of a Prometheus."),
-          requestsPerSecond: z.number().positive().default(5).describe("Of a Prometheus."),
-          clickhouse: z
-            .url({ protocol: /^https?$/, error: "is not an http(s) URL" })
-            .optional()
-            .describe("Address of a ClickHouse with the tables of OpenTelemetry's exporter (otel_*)."),
-          database: z.string().min(1).default("otel").describe("Of a ClickHouse."),
-          username: z.string().optional().describe("Of a ClickHouse; one that may only read is best."),
-          password: z.string().min(1).optional().describe("Of a ClickHouse."),
-          queriesPerMinute: z.int().positive().default(120).describe("Of a ClickHouse; those beyond wait."),
-        })
-        .refine(
-          ({ prometheus, clickhouse }) => (prometheus === undefined) !== (clickhouse === undefined),
-          "give exactly one of prometheus and clickhouse",
-        ),
-    )
-    .default([])
-    .describe("Where there is telemetry already: read, never written, by queries that reach back beyond the Head."),
-  show: z
-    .strictObject({
-      host: z.string().default("127.0.0.1"),
-      port: port(7070, "API, console, /metrics."),
-      tokens: z
-        .array(
-          z.strictObject({
-            name: z.string().min(1),
-            secret,
-            roles: z.array(z.enum(["viewer", "operator", "approver", "admin"])).min(1),
-          }),
-        )
-        .default([]),
-    })
-    .prefault({}),
-  observe: z
-    .strictObject({
-      tick: z.string().default("*/5 * * * * *").describe("Cron, seconds first: how often new telemetry is looked at."),
-      step: duration("15s").describe("Event time between two looks at every signal."),
-      rateWindow: duration("1m"),
-      lateness: duration("5s").describe("How long a step waits for late points."),
-      idle: duration("15s").describe("Silence after which missing telemetry counts as missing."),
-      window: duration("30m").describe("How much the Head keeps in memory."),
-      maxSeries: z.int().min(100).default(200_000),
-    })
-    .prefault({}),
-  detect: z
-    .strictObject({
-      falseEpisodesPerWeek: z.number().positive().default(1).describe("Budget of false alarms of the whole fleet."),
-      learned: z.boolean().default(true).describe("Use the trained model in models/."),
-    })
-    .prefault({}),
-  rules: z
-    .strictObject({
-      files: z.array(z.string()).default([]).describe("Prometheus rule files of your own, or folders of them."),
-      packs: z
-        .array(z.string())
-        .default(["all"])
-        .describe("Packs of rules/packs to load; `all` is every one but `slo`."),
-    })
-    .prefault({}),
-  changes: Changes.prefault({}).describe("Webhooks by which other systems tell of changes."),
-  code: Code.prefault({}).describe("Repositories and reports that a diagnosis looks at for what a change brought."),
-  deliver: Deliver.prefault({}),
-  probes: Probes.prefault({}).describe("Test cases asked of served models. Off while no target is named."),
-  act: Acting.prefault({}).describe("What may be repaired without asking, or after asking."),
-  telemetry: z
-    .strictObject({
-      level: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
-      otlpEndpoint: z.url().optional().describe("Where Homeostat sends its own traces and metrics; may be itself."),
-    })
-    .prefault({}),
-});
+export const Config = z
+  .strictObject({
+    dataDirectory: z
+      .string()
+      .default("data")
+      .describe("Where the embedded store and the log of received telemetry live."),
+    store: z
+      .strictObject({
+        url: z
+          .url({ protocol: /^https?$/, error: "is not an http(s) URL such as http://127.0.0.1:8123" })
+          .optional()
+          .describe("A ClickHouse server. Unset: the embedded ClickHouse engine."),
+        username: z.string().optional(),
+        password: z.string().optional(),
+        cluster: z
+          .string()
+          .regex(/^\w+$/)
+          .optional()
+          .describe("Cluster name: tables become Replicated and Distributed."),
+        database: z
+          .string()
+          .regex(/^[A-Za-z_]\w*$/, "must be an identifier")
+          .default("homeostat"),
+        backlogLimitMib: z
+          .int()
+          .min(1)
+          .default(2048)
+          .describe("Received, not yet stored: beyond it intake answers 503."),
+        diskFloorMib: z.int().min(0).default(256).describe("Free disk below which intake answers 503."),
+        budgetMib: z
+          .strictObject({
+            traces: z.number().positive().optional(),
+            logs: z.number().positive().optional(),
+            metrics: z.number().positive().optional(),
+          })
+          .prefault({})
+          .describe("Disk each signal of each tenant may take; beyond it its oldest days are dropped, never today."),
+        engineMemoryMib: z.int().min(256).default(1200),
+        retentionDays: z
+          .strictObject({
+            traces: days.default(7),
+            logs: days.default(7),
+            metrics: days.default(15),
+            rollups: days.default(180),
+            own: days.default(400),
+          })
+          .prefault({}),
+      })
+      .prefault({}),
+    receive: z
+      .strictObject({
+        host: z.string().default("127.0.0.1"),
+        httpPort: port(4318, "OTLP/HTTP."),
+        grpcPort: port(4317, "OTLP/gRPC."),
+        past: duration("7d").describe("Telemetry older than this is rejected."),
+        future: duration("1h").describe("Telemetry further in the future than this is rejected."),
+        seriesPerMetric: z
+          .int()
+          .min(1)
+          .default(10_000)
+          .describe("Distinct series of one metric of a tenant in a day; points of further ones are rejected."),
+        attributeKeys: z
+          .int()
+          .min(1)
+          .default(2000)
+          .describe("Distinct attribute keys of one tenant in a day; further ones are dropped from what carries them."),
+        anyTime: z.boolean().default(false).describe("Accept any timestamp (replay, tests)."),
+        tenantDefaults: z.strictObject(rate).prefault({}).describe("For each tenant that tenants does not name."),
+        tenants: z
+          .array(z.strictObject({ name: tenant, ...rate }))
+          .default([])
+          .describe("How fast each tenant may send."),
+        credentials: z.array(Credential).default([]),
+        tls: Tls.optional().describe("TLS on both doors. Unset: plain HTTP and gRPC."),
+      })
+      .prefault({}),
+    privacy: Privacy.prefault({}).describe("What of texts is stored; applied before anything is written."),
+    scrape: z.array(ScrapeJob).default([]).describe("Prometheus pages to scrape: engines, DCGM, node exporters."),
+    sources: z
+      .array(
+        z
+          .strictObject({
+            prometheus: z
+              .url({ protocol: /^https?$/, error: "is not an http(s) URL" })
+              .optional()
+              .describe("Address of a Prometheus."),
+            authorization: z.string().optional().describe("Value of the Authorization header, of a Prometheus."),
+            requestsPerSecond: z.number().positive().default(5).describe("Of a Prometheus."),
+            clickhouse: z
+              .url({ protocol: /^https?$/, error: "is not an http(s) URL" })
+              .optional()
+              .describe("Address of a ClickHouse with the tables of OpenTelemetry's exporter (otel_*)."),
+            database: z.string().min(1).default("otel").describe("Of a ClickHouse."),
+            username: z.string().optional().describe("Of a ClickHouse; one that may only read is best."),
+            password: z.string().min(1).optional().describe("Of a ClickHouse."),
+            queriesPerMinute: z.int().positive().default(120).describe("Of a ClickHouse; those beyond wait."),
+          })
+          .refine(
+            ({ prometheus, clickhouse }) => (prometheus === undefined) !== (clickhouse === undefined),
+            "give exactly one of prometheus and clickhouse",
+          ),
+      )
+      .default([])
+      .describe("Where there is telemetry already: read, never written, by queries that reach back beyond the Head."),
+    show: z
+      .strictObject({
+        host: z.string().default("127.0.0.1"),
+        port: port(7070, "API, console, /metrics."),
+        tokens: z
+          .array(
+            z.strictObject({
+              name: z.string().min(1),
+              secret,
+              roles: z.array(z.enum(["viewer", "operator", "approver", "admin"])).min(1),
+            }),
+          )
+          .default([]),
+      })
+      .prefault({}),
+    observe: z
+      .strictObject({
+        tick: z
+          .string()
+          .default("*/5 * * * * *")
+          .describe("Cron, seconds first: how often new telemetry is looked at."),
+        step: duration("15s").describe("Event time between two looks at every signal."),
+        rateWindow: duration("1m"),
+        lateness: duration("5s").describe("How long a step waits for late points."),
+        idle: duration("15s").describe("Silence after which missing telemetry counts as missing."),
+        window: duration("30m").describe("How much the Head keeps in memory."),
+        maxSeries: z.int().min(100).default(200_000),
+      })
+      .prefault({}),
+    detect: z
+      .strictObject({
+        falseEpisodesPerWeek: z.number().positive().default(1).describe("Budget of false alarms of the whole fleet."),
+        learned: z.boolean().default(true).describe("Use the trained model in models/."),
+      })
+      .prefault({}),
+    rules: z
+      .strictObject({
+        files: z.array(z.string()).default([]).describe("Prometheus rule files of your own, or folders of them."),
+        packs: z
+          .array(z.string())
+          .default(["all"])
+          .describe("Packs of rules/packs to load; `all` is every one but `slo`."),
+      })
+      .prefault({}),
+    changes: Changes.prefault({}).describe("Webhooks by which other systems tell of changes."),
+    code: Code.prefault({}).describe("Repositories and reports that a diagnosis looks at for what a change brought."),
+    deliver: Deliver.prefault({}),
+    probes: Probes.prefault({}).describe("Test cases asked of served models. Off while no target is named."),
+    act: Acting.prefault({}).describe("What may be repaired without asking, or after asking."),
+    telemetry: z
+      .strictObject({
+        level: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+        otlpEndpoint: z.url().optional().describe("Where Homeostat sends its own traces and metrics; may be itself."),
+      })
+      .prefault({}),
+  })
+  .superRefine(({ act, show }, context) => {
+    // Without tokens there is one person: whoever is on this machine.
+    const people = show.tokens.filter(({ roles }) => roles.some((role) => role === "approver" || role === "admin"));
+    const approvers = show.tokens.length === 0 ? 1 : new Set(people.map(({ name }) => name)).size;
+    for (const { path, says } of beyondQuorum(act, approvers))
+      context.addIssue({ code: "custom", path: ["act", ...path], message: says });
+  });
 
 export type Config = z.infer<typeof Config>;
 export type ConfigInput = z.input<typeof Config>;

@@ -22,7 +22,7 @@ import { createEventFeed } from "../show/event-feed.ts";
 import { startShow } from "../show/show.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createTune } from "../tune/tune.ts";
-import { openActing } from "./acting.ts";
+import { keepLease, openActing } from "./acting.ts";
 import { openAlerting } from "./alerting.ts";
 import { startAlertingJob } from "./alerting-job.ts";
 import { announced } from "./announced-changes.ts";
@@ -37,6 +37,7 @@ import { openFeedback } from "./feedback.ts";
 import { foreignSources } from "./foreign-sources.ts";
 import { loadKnowledge } from "./knowledge.ts";
 import { latestSignals } from "./latest-signals.ts";
+import { createLease } from "./lease.ts";
 import { startNotifications } from "./notifications.ts";
 import { shipped, version } from "./paths.ts";
 import { createPipeline } from "./pipeline.ts";
@@ -132,7 +133,12 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     undo.push("alerting", () => alerting[Symbol.asyncDispose]());
     const { connectors } = knowledge;
     const actMeans = { connectors, notifier: deliver, records: store.records, source: head, state, telemetry };
-    const { act, desk } = await openActing(config.act, { ...actMeans, now: clock.now });
+    const lease = createLease({ path: config.act.leaseFile ?? join(directory, "act.lease"), now: Date.now });
+    undo.push("lease", keepLease(lease));
+    const { act, desk } = await openActing(config.act, {
+      ...{ ...actMeans, lease, entities: head.entities, now: clock.now },
+      openIncidents: () => diagnose.snapshot().open.length,
+    });
     const tune = createTune({ source: head, logs: store.logs, telemetry });
     const feed = createEventFeed(telemetry);
 

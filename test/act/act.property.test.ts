@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { verifyChain } from "../../src/act/ledger/verify.ts";
 import type { LedgerEntry } from "../../src/model/action.ts";
 import type { DeliveryOutcome, OutgoingMessage } from "../../src/model/ports/notifier.ts";
-import { ada, approver, auto, bench, proposal, wordOn } from "./bench.ts";
+import { ada, approver, auto, bench, proposal, start, wordOn } from "./bench.ts";
 
 type Command =
   | { readonly do: "propose"; readonly target: number; readonly probability: number; readonly share: string }
@@ -58,8 +58,12 @@ test("sends are written down first, unique, and never made when they must not be
       fc.array(command, { maxLength: 50, size: "max" }),
       fc.constantFrom("observe", "propose", "approve", "approve", "auto", "auto"),
       fc.constantFrom(1, 2),
-      async (commands, mode, quorum) => {
-        const world = bench([{ ...auto, mode, cooldown: 60_000, approval: { quorum, ttl: 900_000 } }]);
+      fc.constantFrom(0, 0, 300_000),
+      async (commands, mode, quorum, thawsMs) => {
+        const freeze = { from: start, to: start + thawsMs };
+        const world = bench([{ ...auto, mode, cooldown: 60_000, approval: { quorum, ttl: 900_000 } }], {
+          windows: [{ id: "x", kind: "freeze", target: "*", reason: "", when: freeze }],
+        });
         const { records, sent, state, run } = world;
         let room = world.act;
         let killed = false;
@@ -74,6 +78,7 @@ test("sends are written down first, unique, and never made when they must not be
         };
         state.onSend = (message) => {
           must(!killed, "sent under the kill switch");
+          must(message.type === "action.escalated" || state.now >= freeze.to, "sent in a freeze");
           must(mode === "approve" || mode === "auto", `sent in mode ${mode}`);
           must(!ours.has(message.id), `${message.id} sent twice`);
           ours.add(message.id);

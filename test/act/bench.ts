@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import { type Act, createAct } from "../../src/act/act.ts";
 import { loadConnectors } from "../../src/act/connectors.ts";
+import type { ActDeps, ActOptions } from "../../src/act/desk.ts";
+import type { Place } from "../../src/act/facts.ts";
 import type { Policy } from "../../src/act/policy.ts";
 import type { Action, Proposal } from "../../src/model/action.ts";
 import type { KeptHead } from "../../src/model/ledger.ts";
@@ -17,6 +19,9 @@ export const auto: Policy = {
   id: "all",
   action: "*",
   target: "*",
+  failureMode: "*",
+  minEvidence: 1,
+  onlyIn: [],
   mode: "auto",
   minProbability: 0.7,
   cooldown: 300_000,
@@ -51,13 +56,14 @@ export function proposal(changes: Partial<Action> = {}): Proposal {
     why: "It hangs.",
     idempotencyKey: `key-${changes.target ?? "x"}`,
     proposedAt: start,
+    evidence: { kinds: ["signal", "log"], says: ["no tokens", "NCCL timeout"] },
     ...changes,
   };
   return { origin: "diagnosis", action };
 }
 
 /** `policies` empty = nothing configured. Every replica reports `tokens` at each `tick`; undefined = silence. */
-export function bench(policies: readonly Policy[] = [auto]) {
+export function bench(policies: readonly Policy[] = [auto], more: Partial<ActOptions> = {}) {
   const source = memorySeries();
   const records = memoryRecords();
   const sent: OutgoingMessage[] = [];
@@ -65,6 +71,10 @@ export function bench(policies: readonly Policy[] = [auto]) {
     now: start,
     tokens: 0 as number | undefined,
     answer: { kind: "delivered", status: 202, attempts: 1 } as DeliveryOutcome,
+    stopped: undefined as string | undefined,
+    elsewhere: undefined as string | undefined,
+    incidents: 0,
+    places: {} as Record<string, Place>,
     onSend: (_message: OutgoingMessage): void => {},
   };
   const notifier = {
@@ -81,8 +91,16 @@ export function bench(policies: readonly Policy[] = [auto]) {
       kept.head = end;
     },
   };
-  const deps = { notifier, records, head, source, telemetry: silentTelemetry };
-  const act = createAct({ policies, connectors }, deps);
+  const deps: ActDeps = {
+    ...{ notifier, records, head, source, telemetry: silentTelemetry },
+    stopped: () => state.stopped,
+    elsewhere: () => state.elsewhere,
+    openIncidents: () => state.incidents,
+    placeOf: (target) => state.places[target] ?? {},
+  };
+  const storm = { maxIncidents: 5, calm: 600_000 };
+  const options: ActOptions = { policies, connectors, windows: [], storm, ...more };
+  const act = createAct(options, deps);
   function report(): void {
     if (state.tokens === undefined) return;
     for (const name of ["vllm-0", "vllm-1", "vllm-2"]) {
@@ -93,7 +111,7 @@ export function bench(policies: readonly Policy[] = [auto]) {
   report();
   return {
     act,
-    again: () => createAct({ policies, connectors }, deps),
+    again: () => createAct(options, deps),
     records,
     kept,
     sent,
