@@ -2,6 +2,7 @@
 import type { LedgerEntry, Proposal } from "../model/action.ts";
 import type { ActStatus } from "../model/ports/act-desk.ts";
 import type { Instant } from "../model/time.ts";
+import { createDemotions } from "./demotions.ts";
 import type { ActDeps, ActOptions, Desk, Turn } from "./desk.ts";
 import { createLedger } from "./ledger/writer.ts";
 import { createLifecycle } from "./lifecycle.ts";
@@ -30,7 +31,16 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
   const { records, telemetry } = deps;
   const ledger = createLedger(records, deps.head);
   const killSwitch = createKillSwitch(deps, ledger);
-  const desk: Desk = { options, deps, ledger, repairs: new Map(), killSwitch, stormUntil: Number.NEGATIVE_INFINITY };
+  const demotions = createDemotions(options.policies, ledger);
+  const desk: Desk = {
+    options,
+    deps,
+    ledger,
+    repairs: new Map(),
+    killSwitch,
+    demotions,
+    stormUntil: Number.NEGATIVE_INFINITY,
+  };
   const { repairs } = desk;
   const life = createLifecycle(desk);
   /** Written on people's word; told with the next step. */
@@ -88,6 +98,7 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
         const newest = await records.list("actions", { limit: 1000 });
         const written = await ledger.continueAfter(newest);
         await killSwitch.restore(records);
+        await demotions.restore(records);
         for (const repair of fromLedger([...written.toReversed(), ...newest])) {
           repairs.set(repair.key, repair);
           // The same message id: whoever delivered it already does not deliver it twice.
@@ -97,7 +108,8 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
     people,
     status() {
       const killed = killSwitch.on();
-      return { ...(killed === undefined ? {} : { killed }), ledger: ledger.head(), open: openActions(desk) };
+      const told = { ledger: ledger.head(), demoted: demotions.current(), open: openActions(desk) };
+      return { ...(killed === undefined ? {} : { killed }), ...told };
     },
   };
 }

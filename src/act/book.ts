@@ -2,7 +2,6 @@
 import type { ActionState, LedgerEntry } from "../model/action.ts";
 import type { Instant } from "../model/time.ts";
 import type { Desk, Turn } from "./desk.ts";
-import { policyFor } from "./policy.ts";
 import type { Repair } from "./repairs.ts";
 
 /** What an entry tells beside state, author and reason. */
@@ -15,10 +14,10 @@ export interface Book {
   hold(repair: Repair, held: { by: string; reason: string; retryAt?: Instant | undefined }, turn: Turn): Promise<void>;
 }
 
-export function createBook({ options, deps, ledger }: Desk): Book {
+export function createBook({ demotions, deps, ledger }: Desk): Book {
   const write: Book["write"] = async (repair, state, by, reason, { now, out }, details = {}) => {
     const action = repair.target === undefined ? repair.action : { ...repair.action, domain: repair.target.domain };
-    const { id, mode } = policyFor(action, options.policies);
+    const { id, mode } = demotions.policyFor(action);
     const entry = await ledger.write({ action, state, at: now, by, reason, policy: { id, mode }, ...details });
     repair.state = state;
     repair.touchedAt = now;

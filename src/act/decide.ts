@@ -7,7 +7,6 @@ import { connectorFor, refuseParameters, requestOf } from "./connectors.ts";
 import { barred, type Desk, type Turn } from "./desk.ts";
 import type { Dispatch } from "./dispatch.ts";
 import { type Facts, lookAtTarget } from "./facts.ts";
-import { policyFor } from "./policy.ts";
 import { pastOf, type Repair } from "./repairs.ts";
 import { passStages } from "./stages.ts";
 import { allHold, readChecks } from "./verification.ts";
@@ -16,13 +15,13 @@ import { allHold, readChecks } from "./verification.ts";
 export type Decide = (repair: Repair, turn: Turn) => Promise<void>;
 
 export function createDecide(desk: Desk, book: Book, dispatch: Dispatch): Decide {
-  const { options, deps } = desk;
+  const { options, deps, demotions } = desk;
   const { source } = deps;
 
   async function factsOf(repair: Repair, { now }: Turn): Promise<Facts> {
     const { action } = repair;
     repair.target = await lookAtTarget(action, source, now);
-    const policy = policyFor(action, options.policies);
+    const policy = demotions.policyFor(action);
     const killed = desk.killSwitch.on();
     const elsewhere = deps.elsewhere();
     const storm = stormAt(now);

@@ -8,6 +8,7 @@ import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { DurationMs, Instant } from "../model/time.ts";
 import type { ConnectorSpec } from "./connectors.ts";
+import type { Demotions } from "./demotions.ts";
 import type { Place } from "./facts.ts";
 import type { Ledger } from "./ledger/writer.ts";
 import type { Policy } from "./policy.ts";
@@ -49,6 +50,7 @@ export interface Desk {
   readonly ledger: Ledger;
   readonly repairs: Map<string, Repair>;
   readonly killSwitch: KillSwitch;
+  readonly demotions: Demotions;
   /** Event time until which it is taken for a storm. */
   stormUntil: Instant;
 }

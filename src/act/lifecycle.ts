@@ -6,9 +6,9 @@ import { connectorFor, requestOf } from "./connectors.ts";
 import { createDecide } from "./decide.ts";
 import { barred, type Desk, type Turn } from "./desk.ts";
 import { createDispatch } from "./dispatch.ts";
-import { policyFor } from "./policy.ts";
 import { isUnderWay, type Repair } from "./repairs.ts";
 import { createSettle } from "./settle.ts";
+import { allHold } from "./verification.ts";
 
 export interface Lifecycle {
   /** First entry of a repair in the ledger. */
@@ -27,7 +27,7 @@ export interface Lifecycle {
 const heldMs = 15 * 60_000;
 
 export function createLifecycle(desk: Desk): Lifecycle {
-  const { options, deps } = desk;
+  const { options, deps, demotions } = desk;
   const { telemetry } = deps;
   const book = createBook(desk);
   const dispatch = createDispatch(deps);
@@ -36,15 +36,20 @@ export function createLifecycle(desk: Desk): Lifecycle {
 
   async function retry(repair: Repair, turn: Turn): Promise<void> {
     const { now } = turn;
-    const policy = policyFor(repair.action, options.policies);
+    const policy = demotions.policyFor(repair.action);
+    const waits = waitsForPeople(repair, policy);
+    if (waits && repair.attempt > 1 && (await allHold(repair.action, deps.source, now))) {
+      repair.over = true;
+      return book.write(repair, "held", "recovered", "all is well again without another attempt", turn);
+    }
     const cooling = repair.attempt > 1 ? policy.cooldown : 0;
-    if (waitsForPeople(repair, policy) && now - repair.heldSince > policy.approval.ttl + cooling) {
+    if (waits && now - repair.heldSince > policy.approval.ttl + cooling) {
       repair.over = true;
       const { length } = approversOf(repair, policy, now);
       const reason = `not approved within ${formatDuration(policy.approval.ttl)} (${length} of ${policy.approval.quorum})`;
       return book.write(repair, "denied", "expiry", reason, turn);
     }
-    if (!waitsForPeople(repair, policy) && now - repair.heldSince > heldMs + cooling) {
+    if (!waits && now - repair.heldSince > heldMs + cooling) {
       repair.over = true;
       const reason = `not let pass in time (last held by ${repair.hold?.by ?? "nobody"})`;
       return book.write(repair, "held", "expiry", reason, turn);

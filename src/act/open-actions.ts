@@ -2,14 +2,13 @@
 import type { OpenAction } from "../model/ports/act-desk.ts";
 import { bindingOf, waitsForPeople } from "./approvals.ts";
 import type { Desk } from "./desk.ts";
-import { policyFor } from "./policy.ts";
 
-export function openActions({ repairs, options }: Desk): readonly OpenAction[] {
+export function openActions({ repairs, demotions }: Desk): readonly OpenAction[] {
   return [...repairs.values()]
     .filter(({ over }) => !over)
     .map((repair) => {
       const { action, state, hold, approvals, heldSince } = repair;
-      const { approval, ...policy } = policyFor(action, options.policies);
+      const { approval, ...policy } = demotions.policyFor(action);
       const hash = bindingOf(action);
       const approvedBy = [...approvals].filter(([, { binding }]) => binding === hash).map(([name]) => name);
       const waits = { approvedBy, needed: approval.quorum, until: heldSince + approval.ttl };

@@ -1,12 +1,11 @@
 // What people say: approve, deny, stop everything. Whatever is refused to them is in the ledger too.
-import type { Action, LedgerEntry } from "../model/action.ts";
-import type { Decided, Refused, Word } from "../model/ports/act-desk.ts";
+import type { Action, LedgerEntry, PolicyOnTarget } from "../model/action.ts";
+import type { Decided, Rearmed, Refused, Word } from "../model/ports/act-desk.ts";
 import type { Principal } from "../model/principal.ts";
 import type { Instant } from "../model/time.ts";
 import { approversOf, bindingOf, mayDecide, refuseApproval } from "./approvals.ts";
 import type { Desk, Turn } from "./desk.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import { policyFor } from "./policy.ts";
 import { isUnderWay, type Repair } from "./repairs.ts";
 import { roomAction } from "./room-action.ts";
 
@@ -17,6 +16,8 @@ export interface People {
   deny(word: Word, now: Instant): Promise<Decided>;
   /** While on, nothing is sent: no request, no undo, no escalation. On takes effect before this returns. */
   kill(on: boolean, principal: Principal, reason: string, now: Instant): Promise<void>;
+  /** Ends a demotion. */
+  rearm(concerns: PolicyOnTarget, principal: Principal, reason: string, now: Instant): Promise<Rearmed>;
   /** Somebody was turned away at the door: who, from what, why. */
   turnedAway(who: string, reason: string, now: Instant): Promise<void>;
 }
@@ -29,7 +30,7 @@ export function createPeople(
   life: Lifecycle,
   room: { exclusively<T>(work: () => Promise<T>): Promise<T>; tell(entries: readonly LedgerEntry[]): void },
 ): People {
-  const { options, deps, ledger, repairs, killSwitch } = desk;
+  const { deps, ledger, repairs, killSwitch, demotions } = desk;
   const { records, telemetry } = deps;
   let minute = 0;
   let written = 0;
@@ -65,7 +66,7 @@ export function createPeople(
   return {
     approve: (word, now) =>
       decided(word, now, async (repair, turn) => {
-        const policy = policyFor(repair.action, options.policies);
+        const policy = demotions.policyFor(repair.action);
         const refused = await refuseApproval(word, repair, policy, records, now);
         if (refused !== undefined) return refused;
         const { action } = repair;
@@ -93,6 +94,18 @@ export function createPeople(
     async kill(on, { name }, reason, now) {
       room.tell([await killSwitch.throwIt(on, name, reason, now)]);
     },
+    rearm: (concerns, principal, reason, now) =>
+      room.exclusively(async () => {
+        const refuse = async (why: Refused["why"], says: string): Promise<Refused> => {
+          await audit(principal.name, roomAction("doors", now), says, now);
+          return { kind: "refused", why, reason: says };
+        };
+        if (!mayDecide(principal)) return refuse("forbidden", `${principal.name} may not decide about policies`);
+        const entry = await demotions.rearm(concerns, principal.name, reason, now);
+        if (entry === undefined) return refuse("unknown", "no such policy is demoted on this target");
+        room.tell([entry]);
+        return { kind: "rearmed" };
+      }),
     turnedAway: (who, reason, now) => audit(who, roomAction("doors", now), reason, now),
   };
 }

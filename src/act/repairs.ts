@@ -123,7 +123,7 @@ function isActionState(state: LedgerState): state is ActionState {
 }
 
 /** In the order of writing, each once, without what is void. */
-function effective(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
+export function effective(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
   const gone = new Set(entries.map(({ voids }) => voids).filter((one) => one !== undefined));
   return entries
     .toReversed()

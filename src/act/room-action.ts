@@ -2,7 +2,7 @@
 import type { Action } from "../model/action.ts";
 import type { Instant } from "../model/time.ts";
 
-export type RoomTopic = "switch" | "doors";
+export type RoomTopic = "switch" | "doors" | "policies";
 
 /** No repair has such an id, and nothing can send it. */
 export function roomAction(topic: RoomTopic, now: Instant): Action {

@@ -5,7 +5,6 @@ import { connectorFor, escalationOf, undoOf } from "./connectors.ts";
 import { barred, type Desk, type Turn } from "./desk.ts";
 import type { Dispatch } from "./dispatch.ts";
 import { lookAtTarget } from "./facts.ts";
-import { policyFor } from "./policy.ts";
 import { numbered, type Repair } from "./repairs.ts";
 import { advance, readChecks, startVerification } from "./verification.ts";
 
@@ -24,7 +23,7 @@ interface Failure extends Details {
 }
 
 export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle {
-  const { options, deps } = desk;
+  const { options, deps, demotions } = desk;
   const { source } = deps;
 
   /** People are told in a freeze too; what changes the fleet is not sent then. */
@@ -41,7 +40,7 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
       await book.write(repair, "undone", "act", "asked the receiver to take it back", turn);
       if (may()) dispatch.aside(taking);
     }
-    const policy = policyFor(action, options.policies);
+    const policy = demotions.policyFor(action);
     if (again && repair.attempt < policy.attempts) return tryAgain(repair, policy.attempts, policy.cooldown, turn);
     repair.over = true;
     if (connector !== undefined && mayTell()) dispatch.aside(escalationOf(action, connector, reason));
@@ -88,7 +87,7 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
       const { action } = repair;
       repair.verification ??= startVerification(now);
       const target = await lookAtTarget(action, source, now).catch(() => undefined);
-      const { maxEvidenceAge } = policyFor(action, options.policies);
+      const { maxEvidenceAge } = demotions.policyFor(action);
       const fresh = target?.newestAt !== undefined && now - target.newestAt <= maxEvidenceAge;
       const progress = await advance(action, repair.verification, fresh, source, now);
       if (progress.kind === "waiting") return;
@@ -99,6 +98,7 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
           repair.over = true;
           return book.write(repair, "verified", "verification", reason, turn, { after, verdict: "success" });
         case "failed": {
+          turn.out.push(...(await desk.demotions.demote(action, reason, now)));
           const next = { undo: true, again: true, after, verdict: "fail" } as const;
           return failed(repair, { by: "verification", reason, ...next }, turn);
         }

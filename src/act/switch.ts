@@ -1,8 +1,8 @@
 // The kill switch: thrown at once, taken back only once that is in the ledger; it stays as it is over a restart.
 import type { LedgerEntry } from "../model/action.ts";
 import type { Records } from "../model/ports/records.ts";
+import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
-import type { ActDeps } from "./desk.ts";
 import type { Ledger } from "./ledger/writer.ts";
 import { roomAction } from "./room-action.ts";
 
@@ -13,10 +13,16 @@ export interface KillSwitch {
   restore(records: Records): Promise<void>;
 }
 
+interface Means {
+  readonly telemetry: Telemetry;
+  /** Why nothing may be sent, as configuration or a file says. */
+  readonly stopped: () => string | undefined;
+}
+
 /** Of the switch's own entries, so many are looked at for the last that counts. */
 const entriesMax = 20;
 
-export function createKillSwitch({ telemetry, stopped }: ActDeps, ledger: Ledger): KillSwitch {
+export function createKillSwitch({ telemetry, stopped }: Means, ledger: Ledger): KillSwitch {
   let thrown: string | undefined;
 
   function set(why: string | undefined): void {
@@ -31,11 +37,16 @@ export function createKillSwitch({ telemetry, stopped }: ActDeps, ledger: Ledger
       if (on) set(`the kill switch is on, by ${says}`);
       telemetry.log.warn(`kill switch ${on ? "on: nothing is sent" : "off"}`, { by, reason });
       const action = roomAction("switch", now);
+      if (on) await ledger.keepKilled(thrown);
       const entry = await ledger.write({ action, state: on ? "killed" : "revived", at: now, by, reason });
-      if (!on) set(undefined);
+      if (!on) {
+        await ledger.keepKilled(undefined);
+        set(undefined);
+      }
       return entry;
     },
     async restore(records) {
+      if (ledger.killed() !== undefined) return set(ledger.killed());
       const { id } = roomAction("switch", 0);
       const entries = await records.list("actions", { id, limit: entriesMax });
       const gone = new Set(entries.map(({ voids }) => voids));

@@ -68,6 +68,7 @@ export async function openActing(config: Config["act"], means: ActingMeans): Pro
       approve: (word) => people.approve(word, now()),
       deny: (word) => people.deny(word, now()),
       kill: (on, principal, reason) => people.kill(on, principal, reason, now()),
+      rearm: (concerns, principal, reason) => people.rearm(concerns, principal, reason, now()),
       turnedAway: (who, reason) =>
         people.turnedAway(who, reason, now()).catch((error: unknown) => {
           telemetry.log.error("a refusal is not in the ledger", { who, reason, error: String(error) });
@@ -83,9 +84,10 @@ export async function openActing(config: Config["act"], means: ActingMeans): Pro
 
 function headIn(bytes: Uint8Array | undefined): KeptHead | undefined {
   try {
-    const { sequence, hash, pending } = JSON.parse(new TextDecoder().decode(bytes)) as Partial<KeptHead>;
+    const { sequence, hash, pending, killed } = JSON.parse(new TextDecoder().decode(bytes)) as Partial<KeptHead>;
     if (!Number.isSafeInteger(sequence) || !/^[0-9a-f]{64}$/.test(hash ?? "")) return undefined;
-    return { sequence: sequence!, hash: hash!, ...(Array.isArray(pending) ? { pending } : {}) };
+    const more = { ...(Array.isArray(pending) ? { pending } : {}), ...(typeof killed === "string" ? { killed } : {}) };
+    return { sequence: sequence!, hash: hash!, ...more };
   } catch {
     return undefined;
   }

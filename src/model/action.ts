@@ -62,7 +62,16 @@ export const actionStates = [
 export type ActionState = (typeof actionStates)[number];
 
 /** What an entry of the ledger tells: a repair's state, or something that was decided about it. */
-export const ledgerStates = [...actionStates, "approved", "refused", "killed", "revived", "void"] as const;
+export const ledgerStates = [
+  ...actionStates,
+  "approved",
+  "refused",
+  "killed",
+  "revived",
+  "demoted",
+  "rearmed",
+  "void",
+] as const;
 export type LedgerState = (typeof ledgerStates)[number];
 
 /** A line of the ledger: what happened to an action, when and why. Append-only; {@link Seal} chains it to the line before. */
@@ -79,10 +88,17 @@ export interface LedgerEntry extends Partial<Seal> {
   readonly before?: readonly Reading[];
   readonly after?: readonly Reading[];
   readonly verdict?: "success" | "fail" | "inconclusive";
+  /** Of a demotion or its end: whose `auto` asks for approval, and on which target. */
+  readonly concerns?: PolicyOnTarget;
   /** Of an approval: SHA-256 of the kind, target and parameters that were approved. */
   readonly approves?: string;
   /** Sequence of an entry that counts for nothing: the store did not say in time that it had it. */
   readonly voids?: number;
+}
+
+export interface PolicyOnTarget {
+  readonly policy: string;
+  readonly target: EntityId;
 }
 
 export interface AppliedPolicy {

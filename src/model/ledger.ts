@@ -44,6 +44,8 @@ export interface LedgerReport {
 export interface KeptHead extends LedgerHead {
   /** Entries that the store may have or not: whoever wrote them ended before it knew. */
   readonly pending?: readonly unknown[];
+  /** Why the kill switch is on: known here also where the ledger could not take it. */
+  readonly killed?: string;
 }
 
 /** Keeps the end of the chain outside the ledger, durably, so that a ledger cut short is told from a whole one. */

@@ -2,7 +2,7 @@
 // and mail scanners fetch every link they see.
 import type { Decided } from "../model/ports/act-desk.ts";
 import { forbids } from "./access.ts";
-import { decisionInput, killInput } from "./ledger-schemas.ts";
+import { decisionInput, killInput, rearmInput } from "./ledger-schemas.ts";
 import { fromStore, refuse, refuseIssues } from "./problem.ts";
 import { noParameters } from "./query.ts";
 import { type Answer, type Call, idOf, type Route, sendJson } from "./route.ts";
@@ -46,6 +46,26 @@ export const actRoutes: readonly Route[] = [
         throw refused;
       }
       await fromStore(deps.telemetry, "writing the ledger", () => deps.act.kill(on, principal!, says));
+      sendJson(response, 200, { data: deps.act.status() });
+    },
+  },
+  {
+    method: "post",
+    path: "/api/v1/act/rearm",
+    needs: "approver",
+    audited: true,
+    summary: "Let a policy act by itself again on a target where an automatic repair of it did not help.",
+    parameters: noParameters,
+    body: "RearmInput",
+    bodyIs: "one",
+    answers: [status],
+    async handle({ request, response, deps, principal }) {
+      const parsed = rearmInput.safeParse(request.body);
+      if (!parsed.success) throw refuseIssues(parsed.error.issues);
+      const { says, ...concerns } = parsed.data;
+      const rearm = () => deps.act.rearm(concerns, principal!, says);
+      const done = await fromStore(deps.telemetry, "writing the ledger", rearm);
+      if (done.kind === "refused") throw refuse(statuses[done.why], sentence(done.reason));
       sendJson(response, 200, { data: deps.act.status() });
     },
   },

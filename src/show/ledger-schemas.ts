@@ -48,6 +48,10 @@ export const ledgerEntry = shapeOf<LedgerEntry>()({
   before: readings.describe("The checks right before the action was sent; null: no telemetry to tell."),
   after: readings.describe("The checks when its effect was judged."),
   verdict: z.enum(["success", "fail", "inconclusive"]).optional(),
+  concerns: z
+    .object({ policy: z.string(), target: z.string() })
+    .optional()
+    .describe("Of a demotion or its end: whose auto asks for approval, and where."),
   approves: z.string().optional().describe("Of an approval: SHA-256 of the kind, target and parameters approved."),
   voids: z.int().optional().describe("Sequence of an entry that counts for nothing."),
   sequence: z.int().optional().describe("Place in the chain, from 1; absent on entries of versions before the chain."),
@@ -93,6 +97,9 @@ const openAction = shapeOf<OpenAction>()({
 const actStatus = shapeOf<ActStatus>()({
   killed: z.string().optional().describe("Why the kill switch is on; absent while it is off."),
   ledger: z.object({ sequence: z.int(), hash: z.string() }).describe("Where the ledger ends."),
+  demoted: z
+    .array(z.object({ policy: z.string(), target: z.string(), at: instant, reason: z.string() }))
+    .describe("Policies that ask for approval on a target, since an automatic repair did not help there."),
   open: z.array(openAction).describe("Repairs that are not over."),
 });
 
@@ -113,6 +120,18 @@ export const decisionInput = z.strictObject({
 
 export const killInput = z.strictObject({ on: z.boolean(), says: says.describe("Why; goes to the ledger.") });
 
+const line = z
+  .string()
+  .min(1)
+  .max(300)
+  .regex(/^\P{Cc}*$/u, "contains control characters");
+
+export const rearmInput = z.strictObject({
+  policy: line.describe("As /api/v1/act lists it under demoted."),
+  target: line,
+  says: says.describe("Why; goes to the ledger."),
+});
+
 const decided = z.union([
   z.object({ kind: z.literal("approved"), given: z.int(), needed: z.int() }),
   z.object({ kind: z.literal("denied") }),
@@ -123,5 +142,6 @@ export const ledgerSchemas = {
   ActStatus: actStatus,
   DecisionInput: decisionInput,
   KillInput: killInput,
+  RearmInput: rearmInput,
   Decided: decided,
 } as const;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { loadConnectors } from "../../src/act/connectors.ts";
 import { stages } from "../../src/act/stages.ts";
 import type { Action } from "../../src/model/action.ts";
-import { ada, auto, bench, connectors, mistakes, proposal, start } from "./bench.ts";
+import { ada, auto, bench, connectors, mistakes, proposal, start, wordOn } from "./bench.ts";
 
 describe("an action is held", () => {
   const cases: [string, Partial<Action>, Partial<typeof auto> | undefined, string][] = [
@@ -129,12 +129,20 @@ test("an allowed action is written down, sent, and verified once its checks hold
   expect(requests()).toHaveLength(1);
 });
 
-test("a repair that does not help is tried again after the pause, then people are told", async () => {
-  const { act, states, run, sent, requests } = bench();
+test("a repair that does not help is tried again after the pause, if somebody approves it, then people are told", async () => {
+  const { act, states, run, state, sent, requests, records } = bench();
   await act.propose(proposal(), start);
-  await run(1_200_000);
+  await run(600_000);
+  // It was automatic, and did not help: from now on the same policy asks on this target.
+  expect(states().at(-1)).toBe("held by mode");
+  expect(records.all.actions.filter((one) => one.state === "demoted")).toMatchObject([
+    { by: "verification", concerns: { policy: "all", target: "replica:vllm-0" } },
+  ]);
+  await act.people.approve(wordOn(act, "a-x-2"), state.now);
+  await run(600_000);
   const once = ["proposed", "sent", "accepted", "verifying", "failed"];
-  expect(states()).toEqual([...once, "proposed", "held by cooldown", ...once.slice(1)]);
+  const again = ["proposed", "held by cooldown", "held by mode", "approved"];
+  expect(states()).toEqual([...once, ...again, ...once.slice(1)]);
   expect(requests().map(({ data }) => data["idempotencyKey"])).toEqual(["key-x-1", "key-x-2"]);
   expect(sent.at(-1)).toMatchObject({ id: "escalated-a-x-2", type: "action.escalated" });
 });

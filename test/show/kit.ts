@@ -52,7 +52,7 @@ const hash = "0".repeat(64);
 /** A desk with one action that waits, and that says yes to whoever decides about it. */
 function actDesk(turnedAway: string[]): ActDesk {
   return {
-    status: () => ({ ledger: { sequence: 0, hash }, open: [] }),
+    status: () => ({ ledger: { sequence: 0, hash }, demoted: [], open: [] }),
     approve: async ({ id }) =>
       id === "action-1"
         ? { kind: "approved", given: 1, needed: 1 }
@@ -60,6 +60,7 @@ function actDesk(turnedAway: string[]): ActDesk {
     deny: async ({ id }) =>
       id === "action-1" ? { kind: "denied" } : { kind: "refused", why: "conflict", reason: "it is under way already" },
     kill: async () => {},
+    rearm: async () => ({ kind: "rearmed" }),
     turnedAway: async (who, reason) => void turnedAway.push(`${who}: ${reason}`),
     ledger: async () => ({
       ...{ intact: true, entries: 0, repeats: 0, unsealed: 0, breaks: [], says: "the chain has no entries" },
@@ -231,6 +232,7 @@ export const bodies: Readonly<Record<string, unknown>> = {
   "/api/v1/actions/{id}/approve": { hash },
   "/api/v1/actions/{id}/deny": { hash },
   "/api/v1/act/kill": { on: true },
+  "/api/v1/act/rearm": { policy: "all", target: "replica:a" },
   "/api/v1/silences": { matchers: [{ name: "a", op: "=", value: "b" }], duration: "1h", comment: "upgrade" },
   "/api/v2/silences": { ...silenced, matchers: [{ name: "a", value: "b", isRegex: false }] },
 };

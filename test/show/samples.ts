@@ -153,6 +153,7 @@ export const entry: LedgerEntry = {
   after: [{ check: "use is back", holds: null }],
   verdict: "inconclusive",
   voids: 1,
+  concerns: { policy: "all", target: "replica:vllm-2" },
   approves: "2".repeat(64),
   sequence: 2,
   previous: "0".repeat(64),

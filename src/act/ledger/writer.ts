@@ -1,6 +1,6 @@
 // The one writer of the ledger: seals each entry to the one before it and appends it.
 import type { LedgerEntry } from "../../model/action.ts";
-import type { HeadKeeper, LedgerHead } from "../../model/ledger.ts";
+import type { HeadKeeper, KeptHead, LedgerHead } from "../../model/ledger.ts";
 import type { Records } from "../../model/ports/records.ts";
 import { chainStart, isSealed, type Sealed, seal, type Unsealed } from "./chain.ts";
 
@@ -16,20 +16,25 @@ export interface Ledger {
    */
   continueAfter(newest: readonly LedgerEntry[]): Promise<readonly LedgerEntry[]>;
   head(): LedgerHead;
+  /** Keeps beside the head why the kill switch is on, or that it is off. */
+  keepKilled(why: string | undefined): Promise<void>;
+  killed(): string | undefined;
 }
 
 export function createLedger(records: Records, keeper: HeadKeeper): Ledger {
   let head = chainStart;
   /** Not known to be stored, with the entry that voids it. */
   let doubtful: readonly Sealed[] = [];
+  let killed: string | undefined;
   let tail: Promise<unknown> = Promise.resolve();
+  const save = (kept: KeptHead): Promise<void> => keeper.save({ ...kept, ...(killed === undefined ? {} : { killed }) });
 
   async function append(entries: readonly Sealed[]): Promise<void> {
     try {
-      await keeper.save({ ...head, pending: entries });
+      await save({ ...head, pending: entries });
       await records.put("actions", entries);
       const { sequence, hash } = entries.at(-1)!;
-      await keeper.save({ sequence, hash });
+      await save({ sequence, hash });
       head = { sequence, hash };
       doubtful = [];
     } catch (error) {
@@ -40,6 +45,13 @@ export function createLedger(records: Records, keeper: HeadKeeper): Ledger {
 
   return {
     head: () => head,
+    killed: () => killed,
+    keepKilled(why) {
+      killed = why;
+      const done = tail.then(() => save(doubtful.length === 0 ? head : { ...head, pending: doubtful }));
+      tail = done.catch(() => {});
+      return done;
+    },
     write(entry) {
       const done = tail.then(async () => {
         if (doubtful.length > 0) await append(doubtful);
@@ -51,8 +63,9 @@ export function createLedger(records: Records, keeper: HeadKeeper): Ledger {
       return done;
     },
     async continueAfter(newest) {
-      const kept = (await keeper.load()) ?? chainStart;
-      const pending = "pending" in kept ? ((kept.pending ?? []) as readonly Sealed[]).filter(isSealed) : [];
+      const kept: KeptHead = (await keeper.load()) ?? chainStart;
+      killed = kept.killed;
+      const pending = ((kept.pending ?? []) as readonly Sealed[]).filter(isSealed);
       const known = (pending.at(-1) ?? kept).sequence;
       const later = newest.filter(isSealed).filter(({ sequence }) => sequence > known);
       const last = later.reduce<LedgerHead>((a, b) => (b.sequence > a.sequence ? b : a), kept);

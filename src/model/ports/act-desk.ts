@@ -1,5 +1,5 @@
 // What people and programs may ask of the room that acts.
-import type { Action, ActionState } from "../action.ts";
+import type { Action, ActionState, PolicyOnTarget } from "../action.ts";
 import type { LedgerHead, LedgerReport } from "../ledger.ts";
 import type { Principal } from "../principal.ts";
 import type { Instant } from "../time.ts";
@@ -12,6 +12,8 @@ export interface ActDesk {
   deny(word: Word): Promise<Decided>;
   /** While on, nothing is sent. */
   kill(on: boolean, principal: Principal, reason: string): Promise<void>;
+  /** Lets a demoted policy act by itself again on the target. */
+  rearm(concerns: PolicyOnTarget, principal: Principal, reason: string): Promise<Rearmed>;
   /** Somebody was turned away at the door: who, and from what. Never rejects. */
   turnedAway(who: string, reason: string): Promise<void>;
   /** Reads the whole ledger and says whether it is what was written. */
@@ -23,6 +25,8 @@ export interface ActStatus {
   readonly killed?: string;
   /** Where the ledger ends. */
   readonly ledger: LedgerHead;
+  /** Policies that ask for approval on a target, since an automatic repair did not help there. */
+  readonly demoted: readonly Demotion[];
   /** Repairs that are not over. */
   readonly open: readonly OpenAction[];
 }
@@ -53,6 +57,13 @@ export type Decided =
   | { readonly kind: "approved"; readonly given: number; readonly needed: number }
   | { readonly kind: "denied" }
   | Refused;
+
+export interface Demotion extends PolicyOnTarget {
+  readonly at: Instant;
+  readonly reason: string;
+}
+
+export type Rearmed = { readonly kind: "rearmed" } | Refused;
 
 export interface Refused {
   readonly kind: "refused";
