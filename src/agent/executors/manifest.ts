@@ -83,7 +83,7 @@ export async function writeManifest(
   const left: string[] = [];
   async function list(relative: string): Promise<void> {
     await using folder = await openFolder(relative === "" ? root : `${root}/${relative}`);
-    for (const name of (await folder.names()).sort()) {
+    for (const name of (await folder.names()).sort((a, b) => (a < b ? -1 : 1))) {
       const path = relative === "" ? name : `${relative}/${name}`;
       const kind = await kindOf(folder.at(name));
       if (kind === "folder") await list(path);

@@ -2,7 +2,6 @@
 import { parseArgs } from "node:util";
 import { type May, whatItMay } from "../../agent/agent.ts";
 import { loadAllowFile } from "../../agent/allow-file.ts";
-import type { AgentFile } from "../../agent/allow-schema.ts";
 import { writeManifest } from "../../agent/executors/manifest.ts";
 import { silentTelemetry } from "../../model/ports/telemetry.ts";
 import { formatMistake } from "../../model/yaml.ts";
