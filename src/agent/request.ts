@@ -40,9 +40,9 @@ export type ReadRequest =
 export function readRequest(body: string): ReadRequest {
   let json: unknown;
   try {
-    json = JSON.parse(body);
+    json = JSON.parse(body, refuseProto);
   } catch {
-    return { ok: false, says: "the body is no JSON" };
+    return { ok: false, says: "the body is no JSON, or nested too deep, or has a key __proto__" };
   }
   const read = Message.safeParse(json);
   if (!read.success) {
@@ -82,6 +82,12 @@ function fits(spec: ParameterSpec, value: string): boolean {
   if (Array.isArray(spec)) return spec.includes(value);
   const number = /^-?\d{1,15}(\.\d{1,15})?$/.test(value) ? Number(value) : Number.NaN;
   return number >= spec.min && number <= spec.max && (!spec.integer || Number.isInteger(number));
+}
+
+/** Zod passes over that key; here nothing is passed over. */
+function refuseProto(key: string, value: unknown): unknown {
+  if (key === "__proto__") throw new Error("has a key __proto__");
+  return value;
 }
 
 function plainly(code: string): string {
