@@ -1,5 +1,4 @@
 // The agent: takes signed requests, runs what its own file allows, one action a target at a time, and tells what became of it.
-import { createHash } from "node:crypto";
 import type { Notifier } from "../model/ports/notifier.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { AgentFile, Rule } from "./allow-schema.ts";
@@ -77,7 +76,6 @@ export function createAgent(file: AgentFile, deps: AgentDeps): Agent {
   }
 
   function judge(id: string, { body, from }: Delivery): Answer {
-    const digest = createHash("sha256").update(body).digest("hex");
     const read = /^[\w.:-]{1,256}$/.test(id) ? readRequest(body.toString("utf8")) : undefined;
     if (read === undefined || !read.ok) {
       const says = read?.says ?? "webhook-id is not a plain identifier";
@@ -94,15 +92,15 @@ export function createAgent(file: AgentFile, deps: AgentDeps): Agent {
     const known = journal.byId(id);
     const same = known ?? journal.byKey(type, key);
     if (same !== undefined) {
-      if (known === undefined ? !isSame(same, request) : known.digest !== digest) {
+      if (!isSame(same, request)) {
         audit.write({ event: "conflict", ...about });
         return { status: 409, body: { says: "something else was asked under this id or idempotency key" } };
       }
       audit.write({ event: "repeated", ...about });
-      return repeat(id, digest, same, known !== undefined);
+      return repeat(id, same, known !== undefined);
     }
     if (stopping || journal.isFull()) return { status: 503, body: { says: "not just now" }, retryAfterS: 60 };
-    const entry: Entry = { id, digest, type, key, action, target, parameters, at: now(), state: "accepted" };
+    const entry: Entry = { id, type, key, action, target, parameters, at: now(), state: "accepted" };
     const why = whyNot(request);
     if (why !== undefined) {
       const result: Result = { outcome: "refused", says: why, steps: [], undo: [], endedAt: now() };
@@ -118,10 +116,10 @@ export function createAgent(file: AgentFile, deps: AgentDeps): Agent {
   }
 
   /** Never run again: the same answer, now or when it is there. */
-  function repeat(id: string, digest: string, same: Entry, isKnown: boolean): Answer {
+  function repeat(id: string, same: Entry, isKnown: boolean): Answer {
     const first = same.sameAs === undefined ? same : (journal.byId(same.sameAs) ?? same);
     if (!isKnown) {
-      journal.put({ ...first, id, digest, at: now(), sameAs: first.id });
+      journal.put({ ...first, id, at: now(), sameAs: first.id });
       if (first.result !== undefined) reply({ ...first, id });
     }
     if (first.result === undefined) return { status: 202, body: { state: first.state } };
@@ -139,7 +137,7 @@ export function createAgent(file: AgentFile, deps: AgentDeps): Agent {
     if (Math.abs(now() - request.at) > file.maxAge) return "the request is too old (maxAge), or a clock is wrong";
     if (request.type === "action.undo") {
       const done = journal.byKey("action.requested", request.key);
-      if (done === undefined || !isSame(done, request)) return "nothing was done under this idempotency key";
+      if (done === undefined || !isAbout(done, request)) return "nothing was done under this idempotency key";
       if (done.result !== undefined && !canTakeBack(executors.get(rule)!, done.result))
         return "what was done cannot be taken back";
     } else {
@@ -261,9 +259,21 @@ function tell(executors: ReadonlyMap<Rule, readonly Executor[]>): readonly May[]
   }));
 }
 
-function isSame(entry: Entry, { action, target, parameters }: Request): boolean {
-  const listed = (values: Entry["parameters"]): string => JSON.stringify(Object.entries(values).sort());
+/** Whether this asks for what the entry is about. When it was sent, and why, makes no difference. */
+function isSame(entry: Entry, { type, key, action, target, parameters }: Request): boolean {
+  return entry.type === type && entry.key === key && isAbout(entry, { action, target, parameters });
+}
+
+function isAbout(
+  entry: Entry,
+  { action, target, parameters }: Pick<Request, "action" | "target" | "parameters">,
+): boolean {
+  const listed = (values: Entry["parameters"]): string => JSON.stringify(Object.entries(values).sort(byName));
   return entry.action === action && entry.target === target && listed(entry.parameters) === listed(parameters);
+}
+
+function byName([a]: readonly [string, string], [b]: readonly [string, string]): number {
+  return a < b ? -1 : 1;
 }
 
 function aboutOf({ id, type, action, target, key }: Entry) {

@@ -3,7 +3,7 @@ import type { Telemetry } from "../model/ports/telemetry.ts";
 
 export interface StepResult {
   readonly outcome: "succeeded" | "failed" | "refused";
-  /** One line for people: what was done, or why not. */
+  /** One line for people: what was done, or why not. Our own words and declared names: it is told as it is. */
   readonly says: string;
   readonly exitCode?: number;
   /** First and last lines of what a program said; one line each, shortened. */

@@ -17,8 +17,6 @@ export interface Result {
 export interface Entry {
   /** `webhook-id` of the request. */
   readonly id: string;
-  /** SHA-256 of its body: another body under the same id is no repeat. */
-  readonly digest: string;
   readonly type: "action.requested" | "action.undo";
   readonly key: string;
   readonly action: string;

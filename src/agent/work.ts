@@ -8,7 +8,7 @@ export interface Work {
   whyStopped(): string | undefined;
   /** Told before each step; throws if it cannot be written down, and then nothing is done. */
   begin(use: string, may: string): void;
-  /** Secrets and personal data replaced. */
+  /** Secrets and personal data replaced: for what programs say. */
   mask(text: string): string;
   /** Wall time in Unix ms. */
   now(): number;
@@ -61,8 +61,8 @@ async function runStages(stages: readonly Stage[], work: Work): Promise<Result> 
     const result = await guarded(use, may, run, work);
     const { undo: token, ...rest } = result;
     const output = rest.output === undefined ? {} : { output: rest.output.map(work.mask) };
-    steps.push({ use, ...rest, says: work.mask(rest.says), ...output });
-    says.push(work.mask(rest.says));
+    steps.push({ use, ...rest, ...output });
+    says.push(rest.says);
     if (token !== undefined) undo.push({ ...token, step });
     if (result.outcome === "succeeded") continue;
     // Something was done already: that is no refusal of the whole.

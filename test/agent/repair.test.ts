@@ -164,7 +164,7 @@ test.each<[string, (path: string) => { status: number; body?: Buffer; to?: strin
   [
     "sends us on to another host",
     () => ({ status: 302, to: "https://127.0.0.1/x" }),
-    /https:\/\/\[ip\], which is not declared/,
+    /https:\/\/127.0.0.1, which is not declared/,
   ],
   [
     "sends us on to plain http",

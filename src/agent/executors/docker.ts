@@ -23,7 +23,8 @@ export function dockerContainer(step: StepOf<"docker">): Executor {
       try {
         const seconds = Math.ceil(step.grace / 1000);
         const asked = await ask(step, "POST", `${path}/restart?t=${seconds}`);
-        if (asked.status !== 204) return failed(`${what} was not restarted: Docker answered ${saidBy(asked)}`);
+        if (asked.status !== 204)
+          return { ...failed(`${what} was not restarted: Docker answered ${asked.status}`), output: saidBy(asked) };
         const now = await ask(step, "GET", `${path}/json`);
         const runs = now.status === 200 && isRunning(now.text);
         return runs
@@ -66,9 +67,9 @@ function isRunning(text: string): boolean {
   return read?.State?.Running === true;
 }
 
-function saidBy({ status, text }: Reply): string {
+function saidBy({ text }: Reply): readonly string[] {
   const message = (parse(text) as { message?: unknown } | undefined)?.message;
-  return typeof message === "string" ? `${status}: ${oneLine(message, 200)}` : String(status);
+  return typeof message === "string" ? [oneLine(message, 200)] : [];
 }
 
 function parse(text: string): unknown {
