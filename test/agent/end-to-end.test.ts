@@ -117,9 +117,12 @@ test("killed in the middle of a step, the agent does not run it again, and says 
   writeFileSync(gate, "");
   const second = startedAgent(host, rules);
   const [, port2 = ""] = await second.line(/listens on [\d.]+:(\d+)/);
-  await vi.waitFor(() => expect(new Set(host.told.map(({ request }) => request))).toEqual(new Set(["begun", "waits"])), {
-    timeout: 30_000,
-  });
+  await vi.waitFor(
+    () => expect(new Set(host.told.map(({ request }) => request))).toEqual(new Set(["begun", "waits"])),
+    {
+      timeout: 30_000,
+    },
+  );
   expect(host.told.find(({ request }) => request === "begun")).toMatchObject({ outcome: "failed" });
   expect(host.told.find(({ request }) => request === "waits")).toMatchObject({ outcome: "succeeded" });
   expect(await send(port2, "begun")).toBe(200);

@@ -1,9 +1,9 @@
 // A host with an agent on it: a folder of its own, a key, and somebody who takes the results and checks their signature.
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import { afterEach, vi } from "vitest";
 import { loadAllowFile } from "../../src/agent/allow-file.ts";
@@ -168,6 +168,12 @@ export function signed(data: object, about: Partial<Sent> = {}): { body: string;
 async function send(url: string, data: object, about: Partial<Sent>) {
   const response = await fetch(url, { method: "POST", ...signed(data, about) });
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+/** Path of a program of this machine. */
+export function found(name: string): string | undefined {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
 /** A script that appends a line with its arguments to a file: how often it ran, and with what. */

@@ -2,16 +2,10 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import http from "node:http";
-import { delimiter, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { expect, test } from "vitest";
-import { atEnd, type Lab, lab, restart, type Told } from "./lab.ts";
+import { atEnd, found, type Lab, lab, restart, type Told } from "./lab.ts";
 
-function found(name: string): string | undefined {
-  return (process.env["PATH"] ?? "")
-    .split(delimiter)
-    .map((folder) => join(folder, name))
-    .find((path) => existsSync(path));
-}
 const docker = found("docker");
 const pm2 = found("pm2");
 const systemctl = found("systemctl");
