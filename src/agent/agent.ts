@@ -54,6 +54,8 @@ export function createAgent(file: AgentFile, deps: AgentDeps): Agent {
   const executors = executorsOf(file, deps);
   /** The last piece of work of each target. */
   const lanes = new Map<string, Promise<void>>();
+  /** Until what an earlier run left stands in line. */
+  let starting = true;
   let stopping = false;
 
   function take(delivery: Delivery): Answer {
@@ -99,7 +101,8 @@ export function createAgent(file: AgentFile, deps: AgentDeps): Agent {
       audit.write({ event: "repeated", ...about });
       return repeat(id, same, known !== undefined);
     }
-    if (stopping || journal.isFull()) return { status: 503, body: { says: "not just now" }, retryAfterS: 60 };
+    if (starting || stopping || journal.isFull())
+      return { status: 503, body: { says: "not just now" }, retryAfterS: 60 };
     const entry: Entry = { id, type, key, action, target, parameters, at: now(), state: "accepted" };
     const why = whyNot(request);
     if (why !== undefined) {
@@ -109,8 +112,8 @@ export function createAgent(file: AgentFile, deps: AgentDeps): Agent {
       reply({ ...entry, result });
       return { status: 403, body: { says: why } };
     }
-    journal.put(entry);
     audit.write({ event: "accepted", ...about, parameters });
+    journal.put(entry);
     queue(entry);
     return { status: 202, body: { state: "accepted" } };
   }
@@ -138,7 +141,7 @@ export function createAgent(file: AgentFile, deps: AgentDeps): Agent {
     if (request.type === "action.undo") {
       const done = journal.byKey("action.requested", request.key);
       if (done === undefined || !isAbout(done, request)) return "nothing was done under this idempotency key";
-      if (done.result !== undefined && !canTakeBack(executors.get(rule)!, done.result))
+      if (done.result !== undefined && !canTakeBack(rule, executors.get(rule)!, done.result))
         return "what was done cannot be taken back";
     } else {
       const often = whyTooOften(journal.all(), request.target, file.limits, now());
@@ -185,7 +188,7 @@ export function createAgent(file: AgentFile, deps: AgentDeps): Agent {
     const its = executors.get(rule)!;
     const done = journal.byKey("action.requested", entry.key)?.result;
     if (entry.type === "action.requested") end(entry, await carryOut(rule, its, entry.parameters, work));
-    else if (done === undefined || !canTakeBack(its, done)) refuse("there is nothing to take back");
+    else if (done === undefined || !canTakeBack(rule, its, done)) refuse("there is nothing to take back");
     else end(entry, await takeBack(rule, its, done, work));
   }
 
@@ -219,6 +222,7 @@ export function createAgent(file: AgentFile, deps: AgentDeps): Agent {
     },
     may: () => tell(executors),
     resume() {
+      starting = false;
       for (const entry of [...journal.all()]) {
         if (entry.sameAs !== undefined) {
           // What it waits for may have ended since it was written.

@@ -30,18 +30,17 @@ export function carryOut(rule: Rule, executors: readonly Executor[], values: Val
 }
 
 /** Whether anything of what the result says can be taken back. */
-export function canTakeBack(executors: readonly Executor[], result: Result): boolean {
-  return result.undo.some(({ step }) => executors[step]?.undo !== undefined);
+export function canTakeBack(rule: Rule, executors: readonly Executor[], done: Result): boolean {
+  return done.undo.some(({ step }) => undoOf(rule, executors, done, step) !== undefined);
 }
 
 /** Takes back, last step first, what can be; then what was restarted is restarted again, so that it sees what is served now. */
 export function takeBack(rule: Rule, executors: readonly Executor[], done: Result, work: Work): Promise<Result> {
   const back = done.undo.toReversed().flatMap((token): Stage[] => {
-    const executor = executors[token.step];
-    if (executor?.undo === undefined) return [];
-    const { undo } = executor;
-    const use = rule.do[token.step]!.use;
-    return [{ step: token.step, use, may: `take back: ${executor.may}`, run: () => undo(token) }];
+    const { step } = token;
+    const undo = undoOf(rule, executors, done, step);
+    if (undo === undefined) return [];
+    return [{ step, use: rule.do[step]!.use, may: `take back: ${executors[step]!.may}`, run: () => undo(token) }];
   });
   const again = executors.flatMap((executor, step): Stage[] =>
     executor.restarts && step < done.steps.length
@@ -49,6 +48,11 @@ export function takeBack(rule: Rule, executors: readonly Executor[], done: Resul
       : [],
   );
   return runStages([...back, ...again], work);
+}
+
+/** A token is for the step that gave it: not for another that the file has in its place by now. */
+function undoOf(rule: Rule, executors: readonly Executor[], done: Result, step: number): Executor["undo"] {
+  return done.steps[step]?.use === rule.do[step]?.use ? executors[step]?.undo : undefined;
 }
 
 async function runStages(stages: readonly Stage[], work: Work): Promise<Result> {

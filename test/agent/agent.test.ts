@@ -1,7 +1,9 @@
 // What is signed and allowed runs once and is answered; the same again is not run again, before or after a restart.
+import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import https from "node:https";
 import { expect, test, vi } from "vitest";
-import { countingScript, lab, otherSecret, restart, secret } from "./lab.ts";
+import { countingScript, found, lab, otherSecret, restart, secret, signed } from "./lab.ts";
 
 const linesOf = (file: string): readonly string[] =>
   existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n") : [];
@@ -164,3 +166,26 @@ test("health tells mode and state to anybody, and nothing else", async () => {
   host.put("stop", "");
   expect(await health()).toMatchObject({ state: "stopped" });
 });
+
+test.skipIf(found("openssl") === undefined)(
+  "requests can come over TLS, and over nothing else then (needs openssl)",
+  async () => {
+    const host = await lab();
+    const { program } = countingScript(host);
+    const tls = { cert: host.path("tls.crt"), key: host.path("tls.key") };
+    const how = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+    const name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+    execFileSync("openssl", [...how, ...name, "-keyout", tls.key, "-out", tls.cert], { stdio: "ignore" });
+    const agent = await host.start([{ ...restart, do: [{ use: "script", program }] }], { listen: { port: 0, tls } });
+    const { body, headers } = signed(restart, { id: "action-1" });
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const about = { method: "POST", headers, agent: false, ca: readFileSync(tls.cert), servername: "localhost" };
+      const request = https.request(`https://127.0.0.1:${agent.port}/actions`, about);
+      request.on("response", (response) => resolve(response.resume().statusCode)).on("error", reject);
+      request.end(body);
+    });
+    expect(status).toBe(202);
+    expect(await agent.result("action-1")).toMatchObject({ outcome: "succeeded" });
+    await expect(agent.send(restart)).rejects.toThrow();
+  },
+);

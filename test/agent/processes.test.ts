@@ -179,3 +179,25 @@ test("a script that is not there, or fails, says so", async () => {
   await agent.send({ ...restart, target: "replica:gone" }, { id: "b" });
   expect(await agent.result("b")).toMatchObject({ outcome: "refused", says: expect.stringContaining("not there") });
 });
+
+test("a program that writes its pid file itself is waited for, and one that does not is told", async () => {
+  const host = await lab();
+  const pid = `require("node:fs").writeFileSync(${JSON.stringify(host.path("engine.pid"))}, String(process.pid));`;
+  const program = host.put("engine.js", `${pid}${engine}`);
+  const silent = host.put("silent-engine.js", engine);
+  const own = { writesPidFile: true, settle: "3s" };
+  const other = { ...restart, target: "replica:silent" };
+  const silently = { ...step(host, silent, "short", own), pidFile: host.path("silent.pid") };
+  const agent = await host.start([
+    { ...restart, do: [step(host, program, "calm", own)] },
+    { ...other, do: [silently] },
+  ]);
+  endStarted(host);
+  await agent.send(restart, { id: "a" });
+  expect(await agent.result("a")).toMatchObject({ outcome: "succeeded" });
+  await agent.send(other, { id: "b" });
+  expect(await agent.result("b")).toMatchObject({
+    outcome: "failed",
+    says: expect.stringContaining("wrote no number"),
+  });
+});

@@ -211,3 +211,17 @@ test("when a later step fails, what was switched before is in the result and can
   expect(await agent.result("undo-1")).toMatchObject({ outcome: "succeeded" });
   expect(readFileSync(join(link, "version"), "utf8")).toBe("r10");
 });
+
+test("a token is not used on another step that the file has in its place by now", async () => {
+  const host = await lab();
+  const { path } = checkout(host);
+  const { step } = releases(host, (name) => host.path("releases", name));
+  const first = await host.start([{ ...asked, do: [step] }]);
+  await first.send(asked, { id: "action-1" });
+  await first.result("action-1");
+  await first.stop();
+  const second = await host.start([{ ...asked, do: [{ use: "git", checkout: path, to: "refs/tags/good" }] }]);
+  const undo = await second.send({ ...asked, idempotencyKey: "action-1" }, { id: "undo-1", type: "action.undo" });
+  expect(undo).toMatchObject({ status: 403, body: { says: expect.stringContaining("cannot be taken back") } });
+  expect(served(path)).toBe("three");
+});

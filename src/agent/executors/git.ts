@@ -68,6 +68,7 @@ export function gitCheckout(step: Step): Executor {
 
   /** `to` is a commit or a branch; no text of a request comes here. */
   async function moveTo(to: string, from: string): Promise<StepResult> {
+    if (!/^([0-9a-f]{40,64}|refs\/heads\/[^-].*)$/.test(to)) return refused(`${to} is no branch or commit`);
     const branch = to.startsWith("refs/heads/") ? to.slice("refs/heads/".length) : undefined;
     const moved = await git(
       "checkout",
