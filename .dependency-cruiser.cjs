@@ -1,5 +1,5 @@
 // The layer rule of docs/decisions: rooms share model/, math/ and promql/, and nothing else; app/ introduces them.
-const rooms = "receive|store|observe|detect|diagnose|code|act|tune|deliver|probe|compare|show|simulate";
+const rooms = "receive|store|observe|detect|diagnose|code|act|tune|deliver|agent|probe|compare|show|simulate";
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [

@@ -92,6 +92,12 @@ describe("the layer rules", () => {
       "rooms-share-only-the-model",
     ],
     [
+      "an agent that imports what it is wired with",
+      "agent/planted.ts",
+      'import { x } from "../store/victim.ts";\nexport const y = x;\n',
+      "rooms-share-only-the-model",
+    ],
+    [
       "a model that imports a room",
       "model/planted.ts",
       'import { x } from "../store/victim.ts";\nexport const y = x;\n',

@@ -73,6 +73,11 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   return { ok: true, config: checked.data, ...(file === undefined ? {} : { file: resolve(file) }) };
 }
 
+/** One variable of the environment, for what has a file of its own. */
+export function environmentOf(name: string): string | undefined {
+  return process.env[name];
+}
+
 export function formatMistakes(mistakes: readonly Mistake[]): string {
   return mistakes.map((mistake) => formatMistake(mistake)).join("\n");
 }
