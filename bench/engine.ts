@@ -10,7 +10,7 @@ import { makeModel } from "./engine/gguf.ts";
 import { isInstalled } from "./engine/llama.ts";
 import { type Load, startLoad } from "./engine/load.ts";
 import { type Goal, printReport } from "./lib/report.ts";
-import { doorsOf, startServe, stopServe } from "./lib/serve.ts";
+import { doorsOf, type Serve, startServe, stopServe } from "./lib/serve.ts";
 
 const program = fileURLToPath(new URL("engine/engine-process.ts", import.meta.url));
 /** Whoever was there for so long is missed when it is gone. */
@@ -158,6 +158,7 @@ function killed({ child }: Engine, signal: NodeJS.Signals): Promise<void> {
 async function run(fault: Fault) {
   const directory = mkdtempSync(join(tmpdir(), "homeostat-engine-"));
   const children: ChildProcess[] = [];
+  let serve: Serve | undefined;
   const reap = (): void => {
     for (const child of children) child.kill("SIGKILL");
   };
@@ -171,7 +172,7 @@ async function run(fault: Fault) {
       startEngine([modelPath, `http://127.0.0.1:${otlpPort}`, name, port], children);
     for (let i = 0; i < fault.replicas; i++) engines.push(await start(`llama-${i}`, "0"));
     const scrape = [{ job: "llama-server", interval: "5s", timeout: "4s", targets: engines.map(({ host }) => host) }];
-    const serve = startServe({
+    serve = startServe({
       directory: join(directory, "data"),
       sets: [`receive.httpPort=${otlpPort}`, `scrape=${JSON.stringify(scrape)}`, "detect.learned=false"],
     });
@@ -210,9 +211,12 @@ async function run(fault: Fault) {
     await load.stop();
     reap();
     await stopServe(serve);
+    serve = undefined;
     return { told, falseBefore: before.length, ok, host: engine.host, overS };
   } finally {
     reap();
+    serve?.child.kill("SIGKILL");
+    await serve?.exit;
     process.off("exit", reap);
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -236,7 +240,9 @@ async function startEngine(args: readonly [string, string, string, string], chil
 
 async function incidents(apiUrl: string): Promise<readonly { readonly id: string; readonly state: string }[]> {
   const answer = await fetch(`${apiUrl}/api/v1/incidents`);
-  return ((await answer.json()) as { data: { id: string; state: string }[] }).data;
+  const { data } = (await answer.json()) as { data?: { id: string; state: string }[] };
+  // Too busy to answer now is asked again.
+  return data ?? [];
 }
 
 async function diagnosisOf(apiUrl: string, id: string, afterS: number): Promise<Told | undefined> {
