@@ -1,28 +1,51 @@
-// A real engine in the loop: llama.cpp on a model made here, two replicas under load; one is killed, one gets stuck. Is it found, named and placed?
+// A real engine in the loop: llama.cpp on a model made here, replicas under load; one is killed, stuck or overrun. Is it found, named, placed, and over?
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { makeModel } from "./engine/gguf.ts";
 import { isInstalled } from "./engine/llama.ts";
-import { startLoad } from "./engine/load.ts";
+import { type Load, startLoad } from "./engine/load.ts";
 import { type Goal, printReport } from "./lib/report.ts";
-import { doorsOf, startServe, stopServe } from "./lib/serve.ts";
+import { doorsOf, type Serve, startServe, stopServe } from "./lib/serve.ts";
 
 const program = fileURLToPath(new URL("engine/engine-process.ts", import.meta.url));
 /** Whoever was there for so long is missed when it is gone. */
 const warmMs = 1000 * Number(process.env["WARM_S"] ?? 240);
 const waitMs = 1000 * Number(process.env["WAIT_S"] ?? 300);
+/** How long its end is waited for once the fault is taken back: rules look back five minutes. */
+const overMs = 1000 * Number(process.env["OVER_S"] ?? 600);
+/** Requests a second, over all replicas. */
+const rate = Number(process.env["RATE"] ?? 1);
+const overloadFactor = 20;
 const pollMs = 1000;
 const shape = { layers: 4, width: 256, heads: 8, feedForward: 512, context: 512 };
 
 interface Engine {
-  readonly child: ChildProcess;
+  child: ChildProcess;
+  readonly name: string;
   readonly url: string;
   readonly host: string;
+}
+
+/** Of one run: what a fault may do with it. */
+interface Run {
+  readonly engine: Engine;
+  readonly load: Load;
+  /** Starts the engine again at its old port. */
+  restart(): Promise<void>;
+}
+
+interface Fault {
+  readonly name: string;
+  readonly replicas: number;
+  /** Any of them is right: what of a process that neither answers nor ends is the case shows only on its machine. */
+  readonly modes: readonly string[];
+  does(run: Run): void | Promise<void>;
+  undo(run: Run): void | Promise<void>;
 }
 
 interface Told {
@@ -32,10 +55,38 @@ interface Told {
   readonly location: string;
 }
 
-const faults = [
-  { name: "kill", mode: "capacity-loss", does: ({ child }: Engine) => void child.kill("SIGKILL") },
-  { name: "stall", mode: "stuck-engine", does: async ({ url }: Engine) => void (await fetch(`${url}/block`)) },
-] as const;
+const lost = ["capacity-loss"];
+const faults: readonly Fault[] = [
+  { name: "kill", replicas: 2, modes: lost, ...byKill("SIGKILL") },
+  { name: "kill-of-three", replicas: 3, modes: lost, ...byKill("SIGKILL") },
+  { name: "kill-only", replicas: 1, modes: lost, ...byKill("SIGKILL") },
+  { name: "end", replicas: 2, modes: lost, ...byKill("SIGTERM") },
+  {
+    name: "stall",
+    replicas: 2,
+    modes: ["stuck-engine"],
+    does: async ({ engine }) => void (await fetch(`${engine.url}/block`)),
+    async undo({ engine, restart }) {
+      await killed(engine, "SIGKILL");
+      await restart();
+    },
+  },
+  {
+    name: "freeze",
+    replicas: 2,
+    modes: [...lost, "stuck-engine"],
+    does: ({ engine }) => void engine.child.kill("SIGSTOP"),
+    undo: ({ engine }) => void engine.child.kill("SIGCONT"),
+  },
+  mute(),
+  {
+    name: "overload",
+    replicas: 2,
+    modes: ["traffic-burst", "concurrency-cap"],
+    does: ({ load }) => load.setRate(overloadFactor * rate),
+    undo: ({ load }) => load.setRate(rate),
+  },
+];
 
 if (!isInstalled()) {
   process.stderr.write(
@@ -45,20 +96,26 @@ if (!isInstalled()) {
 } else {
   const only = process.argv[2];
   const figures: Record<string, number> = {};
-  for (const fault of faults.filter(({ name }) => only === undefined || name === only)) {
-    const { told, falseBefore, ok, host } = await run(fault.does);
-    const right = told?.mode === fault.mode ? 1 : 0;
+  for (const fault of faults.filter(({ name }) => only === undefined || only.split(",").includes(name))) {
+    const { told, falseBefore, ok, host, overS } = await run(fault);
+    const right = fault.modes.includes(told?.mode ?? "") ? 1 : 0;
     const placed =
       told !== undefined && (told.location.includes(host) || told.location.startsWith("deployment:")) ? 1 : 0;
+    const key = fault.name.replaceAll("-", "_");
     Object.assign(figures, {
-      [`${fault.name}_detected`]: told === undefined ? 0 : 1,
-      ...(told === undefined ? {} : { [`${fault.name}_seconds`]: told.afterS }),
-      [`${fault.name}_right_mode`]: right,
-      [`${fault.name}_right_place`]: placed,
-      [`${fault.name}_false_before`]: falseBefore,
-      [`${fault.name}_answers_before`]: ok,
+      [`${key}_detected`]: told === undefined ? 0 : 1,
+      ...(told === undefined ? {} : { [`${key}_seconds`]: told.afterS }),
+      [`${key}_right_mode`]: right,
+      [`${key}_right_place`]: placed,
+      [`${key}_over`]: overS === undefined ? 0 : 1,
+      ...(overS === undefined ? {} : { [`${key}_over_seconds`]: overS }),
+      [`${key}_false_before`]: falseBefore,
+      [`${key}_answers_before`]: ok,
     });
-    process.stderr.write(`${fault.name} of ${host}: ${told === undefined ? "not found" : JSON.stringify(told)}\n`);
+    const end = overS === undefined ? "not over" : `over ${overS} s after its end`;
+    process.stderr.write(
+      `${fault.name} of ${host}: ${told === undefined ? "not found" : JSON.stringify(told)}, ${end}\n`,
+    );
   }
   printReport({
     bench: "engine",
@@ -67,10 +124,41 @@ if (!isInstalled()) {
   });
 }
 
+function byKill(signal: NodeJS.Signals): Pick<Fault, "does" | "undo"> {
+  return { does: ({ engine }) => killed(engine, signal), undo: ({ restart }) => restart() };
+}
+
+/** Gone, and something else takes connections at its port and never answers. */
+function mute(): Fault {
+  const held: Socket[] = [];
+  const server = createServer((socket) => void held.push(socket.on("error", () => {})));
+  return {
+    name: "mute",
+    replicas: 2,
+    modes: [...lost, "stuck-engine"],
+    async does({ engine }) {
+      await killed(engine, "SIGKILL");
+      await new Promise<void>((resolve) => server.listen(Number(new URL(engine.url).port), "127.0.0.1", resolve));
+    },
+    async undo({ restart }) {
+      for (const socket of held) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+      await restart();
+    },
+  };
+}
+
+function killed({ child }: Engine, signal: NodeJS.Signals): Promise<void> {
+  const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  child.kill(signal);
+  return gone;
+}
+
 /** Everything anew for one fault; nothing of it outlives the run. */
-async function run(does: (engine: Engine) => void | Promise<void>) {
+async function run(fault: Fault) {
   const directory = mkdtempSync(join(tmpdir(), "homeostat-engine-"));
   const children: ChildProcess[] = [];
+  let serve: Serve | undefined;
   const reap = (): void => {
     for (const child of children) child.kill("SIGKILL");
   };
@@ -80,9 +168,11 @@ async function run(does: (engine: Engine) => void | Promise<void>) {
     writeFileSync(modelPath, makeModel(shape, 1));
     const otlpPort = await freePort();
     const engines: Engine[] = [];
-    for (const name of ["llama-0", "llama-1"]) engines.push(await startEngine(modelPath, otlpPort, name, children));
+    const start = (name: string, port: string) =>
+      startEngine([modelPath, `http://127.0.0.1:${otlpPort}`, name, port], children);
+    for (let i = 0; i < fault.replicas; i++) engines.push(await start(`llama-${i}`, "0"));
     const scrape = [{ job: "llama-server", interval: "5s", timeout: "4s", targets: engines.map(({ host }) => host) }];
-    const serve = startServe({
+    serve = startServe({
       directory: join(directory, "data"),
       sets: [`receive.httpPort=${otlpPort}`, `scrape=${JSON.stringify(scrape)}`, "detect.learned=false"],
     });
@@ -90,39 +180,53 @@ async function run(does: (engine: Engine) => void | Promise<void>) {
     const load = startLoad(
       engines.map(({ url }) => url),
       otlpUrl,
-      2,
+      rate,
     );
     await sleep(warmMs);
     const before = await incidents(apiUrl);
     const ok = load.counts.ok;
-    const hurt = engines[1]!;
+    const engine = engines.at(-1)!;
+    const made: Run = {
+      engine,
+      load,
+      restart: async () =>
+        void Object.assign(engine, { child: (await start(engine.name, new URL(engine.url).port)).child }),
+    };
     const at = Date.now();
-    await does(hurt);
+    await fault.does(made);
     let told: Told | undefined;
     while (told === undefined && Date.now() - at < waitMs) {
       await sleep(pollMs);
       const found = (await incidents(apiUrl)).find(({ id }) => !before.some((one) => one.id === id));
       if (found !== undefined) told = await diagnosisOf(apiUrl, found.id, (Date.now() - at) / 1000);
     }
+    const undoneAt = Date.now();
+    await fault.undo(made);
+    let overS: number | undefined;
+    while (told !== undefined && overS === undefined && Date.now() - undoneAt < overMs) {
+      await sleep(pollMs);
+      const open = (await incidents(apiUrl)).some(({ state }) => state !== "resolved");
+      if (!open) overS = (Date.now() - undoneAt) / 1000;
+    }
     await load.stop();
     reap();
     await stopServe(serve);
-    return { told, falseBefore: before.length, ok, host: hurt.host };
+    serve = undefined;
+    return { told, falseBefore: before.length, ok, host: engine.host, overS };
   } finally {
     reap();
+    serve?.child.kill("SIGKILL");
+    await serve?.exit;
     process.off("exit", reap);
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
-async function startEngine(
-  modelPath: string,
-  otlpPort: number,
-  name: string,
-  children: ChildProcess[],
-): Promise<Engine> {
-  const args = ["--import", "tsx", program, modelPath, `http://127.0.0.1:${otlpPort}`, name];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+async function startEngine(args: readonly [string, string, string, string], children: ChildProcess[]): Promise<Engine> {
+  const [, , name] = args;
+  const child = spawn(process.execPath, ["--import", "tsx", program, ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   children.push(child);
   const port = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout! }).on("line", (line) => {
@@ -131,12 +235,14 @@ async function startEngine(
     });
     child.once("close", (code) => reject(new Error(`an engine ended with ${code} before it listened`)));
   });
-  return { child, url: `http://127.0.0.1:${port}`, host: `127.0.0.1:${port}` };
+  return { child, name, url: `http://127.0.0.1:${port}`, host: `127.0.0.1:${port}` };
 }
 
-async function incidents(apiUrl: string): Promise<readonly { readonly id: string }[]> {
+async function incidents(apiUrl: string): Promise<readonly { readonly id: string; readonly state: string }[]> {
   const answer = await fetch(`${apiUrl}/api/v1/incidents`);
-  return ((await answer.json()) as { data: { id: string }[] }).data;
+  const { data } = (await answer.json()) as { data?: { id: string; state: string }[] };
+  // Too busy to answer now is asked again.
+  return data ?? [];
 }
 
 async function diagnosisOf(apiUrl: string, id: string, afterS: number): Promise<Told | undefined> {
@@ -154,8 +260,9 @@ async function diagnosisOf(apiUrl: string, id: string, afterS: number): Promise<
 }
 
 function goalsOf(figure: string): readonly Goal[] {
-  if (/_(detected|right_mode|right_place)$/.test(figure)) return [{ figure, op: "==", goal: 1 }];
+  if (/_(detected|right_mode|right_place|over)$/.test(figure)) return [{ figure, op: "==", goal: 1 }];
   if (figure.endsWith("_false_before")) return [{ figure, op: "==", goal: 0 }];
+  if (figure.endsWith("_over_seconds")) return [];
   return figure.endsWith("_seconds") ? [{ figure, op: "<=", goal: 180 }] : [];
 }
 

@@ -12,7 +12,7 @@ import { PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 import { NodeSDK } from "@opentelemetry/sdk-node";
 import { loadLlama, type Slot } from "./llama.ts";
 
-const [modelPath = "", otlpUrl = "", name = "engine"] = process.argv.slice(2);
+const [modelPath = "", otlpUrl = "", name = "engine", port = "0"] = process.argv.slice(2);
 const modelName = "random-llama";
 const slotCount = 4;
 const contextSize = 512;
@@ -55,7 +55,7 @@ const server = createServer((request, response) => {
     response.end();
   });
 });
-server.listen(0, "127.0.0.1", () => {
+server.listen(Number(port), "127.0.0.1", () => {
   log.emit({ severityNumber: SeverityNumber.INFO, severityText: "INFO", body: "server is listening" });
   process.stdout.write(`listening on ${(server.address() as AddressInfo).port}\n`);
 });

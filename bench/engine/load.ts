@@ -6,6 +6,8 @@ import { BasicTracerProvider, BatchSpanProcessor } from "@opentelemetry/sdk-trac
 
 export interface Load {
   readonly counts: { ok: number; failed: number };
+  /** From now on. */
+  setRate(perSecond: number): void;
   stop(): Promise<void>;
 }
 
@@ -55,13 +57,19 @@ export function startLoad(engines: readonly string[], otlpUrl: string, perSecond
     }
   }
 
-  const timer = setInterval(() => {
+  function send(): void {
     const n = sent++;
     const one = ask(engines[n % engines.length]!, n).finally(() => running.delete(one));
     running.add(one);
-  }, 1000 / perSecond);
+  }
+
+  let timer = setInterval(send, 1000 / perSecond);
   return {
     counts,
+    setRate(next) {
+      clearInterval(timer);
+      timer = setInterval(send, 1000 / next);
+    },
     async stop() {
       clearInterval(timer);
       await Promise.all(running);

@@ -105,7 +105,7 @@ export function createDiagnosis(
     const starts = (changes ?? []).filter(({ kind }) => kind === "restart" || kind === "scale");
     const members = topology.related(scope, "replica");
     const young = silenceTells || firstAt === undefined ? {} : { youngSince: firstAt };
-    if (!worthWaking(symptoms, { at, scope, members, modes, causes, starts, alive, ...young })) return;
+    if (!worthWaking(symptoms, { at, scope, members, modes, causes, starts, changes, alive, ...young })) return;
     if (open.size >= openMax) {
       telemetry.count("homeostat.diagnose.dropped", 1, { reason: "too-many-incidents" });
       return;

@@ -25,7 +25,7 @@ export function onsetOf({ anomalies, alerts }: Pick<Symptoms, "anomalies" | "ale
   return Math.min(...anomalies.map(({ onset }) => onset), ...alerts.map(({ activeAt }) => activeAt));
 }
 
-type Where = Pick<Topology, "scopeOf" | "nowCalled" | "labelledBy" | "onlyDeployment">;
+type Where = Pick<Topology, "entity" | "scopeOf" | "nowCalled" | "labelledBy" | "onlyDeployment">;
 
 const anomaliesMax = 5000;
 /** An anomaly nobody speaks of any more is over: its detector may have been restarted. */
@@ -93,8 +93,11 @@ export function createSymptomBook(topology: Where, telemetry: Telemetry): Sympto
         const said = whom(alert);
         const entity = said === undefined ? undefined : topology.nowCalled(said);
         // An alert that names nobody cannot be placed; it is still an alert, only not part of an incident.
-        if (entity !== undefined)
-          of(scopeOf(entity)).alerts.push(entity === alert.entity ? alert : { ...alert, entity });
+        if (entity === undefined) continue;
+        // Who has been gone for so long that nobody knows it any more is still trouble of what it belonged to.
+        const { parent = entity } = alert.labels;
+        const scope = scopeOf(topology.entity(entity) === undefined ? parent : entity);
+        of(scope).alerts.push(entity === alert.entity ? alert : { ...alert, entity });
       }
       for (const anomaly of all)
         if (anomaly.signal === "series") scopes.get(scopeOf(anomaly.entity))?.context.push(anomaly);

@@ -26,6 +26,11 @@ const likely = 0.5;
 /** Kinds of entity that were there before a deployment started. */
 const standing: ReadonlySet<string> = new Set<EntityKind>(["gpu", "node", "service"]);
 
+/** Changes for which replicas are taken down one after the other; how long that may go on, and how much too late it is told of. */
+const replacing: ReadonlySet<string> = new Set(["deploy", "config", "model", "restart"]);
+const rolloutMs = 15 * 60_000;
+const lateMs = 60_000;
+
 /** A replica that says nothing for this long, while its siblings do, is gone. */
 const goneMs = 5 * 60_000;
 /** A latency this many times the highest that is normal is one that people notice. */
@@ -64,6 +69,8 @@ export interface Facts {
   readonly causes: readonly RankedCause[];
   /** Starts of replicas, of the last half hour at least; empty when unknown. */
   readonly starts: readonly ChangeEvent[];
+  /** All changes of that time that are known; absent: the starts. */
+  readonly changes?: readonly ChangeEvent[] | undefined;
   readonly alive: ReadonlySet<EntityId>;
   /** Since when telemetry is looked at, as long as detectors have no past: what was so from the beginning may be usual. */
   readonly youngSince?: Instant;
@@ -79,7 +86,10 @@ export interface Facts {
 export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
   const { at, causes } = facts;
   const alerts = symptoms.alerts.filter(
-    (alert) => facts.modes.some(({ id }) => id === alert.failureMode) && !starting(alert.entity, alert.activeAt, facts),
+    (alert) =>
+      facts.modes.some(({ id }) => id === alert.failureMode) &&
+      !starting(alert.entity, alert.activeAt, facts) &&
+      !isMeant(alert, facts),
   );
   if (alerts.some((alert) => wakesAlone(alert, facts))) return true;
   const lasting = alerts.filter((alert) => at - alert.activeAt >= twoTicketsMs && !isAsEver(alert, facts));
@@ -149,6 +159,21 @@ function starting(entity: EntityId | undefined, onset: Instant, { starts, at, sc
   return starts
     .filter(({ target }) => target === entity || (withScope && target === scope))
     .some((start) => onset >= start.at - 5000 && at - start.at <= startupMs);
+}
+
+/**
+ * A replica that is missing since it, or all of them, were changed: whoever did it knows. It is waited for as long as a start may
+ * take; one that was scaled away is not.
+ */
+function isMeant({ labels, entity, activeAt }: Alert, { at, scope, changes, starts }: Facts): boolean {
+  if (labels["tells"] !== "absence") return false;
+  return (changes ?? starts).some(
+    ({ kind, target, at: when }) =>
+      (target === entity || target === scope) &&
+      activeAt >= when - lateMs &&
+      activeAt - when <= rolloutMs &&
+      (kind === "scale" || (replacing.has(kind) && at - activeAt < ticketMs)),
+  );
 }
 
 function counts(anomaly: Anomaly, facts: Facts): boolean {

@@ -51,11 +51,20 @@ function selectorsOf(pack: string): Selected[] {
     expr.selectors
       .map(({ matchers }) => ({
         rule: name,
-        metric: matchers.find((matcher) => matcher.name === "__name__" && matcher.op === "=")?.value ?? "",
+        metric: nameOf(matchers),
         matchers: matchers.filter((matcher) => matcher.name !== "__name__"),
       }))
       .filter(({ metric }) => !recorded.has(metric)),
   );
+}
+
+/** Of those that take many names, a canonical one that is among them. */
+function nameOf(matchers: readonly LabelMatcher[]): string {
+  const named = matchers.filter(({ name }) => name === "__name__");
+  const exact = named.find(({ op }) => op === "=")?.value;
+  if (exact !== undefined || named.length === 0) return exact ?? "";
+  const tests = named.map(compileMatcher);
+  return catalogue.find(({ metric }) => tests.every((test) => test(metric)))?.metric ?? "";
 }
 
 /** Names as they go by whatever way: Ray's prefix, `:` as `_`, with or without `_total`, whole or in pieces. */
@@ -64,7 +73,8 @@ function plain(name: string): string {
   return flat.replace(/_(bucket|sum|count)$/, "").replace(/_total$/, "");
 }
 
-const known = new Set<string>();
+/** Canonical series are made of whatever an engine or an application reports. */
+const known = new Set(catalogue.map(({ metric }) => plain(metric)));
 for (const { prefixes, signals, unmapped } of mappings) {
   const names = Object.values(signals)
     .flat()

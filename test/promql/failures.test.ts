@@ -157,6 +157,14 @@ describe("sources", () => {
     expect(show(evaluateInstantSync(parsed("count_over_time(a[1m])"), 3000, now))).toEqual(['{entity="replica:r"} 2']);
   });
 
+  it("have an end, though the step it is told at has no value", () => {
+    const flags = [0, 0, quality.MISSING | quality.STALE];
+    const ended = viewOf({ __name__: "a", entity: "replica:r" }, [1000, 2000, 3000], [1, 2, Number.NaN], flags);
+    const source: SeriesSource = { select: () => [ended] };
+    expect(show(evaluateInstantSync(parsed("a"), 2500, source))).toEqual(['a{entity="replica:r"} 2']);
+    expect(show(evaluateInstantSync(parsed("a"), 3500, source))).toEqual([]);
+  });
+
   it("are asked for the time a query needs, subqueries, offset and @ included", () => {
     const asked: string[] = [];
     const source: SeriesSource = {

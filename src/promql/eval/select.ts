@@ -35,7 +35,8 @@ export function lookUp(evaluation: Evaluation, selector: SelectorExpr, at: Insta
   for (let s = 0; s < views.length; s++) {
     const view = views[s]!;
     let i = lastAtOrBefore(view.times, view.length, to);
-    if (view.quality !== undefined) while (i >= 0 && view.quality[i]! & quality.MISSING) i--;
+    // A step without a value says nothing; one that ends the series does, though it has none either.
+    if (view.quality !== undefined) while (i >= 0 && (view.quality[i]! & ABSENT) === quality.MISSING) i--;
     if (i < 0 || view.times[i]! <= from) continue;
     if (view.quality !== undefined && view.quality[i]! & quality.STALE) continue;
     push(vector, metrics[s]!, asTimes ? view.times[i]! / 1000 : view.values[i]!);

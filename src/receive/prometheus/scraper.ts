@@ -117,7 +117,8 @@ export async function startScraper(
     const outcome = watch.up ? "up" : "down";
     deps.telemetry.count("homeostat.receive.scrapes", 1, { job: job.job, outcome });
     if (outcome !== watch.told) tell(watch, outcome);
-    await hand(watch, page, atMs);
+    const own = { up: page === undefined ? 0 : 1, seconds: (deps.now() - atMs) / 1000, samples: page?.samples ?? 0 };
+    await hand(watch, page, atMs, own);
     watch.starts.sweep(atMs - 10 * job.intervalMs);
   }
 
@@ -128,9 +129,9 @@ export async function startScraper(
     else deps.telemetry.log.warn("scrape: the target gives no page", { job, instance, why: watch.detail });
   }
 
-  async function hand(watch: Watch, page: Page | undefined, atMs: number): Promise<void> {
+  async function hand(watch: Watch, page: Page | undefined, atMs: number, own: OwnSeries): Promise<void> {
     const { target, starts } = watch;
-    const families = [...(page?.families ?? []), ...vanished(watch, page), ...ownSeries(page, deps.now() - atMs)];
+    const families = [...(page?.families ?? []), ...vanished(watch, page), ...ownFamilies(own)];
     const resource = {
       ...targetResource(target.job, target.instance),
       "url.scheme": target.url.split(":")[0]!,
@@ -147,7 +148,8 @@ export async function startScraper(
     watch.stopped = true;
     clearTimeout(watch.timer);
     await watch.running;
-    await hand(watch, undefined, deps.now());
+    // Who was taken off the list is not down.
+    await hand(watch, undefined, deps.now(), { up: staleNaN, seconds: staleNaN, samples: staleNaN });
   }
 
   await rediscover();
@@ -189,8 +191,14 @@ function vanished(watch: Watch, page: Page | undefined): readonly Family[] {
   return [...ended.values()];
 }
 
+interface OwnSeries {
+  readonly up: number;
+  readonly seconds: number;
+  readonly samples: number;
+}
+
 /** What Prometheus itself adds to every scrape. */
-function ownSeries(page: Page | undefined, durationMs: number): readonly Family[] {
+function ownFamilies({ up, seconds, samples }: OwnSeries): readonly Family[] {
   const gauge = (name: string, value: number): Family => ({
     name,
     type: "gauge",
@@ -198,9 +206,5 @@ function ownSeries(page: Page | undefined, durationMs: number): readonly Family[
     unit: "",
     samples: [{ name, labels: [], value }],
   });
-  return [
-    gauge("up", page === undefined ? 0 : 1),
-    gauge("scrape_duration_seconds", durationMs / 1000),
-    gauge("scrape_samples_scraped", page?.samples ?? 0),
-  ];
+  return [gauge("up", up), gauge("scrape_duration_seconds", seconds), gauge("scrape_samples_scraped", samples)];
 }
