@@ -15,6 +15,8 @@ const alertRatio = 2;
 const nonePriorMin = 0.05;
 /** How far the evidence of replicas may differ and still be of one thing; how many of them make a deployment. */
 const alikeLogOdds = 1.5;
+/** So many times likelier there than nothing at all: a replica that shows the mode by itself, however much more another shows. */
+const sureOdds = 9;
 const everywhereShare = 0.6;
 /** What could not be looked up is worth telling where it would have changed the odds so much. */
 export const tellUnknownFrom = 3;
@@ -58,7 +60,7 @@ export function rank(
       undefined,
     );
     if (best === undefined || best.for.length === 0) return [];
-    return [isEverywhere(best, places) ? { ...best, everywhere: scope } : best];
+    return [isEverywhere(best, places, nonePrior) ? { ...best, everywhere: scope } : best];
   });
   const weights = judged.map(({ mode, logOdds }) => mode.prior * Math.exp(logOdds));
   const total = nonePrior + weights.reduce((sum, weight) => sum + weight, 0);
@@ -89,10 +91,12 @@ export function inQuestion(
   );
 }
 
-/** Whether most replicas show about the same as the worst of them. */
-function isEverywhere(best: Judged, places: readonly Judged[]): boolean {
+/** Whether most replicas show about the same as the worst of them, or are surely in it too: bursts are not of one moment. */
+function isEverywhere(best: Judged, places: readonly Judged[], nonePrior: number): boolean {
   const replicas = places.filter(({ location }) => kindOf(location) === "replica");
-  const alike = replicas.filter((one) => one.for.length > 0 && one.logOdds >= best.logOdds - alikeLogOdds);
+  const sure = Math.log((sureOdds * nonePrior) / best.mode.prior);
+  const least = Math.min(best.logOdds - alikeLogOdds, sure);
+  const alike = replicas.filter((one) => one.for.length > 0 && one.logOdds >= least);
   return replicas.includes(best) && alike.length >= Math.max(2, everywhereShare * replicas.length);
 }
 
