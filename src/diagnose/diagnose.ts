@@ -162,8 +162,9 @@ export function createDiagnosis(
     const scene = { at, onset, knownAt, scope, anomalies, changes, alive, topology, silenceTells, attributes };
     const causes = await rankScene(scene, symptoms, { recall: entry.recall });
     const top = causes[0];
-    const leads = top !== undefined && top.probability >= 0.5 ? modes.find(({ id }) => id === top.failureMode) : undefined;
-    entry.recall.lead(leads, at);
+    const leads =
+      top !== undefined && top.probability >= 0.5 ? modes.find(({ id }) => id === top.failureMode) : undefined;
+    entry.recall.lead(leads, modes, at);
     const changed = publish(entry, scope, symptoms, causes, at, out);
     drill.ask(entry.incident, at, changed);
     const shown = changed ? causes : (entry.diagnosis?.causes ?? causes);

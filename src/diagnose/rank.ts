@@ -154,7 +154,15 @@ function judge(mode: FailureMode, entity: EntityId, look: Look, alerts: readonly
       },
     });
   }
-  return { mode, location: entity, logOdds: odds.total(), for: pro, against: con, path: pathOf(mode, findings, pro), unknown };
+  return {
+    mode,
+    location: entity,
+    logOdds: odds.total(),
+    for: pro,
+    against: con,
+    path: pathOf(mode, findings, pro),
+    unknown,
+  };
 }
 
 /** Log odds added up, those of a family as one: the most that speaks for it, or where nothing does the most that speaks against it. */

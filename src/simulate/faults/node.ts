@@ -130,7 +130,13 @@ export const nodeFaults: readonly FaultKind[] = [
     params: { p99_seconds: z.number().positive().default(12) },
     begin({ world }, _params, nowMs) {
       const summary = "telemetry-agent DaemonSet rolled out to all nodes";
-      const change = { kind: "deploy", target: "cluster", before: {}, after: { "telemetry-agent": "all nodes" }, by: "ci/platform-pipeline" } as const;
+      const change = {
+        kind: "deploy",
+        target: "cluster",
+        before: {},
+        after: { "telemetry-agent": "all nodes" },
+        by: "ci/platform-pipeline",
+      } as const;
       world.change({ ...change, atMs: nowMs, summary });
     },
     set({ world }, { p99_seconds }, level) {
