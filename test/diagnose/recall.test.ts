@@ -25,7 +25,14 @@ function present(entity: EntityId = replica): Finding {
 function sceneAt(at: number): Scene {
   const topology = createTopology();
   const scope = "deployment:chat";
-  const known = { scope, anomalies: [], changes: [], alive: new Set<EntityId>([replica]), topology, silenceTells: true };
+  const known = {
+    scope,
+    anomalies: [],
+    changes: [],
+    alive: new Set<EntityId>([replica]),
+    topology,
+    silenceTells: true,
+  };
   return { ...known, at, onset: 0, knownAt: at };
 }
 
@@ -113,8 +120,11 @@ describe("a settled cause", () => {
 });
 
 describe("ranking", () => {
-  const ranked = (of: readonly FailureMode[], places: readonly EntityId[], show: (one: string, where: EntityId) => boolean) =>
-    rank(of, 0.05, "deployment:chat", places, ({ id }, where) => (show(id, where) ? present(where) : absent), [], 0);
+  const ranked = (
+    of: readonly FailureMode[],
+    places: readonly EntityId[],
+    show: (one: string, where: EntityId) => boolean,
+  ) => rank(of, 0.05, "deployment:chat", places, ({ id }, where) => (show(id, where) ? present(where) : absent), [], 0);
 
   test("views of one thing weigh as much as the most telling of them, for and against", () => {
     const views = (family?: string): SymptomSpec[] =>
@@ -129,7 +139,10 @@ describe("ranking", () => {
     expect(half).toBeCloseTo(one!);
   });
 
-  const burst = mode("m", [query("always", "a", { present: 40 }), query("in-bursts", "b", { present: 20, absent: 0.3 })]);
+  const burst = mode("m", [
+    query("always", "a", { present: 40 }),
+    query("in-bursts", "b", { present: 20, absent: 0.3 }),
+  ]);
 
   test("a cause of all replicas stays one of all while only one of them shows its burst", () => {
     const places = ["replica:a", "replica:b", "replica:c"];
