@@ -137,7 +137,7 @@ export function createDiagnosis(
       const scene = { at, onset, knownAt: at, scope, anomalies, changes, alive, topology, silenceTells };
       const all = thorough || (changes ?? []).some(({ kind }) => suspectKinds.has(kind));
       const among = all ? undefined : tellsOfItself;
-      suspicion.take(scope, await rankScene(scene, { anomalies, alerts: [] }, among), at);
+      suspicion.take(scope, await rankScene(scene, { anomalies, alerts: [] }, { among }), at);
     }
   }
 
@@ -160,7 +160,11 @@ export function createDiagnosis(
     const { anomalies } = symptoms;
     const attributes = (await drill.take(entry.incident.id)) ?? entry.incident.attributes;
     const scene = { at, onset, knownAt, scope, anomalies, changes, alive, topology, silenceTells, attributes };
-    const causes = await rankScene(scene, symptoms);
+    const causes = await rankScene(scene, symptoms, { recall: entry.recall });
+    const top = causes[0];
+    const leads =
+      top !== undefined && top.probability >= 0.5 ? modes.find(({ id }) => id === top.failureMode) : undefined;
+    entry.recall.lead(leads, modes, at);
     const changed = publish(entry, scope, symptoms, causes, at, out);
     drill.ask(entry.incident, at, changed);
     const shown = changed ? causes : (entry.diagnosis?.causes ?? causes);

@@ -55,6 +55,7 @@ const symptom = {
   ...sources,
   on: entityKind.optional(),
   share: z.number().gt(0).max(1).optional(),
+  family: slug.optional(),
   present: z.number().gt(1, "must be above 1: how many times likelier it is seen with this mode than without"),
   absent: z.number().gt(0).max(1).default(1),
 };
@@ -138,9 +139,9 @@ export function loadFailureModes(files: readonly { readonly name: string; readon
 type SymptomInput = z.output<z.ZodObject<typeof symptom>>;
 
 function toSymptom(spec: SymptomInput): SymptomSpec {
-  const { id, says, present, absent, on, share } = spec;
+  const { id, says, present, absent, on, share, family } = spec;
   const where = { ...(on === undefined ? {} : { on }), ...(share === undefined ? {} : { share }) };
-  return { id, says, present, absent, ...where, source: sourceOf(spec) };
+  return { id, says, present, absent, ...where, ...(family === undefined ? {} : { family }), source: sourceOf(spec) };
 }
 
 function sourceOf({ expr, anomaly, change, requests, code, log }: SymptomInput): SymptomSpec["source"] {

@@ -3,6 +3,7 @@ import type { ChangeEvent } from "../model/change.ts";
 import type { EntityId } from "../model/entity.ts";
 import type { Diagnosis, Incident, RankedCause } from "../model/incident.ts";
 import type { Instant } from "../model/time.ts";
+import { createRecall, type Recall } from "./recall.ts";
 
 export interface Open {
   incident: Incident;
@@ -16,6 +17,8 @@ export interface Open {
   readonly isSuspicion: boolean;
   /** When each entity's first symptom began. */
   readonly onsets: Map<EntityId, Instant>;
+  /** What it was shown. */
+  readonly recall: Recall;
 }
 
 /** How long trouble that began later elsewhere is taken for a consequence of what was diagnosed. */
@@ -30,6 +33,7 @@ export function opened(incident: Incident): Open {
     peak: 0,
     isSuspicion: false,
     onsets: new Map(),
+    recall: createRecall(),
   };
 }
 

@@ -15,6 +15,8 @@ const alertRatio = 2;
 const nonePriorMin = 0.05;
 /** How far the evidence of replicas may differ and still be of one thing; how many of them make a deployment. */
 const alikeLogOdds = 1.5;
+/** So many times likelier there than nothing at all: a replica that shows the mode by itself, however much more another shows. */
+const sureOdds = 9;
 const everywhereShare = 0.6;
 /** What could not be looked up is worth telling where it would have changed the odds so much. */
 export const tellUnknownFrom = 3;
@@ -37,7 +39,7 @@ interface Judged {
  * one of "none of them" add up to 1. Modes with nothing in their favour are left out.
  *
  * Naive Bayes (Duda, Hart, Stork, Pattern Classification, 2.12) takes symptoms as independent given the mode, which they
- * are not: it is overconfident where symptoms are two views of one thing, so the catalogue gives those small ratios.
+ * are not: where they are views of one thing, the catalogue puts them into a family, which counts once.
  * It is blind to modes that are not in the catalogue and to two modes at once.
  */
 export function rank(
@@ -58,7 +60,7 @@ export function rank(
       undefined,
     );
     if (best === undefined || best.for.length === 0) return [];
-    return [isEverywhere(best, places) ? { ...best, everywhere: scope } : best];
+    return [isEverywhere(best, places, nonePrior) ? { ...best, everywhere: scope } : best];
   });
   const weights = judged.map(({ mode, logOdds }) => mode.prior * Math.exp(logOdds));
   const total = nonePrior + weights.reduce((sum, weight) => sum + weight, 0);
@@ -89,15 +91,20 @@ export function inQuestion(
   );
 }
 
-/** Whether most replicas show about the same as the worst of them. */
-function isEverywhere(best: Judged, places: readonly Judged[]): boolean {
-  const replicas = places.filter(({ location }) => kindOf(location) === "replica");
-  const alike = replicas.filter((one) => one.for.length > 0 && one.logOdds >= best.logOdds - alikeLogOdds);
-  return replicas.includes(best) && alike.length >= Math.max(2, everywhereShare * replicas.length);
+/** Whether most replicas show about the same as the worst of them, or are surely in it too: bursts are not of one moment. */
+function isEverywhere(best: Judged, places: readonly Judged[], nonePrior: number): boolean {
+  const kind = kindOf(best.location);
+  const sure = Math.log((sureOdds * nonePrior) / best.mode.prior);
+  const least = Math.min(best.logOdds - alikeLogOdds, sure);
+  const peers = places.filter(({ location }) => kindOf(location) === kind);
+  const alike = peers.filter((one) => one.for.length > 0 && one.logOdds >= least);
+  // Nodes are not all of a deployment's own: two that fail alike are no trouble of either.
+  if (kind === "node") return alike.length >= 2;
+  return kind === "replica" && alike.length >= Math.max(2, everywhereShare * peers.length);
 }
 
 function judge(mode: FailureMode, entity: EntityId, look: Look, alerts: readonly Alert[], at: number): Judged {
-  let logOdds = 0;
+  const odds = createOdds();
   const pro: { weight: number; evidence: Evidence }[] = [];
   const con: { weight: number; evidence: Evidence }[] = [];
   const findings = new Map<string, Finding>();
@@ -110,11 +117,11 @@ function judge(mode: FailureMode, entity: EntityId, look: Look, alerts: readonly
       unknown.push(plainSentence(spec.says));
     if (finding.state === "present") {
       const weight = Math.log(spec.present);
-      logOdds += weight;
+      odds.add(weight, spec.family);
       pro.push({ weight, evidence: finding.evidence });
       for (const evidence of finding.further ?? []) pro.push({ weight: 0, evidence });
     } else if (finding.state === "absent") {
-      logOdds += Math.log(spec.absent);
+      odds.add(Math.log(spec.absent), spec.family);
       if (spec.absent <= tellAbsentBelow)
         con.push({ weight: -Math.log(spec.absent), evidence: missing(spec, entity, at) });
     }
@@ -123,16 +130,16 @@ function judge(mode: FailureMode, entity: EntityId, look: Look, alerts: readonly
     const finding = look(spec, entity);
     if (finding.state === "present") {
       const weight = Math.log(spec.present);
-      logOdds -= weight;
+      odds.add(-weight, spec.family);
       const says = `${finding.evidence.says}, which rather means ${spec.against}`;
       con.push({ weight, evidence: { ...finding.evidence, says } });
-    } else if (finding.state === "absent") logOdds -= Math.log(spec.absent);
+    } else if (finding.state === "absent") odds.add(-Math.log(spec.absent), spec.family);
     else if (spec.present >= tellUnknownFrom) unknown.push(plainSentence(spec.says));
   }
   const alert = alerts.find((one) => one.failureMode === mode.id && (one.entity ?? entity) === entity);
   if (alert !== undefined) {
     const weight = Math.log(alertRatio);
-    logOdds += weight;
+    odds.add(weight);
     const says = `${shortName(entity)}: the rule ${alert.rule} fires`;
     pro.push({
       weight,
@@ -147,7 +154,33 @@ function judge(mode: FailureMode, entity: EntityId, look: Look, alerts: readonly
       },
     });
   }
-  return { mode, location: entity, logOdds, for: pro, against: con, path: pathOf(mode, findings, pro), unknown };
+  return {
+    mode,
+    location: entity,
+    logOdds: odds.total(),
+    for: pro,
+    against: con,
+    path: pathOf(mode, findings, pro),
+    unknown,
+  };
+}
+
+/** Log odds added up, those of a family as one: the most that speaks for it, or where nothing does the most that speaks against it. */
+function createOdds(): { add(logRatio: number, family?: string): void; total(): number } {
+  let alone = 0;
+  const families = new Map<string, number>();
+  return {
+    add(logRatio, family) {
+      if (family === undefined) {
+        alone += logRatio;
+        return;
+      }
+      const before = families.get(family);
+      const isStronger = before === undefined || (logRatio > 0 ? logRatio > before : before <= 0 && logRatio < before);
+      if (isStronger) families.set(family, logRatio);
+    },
+    total: () => [...families.values()].reduce((sum, logRatio) => sum + logRatio, alone),
+  };
 }
 
 /** The mode's own way, without the steps that are known not to be there; a change that set it off comes first. */

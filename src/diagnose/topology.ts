@@ -33,6 +33,8 @@ export interface Topology {
 const none: readonly EntityId[] = [];
 const nodeKeys = ["k8s.node.name", "host.name", "node", "hostname"];
 const podKeys = ["k8s.pod.name", "pod"];
+/** What an event of Kubernetes is about, as the Collector's receivers of events write it: a pod, or a node. */
+const objectKey = "k8s.object.name";
 /** As the GPU driver writes it into the kernel's log. */
 const inBody = /(?:PCI:|GPU (?:at )?)((?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2})\b/;
 /** Labels of series, most telling first, as exporters and rule packs write them. */
@@ -234,12 +236,14 @@ export function createTopology(): Topology {
       const node = say(nodeKeys);
       const pod = say(podKeys);
       const instance = say(replicaKeys);
+      const object = say([objectKey]);
       const pci = busAddress(say(["pci", "pci_bus_id", "gpu.pci"]) ?? inBody.exec(body)?.[1] ?? "");
       return [
         ...(instance === undefined ? none : (names.get(`replica:${instance}`) ?? none)),
         ...(pod === undefined ? none : (names.get(`pod:${pod}`) ?? none)),
         ...(pci === undefined ? none : (names.get(`pci:${node ?? ""}/${pci}`) ?? none)),
         ...(node === undefined ? none : (names.get(`node:${node}`) ?? none)),
+        ...(object === undefined ? none : (names.get(`pod:${object}`) ?? names.get(`node:${object}`) ?? none)),
         ...(names.get(`service:${resource["service.name"] || service}`) ?? none),
       ];
     },

@@ -40,6 +40,8 @@ export interface SymptomSpec {
     | { readonly kind: "log"; readonly contains: string; readonly withinMs: number; readonly matches?: RegExp };
   /** Looked for on entities of this kind that the judged one runs on, is part of, or consists of. Absent: on itself. */
   readonly on?: EntityKind;
+  /** Symptoms of one family are views of one thing: together they weigh as much as the most telling of them. */
+  readonly family?: string;
   /** Present only if it shows on at least this share of them; absent: on any. 0 < share <= 1. */
   readonly share?: number;
   /** How many times likelier it is seen with this mode than without, when present. > 1. */

@@ -97,3 +97,18 @@ test("a GPU goes by its own name once that is known, and clouds' bus addresses d
   const about = { at: 0, service: "", severity: 9, attributes: {}, resource: { "host.name": "n9" } };
   expect(namedBy({ ...about, body })).toEqual(["gpu:GPU-y", "node:n9"]);
 });
+
+test("an event of Kubernetes is placed by the object it is about", () => {
+  const { namedBy } = topology();
+  const event = (object: string) => ({
+    at: 0,
+    service: "kubernetes-events",
+    severity: 13,
+    body: "Liveness probe failed",
+    resource: { "k8s.object.name": object },
+    attributes: {},
+  });
+  expect(namedBy(event("chat-0"))).toEqual(["replica:chat-0"]);
+  expect(namedBy(event("n1"))).toEqual(["node:n1"]);
+  expect(namedBy(event("somebody-else"))).toEqual([]);
+});

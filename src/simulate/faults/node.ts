@@ -130,7 +130,13 @@ export const nodeFaults: readonly FaultKind[] = [
     params: { p99_seconds: z.number().positive().default(12) },
     begin({ world }, _params, nowMs) {
       const summary = "telemetry-agent DaemonSet rolled out to all nodes";
-      const change = { kind: "deploy", target: "cluster", before: {}, after: {}, by: "ci/platform-pipeline" } as const;
+      const change = {
+        kind: "deploy",
+        target: "cluster",
+        before: {},
+        after: { "telemetry-agent": "all nodes" },
+        by: "ci/platform-pipeline",
+      } as const;
       world.change({ ...change, atMs: nowMs, summary });
     },
     set({ world }, { p99_seconds }, level) {
@@ -142,11 +148,12 @@ export const nodeFaults: readonly FaultKind[] = [
     says: "the liveness probe asks for a token and waits shorter than the queue is long: busy replicas are killed",
     targets: ["deployment", "cluster"],
     params: { timeout_ms: z.number().positive().default(60) },
-    begin({ world, at }, _params, nowMs) {
+    begin({ world, at }, { timeout_ms }, nowMs) {
       if (at.kind === "cluster") return;
       const summary = "liveness probe changed";
       const target = `deployment:${world.scenario.deployment}`;
-      const change = { kind: "config", target, before: {}, after: {}, by: "ci/deploy-pipeline" } as const;
+      const after = { "liveness_probe.timeout_ms": String(timeout_ms) };
+      const change = { kind: "config", target, before: {}, after, by: "ci/deploy-pipeline" } as const;
       world.change({ ...change, atMs: nowMs, summary });
     },
     set({ world }, { timeout_ms }, level) {

@@ -131,7 +131,7 @@ interface Policy<S extends z.ZodRawShape> {
 
 /** Something about the gateway's policy, rolled out and taken back. */
 function policy<S extends z.ZodRawShape>(kind: string, says: string, spec: Policy<S>): FaultKind {
-  const tell = (scene: Scene, summary: string, nowMs: number): void => {
+  const tell = (scene: Scene, summary: string, state: "changed" | "as before", nowMs: number): void => {
     if (spec.quiet === true) return;
     const target = entityOf(scene.at, scene.world.scenario);
     scene.world.change({
@@ -140,7 +140,7 @@ function policy<S extends z.ZodRawShape>(kind: string, says: string, spec: Polic
       target,
       summary,
       before: {},
-      after: {},
+      after: { gateway_policy: state },
       by: "ci/deploy-pipeline",
     });
   };
@@ -149,16 +149,17 @@ function policy<S extends z.ZodRawShape>(kind: string, says: string, spec: Polic
     says,
     targets: ["gateway"],
     params: spec.params,
-    begin: (scene, _params, nowMs) => tell(scene, "gateway configuration rolled out", nowMs),
+    begin: (scene, _params, nowMs) => tell(scene, "gateway configuration rolled out", "changed", nowMs),
     set: (scene, params, level) => spec.change(scene, params, level),
-    end: (scene, _params, nowMs) => tell(scene, "gateway configuration reverted", nowMs),
+    end: (scene, _params, nowMs) => tell(scene, "gateway configuration reverted", "as before", nowMs),
   });
 }
 
 /** An application says what it rolled out. */
 export function deployed({ world, at }: Scene, summary: string, nowMs: number): void {
   const target = entityOf(at, world.scenario);
-  world.change({ atMs: nowMs, kind: "deploy", target, summary, before: {}, after: {}, by: "ci/app-pipeline" });
+  const after = { application: summary };
+  world.change({ atMs: nowMs, kind: "deploy", target, summary, before: {}, after, by: "ci/app-pipeline" });
 }
 
 function sendLong({ world, at }: Scene, tokens: number, nowMs: number): void {
