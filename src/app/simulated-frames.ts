@@ -64,7 +64,7 @@ export async function simulate(
           bounds,
         );
       } else {
-        for (const { labels, value } of family.samples(replica, scenario)) {
+        for (const { labels, value } of family.samples(replica, scenario, at)) {
           add(replica, family.name, family.kind === "counter" ? "sum" : "gauge", labels, at, { value }, []);
         }
       }

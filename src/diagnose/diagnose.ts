@@ -12,13 +12,14 @@ import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
 import { createDrill } from "./attributes/drill.ts";
 import { createRanking } from "./causes.ts";
+import { felt } from "./felt.ts";
 import { diagnosisOf, exclusionsOf, isNews, openIncident, sameToAll, updateIncident } from "./incidents.ts";
 import { createLooker } from "./look.ts";
 import { isConsequence, type Open, opened } from "./open-incident.ts";
 import { createQueries } from "./queries.ts";
 import { createRecentChanges } from "./recent-changes.ts";
 import { type DiagnosisSnapshot, readSnapshot } from "./snapshot.ts";
-import { createSuspicion, suspectKinds, suspicionGroup, tellsOfItself } from "./suspicion.ts";
+import { createSuspicion, isLikely, suspectKinds, suspicionGroup, tellsOfItself } from "./suspicion.ts";
 import { createSymptomBook, onsetOf, type Symptoms } from "./symptoms.ts";
 import { createTopology } from "./topology.ts";
 import { worthWaking } from "./waking.ts";
@@ -119,7 +120,7 @@ export function createDiagnosis(
     drill.ask(incident, at, publish(entry, scope, symptoms, causes, at, out));
   }
 
-  /** Looks through the catalogue unasked; what holds is an alert of the next step. */
+  /** Looks through the catalogue unasked; what holds is an alert of this step. */
   async function suspect(
     entities: readonly Entity[],
     scopes: ReadonlyMap<EntityId, Symptoms>,
@@ -128,7 +129,9 @@ export function createDiagnosis(
     const known = new Set(entities.flatMap(({ kind, id }) => (kind === "replica" ? topology.scopeOf(id) : [])));
     suspicion.forget(known);
     const thorough = suspicion.beginThorough(entities.filter(({ kind }) => kind === "replica").length, at);
-    for (const scope of [...known].filter((one) => thorough || suspicion.isDue(one, at))) {
+    const due = [...known].filter((one) => thorough || suspicion.isDue(one, at));
+    let late: ReadonlySet<EntityId> | undefined;
+    for (const scope of due) {
       if (open.get(scope)?.isSuspicion === false) continue;
       const changes = open.get(scope)?.changes ?? (await recent.within(at - recent.backMs, at));
       alive ??= await queries.alive(at, aliveMs);
@@ -137,7 +140,9 @@ export function createDiagnosis(
       const scene = { at, onset, knownAt: at, scope, anomalies, changes, alive, topology, silenceTells };
       const all = thorough || (changes ?? []).some(({ kind }) => suspectKinds.has(kind));
       const among = all ? undefined : tellsOfItself;
-      suspicion.take(scope, await rankScene(scene, { anomalies, alerts: [] }, { among }), at);
+      const causes = await rankScene(scene, { anomalies, alerts: [] }, { among });
+      if (isLikely(causes[0])) late ??= await felt(queries, at);
+      suspicion.take(scope, causes, at, isLikely(causes[0]) && topology.members(scope).some((one) => late?.has(one)));
     }
   }
 
@@ -239,13 +244,14 @@ export function createDiagnosis(
       recent.begin();
       book.update(at, anomalies, [...alerts, ...suspicion.alerts(at)]);
       placeRestored();
+      await suspect(entities, book.byScope(), at);
+      book.update(at, [], [...alerts, ...suspicion.alerts(at)]);
       const scopes = book.byScope();
       const out: Output = { incidents: [], diagnoses: [], alerts: suspicion.news(at) };
       for (const [scope, entry] of [...open]) await follow(entry, scope, scopes.get(scope), at, out);
       for (const [scope, symptoms] of scopes) {
         if (!open.has(scope)) await consider(scope, symptoms, at, out);
       }
-      await suspect(entities, scopes, at);
       telemetry.gauge("homeostat.diagnose.open_incidents", open.size);
       return out;
     },

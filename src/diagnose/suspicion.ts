@@ -13,8 +13,8 @@ export interface Suspicion {
   isDue(scope: EntityId, at: Instant): boolean;
   /** Whether all of it should be, though nothing was changed: the larger the fleet, the more seldom. Counts as done. */
   beginThorough(replicas: number, at: Instant): boolean;
-  /** Takes what was found in the scope. */
-  take(scope: EntityId, causes: readonly RankedCause[], at: Instant): void;
+  /** Takes what was found in the scope; `felt`: tokens come outright later there than minutes before, and no more of them. */
+  take(scope: EntityId, causes: readonly RankedCause[], at: Instant, felt?: boolean): void;
   /** Suspicions that held: alerts of the catalogue's own, for as long as they do. */
   alerts(at: Instant): readonly Alert[];
   /** Those of them that began or were over since the last call, these as inactive. */
@@ -29,8 +29,10 @@ export interface Suspicion {
 export const suspicionGroup = "catalogue";
 
 const everyMs: DurationMs = 15_000;
-/** What is gone at the next look was a flicker. */
-const holdMs: DurationMs = 45_000;
+/** What is gone at the next look was a flicker; a symptom that was seen counts for a minute, so longer holding tells no more. */
+const holdMs: DurationMs = 15_000;
+/** What was just changed was started anew, and is slow and cold for a while. */
+const holdChangedMs: DurationMs = 60_000;
 /** Evidence flickers as well as trouble does. */
 const keepMs: DurationMs = 60_000;
 /** So much must be left for failures of any kind, and half of all for the one named. */
@@ -38,6 +40,8 @@ const sure = 0.9;
 /** The same where nothing but comparisons speak. */
 const allButCertain = 0.985;
 const likeliest = 0.5;
+/** Tokens that come outright later, and no more of them, are so many times likelier with some failure than with none. */
+const feltRatio = 20;
 /** All the catalogue's questions take some milliseconds a replica: so far apart they cost about a hundredth of a core. */
 const perReplicaMs: DurationMs = 150;
 /** Changes after which the whole catalogue is looked through. */
@@ -74,14 +78,14 @@ export function createSuspicion(modes: readonly FailureMode[]): Suspicion {
       thoroughAt = at;
       return true;
     },
-    take(scope, causes, at) {
+    take(scope, causes, at, felt = false) {
       looked.set(scope, at);
       const top = causes[0];
       const before = held.get(scope);
       const failing = causes.reduce((sum, one) => sum + (failures.has(one.failureMode) ? one.probability : 0), 0);
-      if (top !== undefined && failures.has(top.failureMode) && isSound(top, failing)) {
-        const same = before?.cause.failureMode === top.failureMode;
-        held.set(scope, { cause: top, since: same ? before.since : at, seenAt: at });
+      if (top !== undefined && failures.has(top.failureMode) && isSound(top, felt ? whenFelt(failing) : failing)) {
+        // Which failure it is may be thought better of; that it is one has to hold.
+        held.set(scope, { cause: top, since: before?.since ?? at, seenAt: at });
       } else if (before !== undefined && at - before.seenAt > keepMs) held.delete(scope);
     },
     alerts,
@@ -102,7 +106,12 @@ export function createSuspicion(modes: readonly FailureMode[]): Suspicion {
   };
 
   function alerts(at: Instant): readonly Alert[] {
-    return [...held].filter(([, { since, seenAt }]) => seenAt - since >= holdMs && at - seenAt <= keepMs).map(alertOf);
+    return [...held]
+      .filter(([, { cause, since, seenAt }]) => {
+        const hold = cause.trigger === undefined ? holdMs : holdChangedMs;
+        return seenAt - since >= hold && at - seenAt <= keepMs;
+      })
+      .map(alertOf);
   }
 }
 
@@ -114,11 +123,21 @@ export function tellsOfItself({ at, symptoms }: FailureMode): boolean {
   );
 }
 
+/** Whether it is worth asking how sure one may be of it. */
+export function isLikely(cause: RankedCause | undefined): boolean {
+  return cause !== undefined && cause.probability >= likeliest;
+}
+
 function isSound({ probability, trigger, location, for: evidence }: RankedCause, failing: number): boolean {
   if (evidence.filter(({ kind }) => kind !== "alert").length < 2) return false;
   const outright =
     trigger !== undefined || hardware.has(kindOf(location)) || evidence.some(({ kind }) => kind === "log");
   return probability >= likeliest && failing >= (outright ? sure : allButCertain);
+}
+
+/** What is left for failures once it is known that somebody feels something. */
+function whenFelt(failing: number): number {
+  return (failing * feltRatio) / (failing * feltRatio + 1 - failing);
 }
 
 function alertOf([scope, { cause, since }]: readonly [EntityId, Held]): Alert {

@@ -7,15 +7,15 @@ import type { Scenario } from "./scenario.ts";
 
 export const expositionType = "text/plain; version=0.0.4; charset=utf-8";
 
-/** The page as of the fleet's present virtual time; `startAt` is the Unix time of virtual time zero, in milliseconds. */
-export function exposition(replica: Replica, scenario: Scenario, startAt: Instant): string {
+/** The page as of the fleet's present virtual time `nowMs`; `startAt` is the Unix time of virtual time zero, in milliseconds. */
+export function exposition(replica: Replica, scenario: Scenario, startAt: Instant, nowMs: number): string {
   const lines: string[] = [];
   const labels = engineLabels(scenario);
   for (const family of families) {
     lines.push(`# HELP ${family.name} ${family.help}`, `# TYPE ${family.name} ${family.kind}`);
     if (family.kind !== "histogram") {
       const epoch = family.moment === true ? startAt / 1000 : 0;
-      for (const { labels: own, value } of family.samples(replica, scenario))
+      for (const { labels: own, value } of family.samples(replica, scenario, nowMs))
         lines.push(row(family.name, own, epoch + value));
       continue;
     }

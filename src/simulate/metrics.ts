@@ -20,7 +20,8 @@ export type Family = {
       readonly kind: "gauge" | "counter";
       /** Its values are moments: seconds of virtual time here, Unix seconds where they go out. */
       readonly moment?: true;
-      samples(replica: Replica, scenario: Scenario): readonly Sample[];
+      /** `nowMs`: the fleet's virtual time. */
+      samples(replica: Replica, scenario: Scenario, nowMs: number): readonly Sample[];
     }
   | { readonly kind: "histogram"; histogram(stats: EngineStats): Histogram }
 );
@@ -66,7 +67,7 @@ export const families: readonly Family[] = [
     help: "Running stats on lora requests.",
     kind: "gauge",
     moment: true,
-    samples({ spec: { config }, engine, startedAt }) {
+    samples({ spec: { config }, engine }, _, nowMs) {
       if (config.max_loras === 0) return [];
       const { running, waiting } = engine.adapters();
       const names = (list: readonly number[]): string => list.map((each) => `adapter-${each}`).join(",");
@@ -75,7 +76,8 @@ export const families: readonly Family[] = [
         running_lora_adapters: names(running),
         waiting_lora_adapters: names(waiting),
       };
-      return [{ labels, value: startedAt / 1000 }];
+      // As vLLM does: the value is when this was so.
+      return [{ labels, value: nowMs / 1000 }];
     },
   },
   processGauge("process_resident_memory_bytes", "Resident memory size in bytes.", (replica) =>

@@ -122,7 +122,7 @@ export function createRecorder(scenario: Scenario, startAt: Instant, random: Ran
           return;
         }
         const epoch = family.moment === true ? startAt / 1000 : 0;
-        for (const sample of family.samples(replica, scenario)) {
+        for (const sample of family.samples(replica, scenario, nowMs)) {
           entry.scalars[i]!.push({ startTime, endTime, attributes: sample.labels, value: epoch + sample.value });
           entry.points++;
         }

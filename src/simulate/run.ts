@@ -113,7 +113,7 @@ export async function runFleet(options: RunOptions): Promise<RunningFleet> {
     page(name) {
       const replica = fleet.replicas.find((one) => one.name === name);
       if (replica === undefined) return undefined;
-      return replica.state === "serving" ? exposition(replica, scenario, startAt) : "down";
+      return replica.state === "serving" ? exposition(replica, scenario, startAt, fleet.nowMs) : "down";
     },
   });
   tell("started", `control webhook at ${control.url}/webhook`, 0);

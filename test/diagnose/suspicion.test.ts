@@ -81,9 +81,9 @@ const cause = (probability: number, more: Partial<RankedCause> = {}): RankedCaus
 
 test("it has to hold, and lives on over a flicker only", () => {
   const suspicion = createSuspicion(modes);
-  for (const at of [0, 15_000, 30_000]) suspicion.take("deployment:chat", [cause(0.99)], at);
-  expect(suspicion.alerts(30_000)).toEqual([]);
-  suspicion.take("deployment:chat", [cause(0.99)], 45_000);
+  suspicion.take("deployment:chat", [cause(0.99)], 0);
+  expect(suspicion.alerts(0)).toEqual([]);
+  for (const at of [15_000, 30_000, 45_000]) suspicion.take("deployment:chat", [cause(0.99)], at);
   expect(suspicion.alerts(45_000)).toMatchObject([{ entity: "gpu:0", activeAt: 0, state: "firing" }]);
   expect(suspicion.news(45_000)).toMatchObject([{ state: "firing", activeAt: 0 }]);
   suspicion.take("deployment:chat", [cause(0.5)], 60_000);
@@ -100,9 +100,9 @@ test("what only compares replicas must leave next to nothing for no failure at a
   const [first, second] = [modes[0]!.id, modes[1]!.id];
   const location = "replica:vllm-0";
   for (const at of [0, 30_000, 60_000]) {
-    suspicion.take("deployment:weak", [cause(0.95, { location })], at);
+    suspicion.take("deployment:weak", [cause(0.91, { location })], at);
     suspicion.take("deployment:one", [cause(0.99, { for: cause(1).for.slice(1) })], at);
-    suspicion.take("deployment:changed", [cause(0.95, { location, trigger: "change-1" })], at);
+    suspicion.take("deployment:changed", [cause(0.91, { location, trigger: "change-1" })], at);
     suspicion.take(
       "deployment:either",
       [cause(0.7, { location }), cause(0.295, { location, failureMode: second })],
@@ -110,9 +110,24 @@ test("what only compares replicas must leave next to nothing for no failure at a
     );
   }
   expect(suspicion.alerts(60_000).map(({ labels, value }) => [labels["failure_mode"], value])).toEqual([
-    [first, 0.95],
+    [first, 0.91],
     [first, 0.7],
   ]);
+});
+
+test("which failure it is may change while it holds, and what people feel leaves less for none", () => {
+  const suspicion = createSuspicion(modes);
+  const location = "replica:vllm-0";
+  const other = modes[1]!.id;
+  suspicion.take("deployment:chat", [cause(0.99, { location })], 0);
+  suspicion.take("deployment:chat", [cause(0.99, { location, failureMode: other })], 15_000);
+  expect(suspicion.alerts(15_000)).toMatchObject([{ failureMode: other, activeAt: 0 }]);
+  for (const at of [0, 15_000]) {
+    suspicion.take("deployment:felt", [cause(0.8, { location })], at, true);
+    suspicion.take("deployment:hardly", [cause(0.3, { location })], at, true);
+    suspicion.take("deployment:not-felt", [cause(0.8, { location })], at);
+  }
+  expect(suspicion.alerts(15_000)).toHaveLength(2);
 });
 
 test("the larger the fleet, the more seldom the whole catalogue is looked through", () => {

@@ -35,7 +35,7 @@ beforeEach(async () => {
     },
     page: (name) =>
       name === "vllm-1"
-        ? exposition(fleet.replicas[1]!, fleet.scenario, 1_700_000_000_000)
+        ? exposition(fleet.replicas[1]!, fleet.scenario, 1_700_000_000_000, fleet.nowMs)
         : name === "down"
           ? "down"
           : undefined,
