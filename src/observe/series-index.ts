@@ -12,7 +12,7 @@ export interface SeriesIndex {
   add(selectables: readonly Selectable[]): void;
   remove(selectables: readonly Selectable[]): void;
   names(): Iterable<string>;
-  /** Series that satisfy all matchers. Remembered for as long as the list of matchers is the same object and no series comes or goes. */
+  /** Series that satisfy all matchers. Remembered for as long as the list of matchers is the same object and no series of the name comes or goes. */
   matching(matchers: readonly LabelMatcher[]): readonly Selectable[];
 }
 
@@ -22,8 +22,18 @@ export function createSeriesIndex(): SeriesIndex {
     readonly LabelMatcher[],
     { readonly version: number; readonly found: readonly Selectable[] }
   >();
+  /** Counts comings and goings; of those of one name the last count, so that no name has a count twice. */
   let version = 0;
+  const versions = new Map<string, number>();
 
+  const changed = (name: string): void => {
+    version++;
+    versions.set(name, version);
+  };
+  const versionFor = (matchers: readonly LabelMatcher[]): number => {
+    const exact = matchers.find(({ name, op }) => name === METRIC_NAME && op === "=");
+    return exact === undefined ? version : (versions.get(exact.value) ?? 0);
+  };
   const find = (matchers: readonly LabelMatcher[]): Selectable[] => {
     const accepts = compileMatchers(matchers.filter((matcher) => matcher.name !== METRIC_NAME));
     const found: Selectable[] = [];
@@ -35,26 +45,29 @@ export function createSeriesIndex(): SeriesIndex {
 
   return {
     add(selectables) {
-      version++;
       for (const selectable of selectables) {
         const name = selectable.labels[METRIC_NAME] ?? "";
+        changed(name);
         const known = byName.get(name);
         if (known === undefined) byName.set(name, new Set([selectable]));
         else known.add(selectable);
       }
     },
     remove(selectables) {
-      version++;
       for (const selectable of selectables) {
         const name = selectable.labels[METRIC_NAME] ?? "";
+        changed(name);
         const known = byName.get(name);
         known?.delete(selectable);
-        if (known?.size === 0) byName.delete(name);
+        if (known?.size !== 0) continue;
+        byName.delete(name);
+        versions.delete(name);
       }
     },
     names: () => byName.keys(),
     matching(matchers) {
       const known = remembered.get(matchers);
+      const version = versionFor(matchers);
       if (known?.version === version) return known.found;
       const found = find(matchers);
       remembered.set(matchers, { version, found });

@@ -4,7 +4,7 @@ import type { LabelMatcher } from "../model/ports/series-source.ts";
 import { compileRegex } from "./regex/program.ts";
 
 /** Decisions remembered for one pattern; label values repeat, so this makes most matches a lookup. */
-const rememberedMax = 10_000;
+const rememberedMax = 5000;
 
 const metaCharacters = /[\\.+*?()|[\]{}^$]/;
 
@@ -51,7 +51,20 @@ export function literalsOf(pattern: string): readonly string[] | undefined {
   return literals.some((literal) => metaCharacters.test(literal)) ? undefined : literals;
 }
 
+/** Patterns come again with every query; what each decided of a value holds for ever. */
+const patterns = new Map<string, (value: string) => boolean>();
+const patternsMax = 2000;
+
 function compilePattern(pattern: string): (value: string) => boolean {
+  const known = patterns.get(pattern);
+  if (known !== undefined) return known;
+  const test = testOf(pattern);
+  if (patterns.size >= patternsMax) patterns.clear();
+  patterns.set(pattern, test);
+  return test;
+}
+
+function testOf(pattern: string): (value: string) => boolean {
   const literals = literalsOf(pattern);
   if (literals !== undefined) {
     if (literals.length === 1) return (value) => value === literals[0];
