@@ -5,6 +5,7 @@ import type { Look, Looker } from "./look.ts";
 import { inQuestion, priorOfNone, rank } from "./rank.ts";
 import type { Recall } from "./recall.ts";
 import type { Scene } from "./scene.ts";
+import { type Study, studyOf } from "./study.ts";
 import { suspicionGroup } from "./suspicion.ts";
 import type { Symptoms } from "./symptoms.ts";
 
@@ -19,8 +20,12 @@ export type RankScene = (
   },
 ) => Promise<readonly RankedCause[]>;
 
-/** `modes` are those of now: their odds may have been learned since. */
-export function createRanking(looker: Looker, modes: () => readonly FailureMode[]): RankScene {
+/** `modes` are those of now: their odds may have been learned since. `studied` hears of each look at the whole catalogue. */
+export function createRanking(
+  looker: Looker,
+  modes: () => readonly FailureMode[],
+  studied?: (study: Study) => void,
+): RankScene {
   /** What speaks for a mode first, and what tells it from others only of the modes that something speaks for. */
   return async (seen, { anomalies, alerts: firing }, { among = () => true, recall } = {}) => {
     const alerts = firing.filter(({ group }) => group !== suspicionGroup);
@@ -36,6 +41,8 @@ export function createRanking(looker: Looker, modes: () => readonly FailureMode[
     const first = await look(possible.flatMap(({ symptoms }) => symptoms));
     const left = inQuestion(possible, candidates, first, alerts);
     const closer = await look(left.flatMap(({ discriminators }) => discriminators));
+    if (studied !== undefined && possible.length === modes().length)
+      studied(studyOf(left, scope, candidates, closer, alerts, at));
     return rank(left, priorOfNone(modes()), scope, candidates, closer, alerts, at);
   };
 }

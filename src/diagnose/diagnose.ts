@@ -19,6 +19,7 @@ import { isConsequence, type Open, opened } from "./open-incident.ts";
 import { createQueries } from "./queries.ts";
 import { createRecentChanges } from "./recent-changes.ts";
 import { type DiagnosisSnapshot, readSnapshot } from "./snapshot.ts";
+import type { Study } from "./study.ts";
 import { createSuspicion, isLikely, suspectKinds, suspicionGroup, tellsOfItself } from "./suspicion.ts";
 import { createSymptomBook, onsetOf, type Symptoms } from "./symptoms.ts";
 import { createTopology } from "./topology.ts";
@@ -74,6 +75,8 @@ export function createDiagnosis(
     readonly learned?: () => readonly FailureMode[];
     /** Absent: nobody looks into requests. */
     readonly requests?: RequestSource;
+    /** Hears of each look at a scope through the whole catalogue. */
+    readonly studied?: (study: Study) => void;
   },
 ): Diagnose {
   const { telemetry } = deps;
@@ -83,7 +86,7 @@ export function createDiagnosis(
   const topology = createTopology();
   const book = createSymptomBook(topology, telemetry);
   const recent = createRecentChanges(deps.changes, catalogue, telemetry);
-  const rankScene = createRanking(looker, () => modes);
+  const rankScene = createRanking(looker, () => modes, deps.studied);
   const suspicion = createSuspicion(catalogue);
   const drill = createDrill(deps.requests, topology.related, telemetry);
   const open = new Map<EntityId, Open>();
@@ -242,7 +245,7 @@ export function createDiagnosis(
       topology.update(entities);
       alive = undefined;
       recent.begin();
-      book.update(at, anomalies, [...alerts, ...suspicion.alerts(at)]);
+      book.update(at, anomalies, alerts);
       placeRestored();
       await suspect(entities, book.byScope(), at);
       book.update(at, [], [...alerts, ...suspicion.alerts(at)]);

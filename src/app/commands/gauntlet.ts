@@ -1,8 +1,9 @@
 // homeostat gauntlet: scenarios with known faults through the real service, and how well it finds and names them.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
+import { type DurationMs, parseDuration } from "../../model/time.ts";
 import { parseScenario } from "../../simulate/scenario-file.ts";
 import { type Command, type Io, usageError, userError } from "../command.ts";
 import { formatMistakes } from "../config.ts";
@@ -11,6 +12,7 @@ import type { Through } from "../gauntlet/play.ts";
 import type { PlayOrder } from "../gauntlet/play-process.ts";
 import { goals, modeLines, runLine } from "../gauntlet/report.ts";
 import { type Answer, runAll } from "../gauntlet/run-all.ts";
+import { varied } from "../gauntlet/vary.ts";
 import { shipped } from "../paths.ts";
 import { stopSignal } from "../stop-signal.ts";
 
@@ -26,9 +28,14 @@ plain thresholds would have told of the same telemetry.
   --scenarios PATH  a folder of scenario files, or one (default: those of the repository, test/gauntlet)
   --seeds N         play each with N seeds: its own and the N-1 after it (default 1)
   --only TEXT       only scenarios whose id contains TEXT
+  --vary N          instead of them N drawn anew from them: faults, fleets, loads and times crossed
+  --draw SEED       which N (default 1)
+  --after DURATION  a drawn scenario with a fault ends so long after its onset, for example 10m
   --processes N     so many at once (default: one a core)
   --in-memory       ten times faster: without the wire, the database, privacy rules and what is read from single requests;
                     figures of such a run say so
+  --study FILE      with --in-memory: add to FILE, a JSON document a line, what each look through the catalogue found, with its
+                    truth: what fitted odds are made from
   --story           with each scenario what was told, in order
   --json            one JSON document as the last line
 
@@ -67,6 +74,10 @@ interface Options {
   readonly path: string;
   readonly seeds: number;
   readonly only: string;
+  readonly vary: number;
+  readonly draw: number;
+  readonly afterMs: DurationMs;
+  readonly study: string | undefined;
   readonly processes: number;
   readonly through: Through;
   readonly story: boolean;
@@ -80,6 +91,10 @@ function parseOptions(args: readonly string[]): Options {
       scenarios: { type: "string", default: shipped.gauntlet },
       seeds: { type: "string", default: "1" },
       only: { type: "string", default: "" },
+      vary: { type: "string", default: "0" },
+      draw: { type: "string", default: "1" },
+      after: { type: "string" },
+      study: { type: "string" },
       processes: { type: "string", default: String(availableParallelism()) },
       "in-memory": { type: "boolean", default: false },
       story: { type: "boolean", default: false },
@@ -88,6 +103,11 @@ function parseOptions(args: readonly string[]): Options {
   });
   const seeds = Number(values.seeds);
   const processes = Number(values.processes);
+  const vary = wholeNumber("vary", values.vary, 100_000);
+  const draw = wholeNumber("draw", values.draw, 4_294_967_295);
+  const afterMs = values.after === undefined ? Number.POSITIVE_INFINITY : parseDuration(values.after);
+  if (afterMs === undefined) throw usageError(`--after ${values.after} is not a duration such as 10m`);
+  if (values.study !== undefined && !values["in-memory"]) throw usageError("--study needs --in-memory");
   if (!(Number.isInteger(seeds) && seeds >= 1 && seeds <= 1000))
     throw usageError(`--seeds ${values.seeds} is not a whole number from 1 to 1000`);
   if (!(Number.isInteger(processes) && processes >= 1 && processes <= 64))
@@ -99,6 +119,10 @@ function parseOptions(args: readonly string[]): Options {
     path: values.scenarios,
     seeds,
     only: values.only,
+    vary,
+    draw,
+    afterMs,
+    study: values.study,
     processes,
     through,
     story: values.story,
@@ -106,8 +130,22 @@ function parseOptions(args: readonly string[]): Options {
   };
 }
 
+function wholeNumber(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0 && value <= max) return value;
+  throw usageError(`--${name} ${text} is not a whole number from 0 to ${max}`);
+}
+
 /** Throws a user's error that names every mistake of every file. */
-function readOrders({ path, seeds, only, through }: Options): readonly Omit<PlayOrder, "folder">[] {
+function readOrders({
+  path,
+  seeds,
+  only,
+  through,
+  vary,
+  draw,
+  afterMs,
+}: Options): readonly Omit<PlayOrder, "folder">[] {
   const files = statSync(path).isDirectory()
     ? readdirSync(path, { recursive: true, encoding: "utf8" })
         .filter((name) => /[.]ya?ml$/.test(name))
@@ -116,8 +154,8 @@ function readOrders({ path, seeds, only, through }: Options): readonly Omit<Play
     : [path];
   const mistakes = [];
   const orders: Omit<PlayOrder, "folder">[] = [];
-  for (const file of files) {
-    const text = readFileSync(file, "utf8");
+  const written = files.map((file) => ({ file, text: readFileSync(file, "utf8") }));
+  for (const { file, text } of vary === 0 ? written : varied(written, vary, draw, afterMs)) {
     const parsed = parseScenario(file, text);
     if (!parsed.ok) {
       mistakes.push(...parsed.mistakes);
@@ -140,7 +178,7 @@ function take(
   orders: readonly PlayOrder[],
   runs: Run[],
   errors: string[],
-  { tell, story }: { readonly tell: (line: string) => void; readonly story: boolean },
+  { tell, story, study }: Pick<Options, "story" | "study"> & { readonly tell: (line: string) => void },
 ): void {
   const { file, text, seed } = orders[answer.number]!;
   const parsed = parseScenario(file, text);
@@ -152,6 +190,8 @@ function take(
     return;
   }
   const { score, baseline, cpuSeconds } = answer.played;
+  if (study !== undefined)
+    for (const lesson of answer.played.lessons) appendFileSync(study, `${JSON.stringify(lesson)}\n`);
   const run: Run = { scenario: name, mode: truth.mode, virtualMs: durationMs, score, baseline };
   runs.push(run);
   tell(runLine(run, runs.length, orders.length, cpuSeconds));

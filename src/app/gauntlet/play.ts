@@ -8,6 +8,7 @@ import { createBaseline } from "./baseline.ts";
 import { openMemorySubject } from "./memory/memory-subject.ts";
 import { openRealSubject } from "./real-subject.ts";
 import { renewedOf, type Score, score, type Told, type Truth, toldOf } from "./score.ts";
+import { createStudyBook, type Lesson } from "./study-book.ts";
 import { placesOf } from "./truth.ts";
 
 export interface Played {
@@ -16,6 +17,8 @@ export interface Played {
   readonly cpuSeconds: number;
   /** Sentences of what was told, in order, for people who want to know why. */
   readonly story: readonly string[];
+  /** Looks through the catalogue with their truth, in memory only. */
+  readonly lessons: readonly Lesson[];
 }
 
 /** Virtual time zero of every scenario: the same whenever it is played. */
@@ -37,8 +40,11 @@ export async function play(
   { folder, settings, through }: { readonly folder: string; readonly settings: object; readonly through: Through },
 ): Promise<Played> {
   const cpuBefore = process.cpuUsage();
+  const studies = createStudyBook(startAt, gold.onset === null ? undefined : startAt + gold.onset);
   await using subject =
-    through === "memory" ? await openMemorySubject(settings) : await openRealSubject(startAt, { folder, settings });
+    through === "memory"
+      ? await openMemorySubject(settings, studies.take)
+      : await openRealSubject(startAt, { folder, settings });
   const simulation = createSimulation(scenario, { startAt });
   const baseline = createBaseline(subject.head.source, silentTelemetry);
   let now = startAt;
@@ -73,6 +79,7 @@ export async function play(
     baseline: score(truth, baseline.told()),
     cpuSeconds: (user + system) / 1e6,
     story: heard.story,
+    lessons: studies.lessons(scenario.id, truth),
   };
 }
 

@@ -24,7 +24,7 @@ export async function runAll(
   );
 }
 
-const scenariosEach = 8;
+const scenariosEach = 24;
 
 /** One process's life. */
 async function shift(waiting: PlayOrder[], done: (answer: Answer) => void, stop: AbortSignal): Promise<void> {

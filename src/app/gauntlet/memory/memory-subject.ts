@@ -7,6 +7,7 @@ import { createLogWatch } from "../../../detect/logs/log-watch.ts";
 import { createRules } from "../../../detect/rules/engine.ts";
 import { createSeriesDetection } from "../../../detect/series/series-detection.ts";
 import { createDiagnosis } from "../../../diagnose/diagnose.ts";
+import type { Study } from "../../../diagnose/study.ts";
 import type { ChangeEvent } from "../../../model/change.ts";
 import { silentTelemetry } from "../../../model/ports/telemetry.ts";
 import { createGpuNames } from "../../../observe/gpu-names.ts";
@@ -23,8 +24,11 @@ import { createLogBook } from "./log-book.ts";
 import { createMetricPages } from "./metric-pages.ts";
 import { createSpanGroups } from "./span-groups.ts";
 
-/** `settings` are merged into the configuration as for the real service; a Config that makes no sense throws. */
-export async function openMemorySubject(settings: object): Promise<Subject> {
+/**
+ * `settings` are merged into the configuration as for the real service; a Config that makes no sense throws. `studied` hears of each look
+ * through the catalogue.
+ */
+export async function openMemorySubject(settings: object, studied?: (study: Study) => void): Promise<Subject> {
   const telemetry = silentTelemetry;
   const config = Config.parse({ dataDirectory: "unused", ...settings });
   const knowledge = knowledgeOf(config);
@@ -66,6 +70,7 @@ export async function openMemorySubject(settings: object): Promise<Subject> {
     },
     logs: logBook,
     telemetry,
+    ...(studied === undefined ? {} : { studied }),
   });
   const feed = createEventFeed(telemetry);
   const pipeline = createPipeline({
