@@ -22,6 +22,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   compare: async () => (await import("./commands/compare.ts")).compare,
   detect: async () => (await import("./commands/detect.ts")).detect,
   gauntlet: async () => (await import("./commands/gauntlet.ts")).gauntlet,
+  fit: async () => (await import("./commands/fit.ts")).fit,
   backtest: async () => (await import("./commands/backtest.ts")).backtest,
   replay: async () => (await import("./commands/replay.ts")).replay,
 };
@@ -45,6 +46,7 @@ const summaries: Readonly<Record<string, string>> = {
   compare: "tell whether one version, model, node or GPU serves better than another",
   detect: "score detection on labelled series",
   gauntlet: "play incidents with known causes through the service, and score what it makes of them",
+  fit: "fit the catalogue's odds to incidents whose cause is known",
   backtest: "tell what detection would have found in stored history",
   replay: "tell what detection finds in a file of metrics",
 };

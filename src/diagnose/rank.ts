@@ -10,7 +10,7 @@ import { kindOf } from "./topology.ts";
 import { plainSentence, shortName } from "./words.ts";
 
 /** A rule that points at the mode repeats what the symptoms say, so it counts little. */
-const alertRatio = 2;
+export const alertRatio = 2;
 /** No list of modes is complete: at least this much is left for what is not on it. */
 const nonePriorMin = 0.05;
 /** How far the evidence of replicas may differ and still be of one thing; how many of them make a deployment. */
