@@ -259,6 +259,16 @@ export const Config = z
           .describe("Packs of rules/packs to load; `all` is every one but `slo`."),
       })
       .prefault({}),
+    diagnose: z
+      .strictObject({
+        fittedOdds: z
+          .boolean()
+          .default(true)
+          .describe(
+            "Judge by odds fitted to simulated incidents (models/odds.json), where the catalogue says none of its own.",
+          ),
+      })
+      .prefault({}),
     changes: Changes.prefault({}).describe("Webhooks by which other systems tell of changes."),
     code: Code.prefault({}).describe("Repositories and reports that a diagnosis looks at for what a change brought."),
     deliver: Deliver.prefault({}),

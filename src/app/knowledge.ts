@@ -4,6 +4,7 @@ import { basename, isAbsolute, join, resolve } from "node:path";
 import { type ConnectorSpec, loadConnectors } from "../act/connectors.ts";
 import { parseRuleFile, type RuleFile } from "../detect/rules/rule-file.ts";
 import { loadFailureModes } from "../diagnose/failure-modes.ts";
+import { type OddsTable, readOddsTable, withFittedOdds } from "../diagnose/fitted-odds.ts";
 import type { FailureMode } from "../model/failure-mode.ts";
 import type { Mistake } from "../model/yaml.ts";
 import { parseMappings, type SignalMapping } from "../observe/mapping.ts";
@@ -35,6 +36,7 @@ export function loadKnowledge(config: Config): Knowledge {
   const modes = loadFailureModes(readFolder(shipped.failureModes, ".yaml"));
   const connectors = loadConnectors(readFolder(shipped.connectors, ".yaml"));
   const probes = probeKnowledge(config.probes);
+  const odds = config.diagnose.fittedOdds ? fittedOdds(mistakes) : {};
   mistakes.push(...mappings.mistakes, ...modes.mistakes, ...connectors.mistakes, ...probes.mistakes);
   const rules = ruleFiles.flatMap(({ groups }) => groups.flatMap((group) => group.rules));
   const recorded = new Set(rules.filter(({ kind }) => kind === "record").map(({ name }) => name));
@@ -42,11 +44,26 @@ export function loadKnowledge(config: Config): Knowledge {
     ruleFiles,
     recorded,
     mappings: mappings.mappings,
-    modes: modes.modes,
+    modes: withFittedOdds(modes.modes, odds),
     connectors: connectors.connectors,
     probes,
     mistakes,
   };
+}
+
+/** Without the file the catalogue is taken as it is written. */
+function fittedOdds(mistakes: Mistake[]): OddsTable {
+  if (!existsSync(shipped.odds)) return {};
+  const { name, text } = readOne(shipped.odds);
+  const table = readOddsTable(text);
+  if (table === undefined)
+    mistakes.push({
+      file: name,
+      line: 0,
+      column: 0,
+      says: "is no table of odds; restore it, or set diagnose.fittedOdds to false",
+    });
+  return table ?? {};
 }
 
 function rulePaths(config: Config, mistakes: Mistake[]): readonly string[] {

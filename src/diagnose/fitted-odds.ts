@@ -8,9 +8,15 @@ const ratios = z.tuple([z.number().min(1), z.number().gt(0).max(1)]);
 const Table = z.record(z.string(), z.record(z.string(), z.object({ from: ratios, to: ratios })));
 export type OddsTable = z.infer<typeof Table>;
 
-/** Undefined if it is none. */
-export function readOddsTable(value: unknown): OddsTable | undefined {
-  return Table.safeParse(value).data;
+const OddsFile = z.object({ version: z.literal(1), odds: Table });
+
+/** The table in a file of odds (JSON); undefined if it is none. */
+export function readOddsTable(text: string): OddsTable | undefined {
+  try {
+    return OddsFile.safeParse(JSON.parse(text)).data?.odds;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whoever edits a symptom's ratios, or brings a catalogue of their own, gets what they wrote. */

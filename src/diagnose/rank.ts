@@ -55,11 +55,10 @@ export function rank(
     const places = entities
       .filter((entity) => mode.at.some((kind) => kind === kindOf(entity)))
       .map((entity) => judge(mode, entity, look, alerts, at));
-    const best = places.reduce<Judged | undefined>(
-      (a, b) => (a === undefined || b.logOdds > a.logOdds ? b : a),
-      undefined,
-    );
-    if (best === undefined || best.for.length === 0) return [];
+    // Where nothing is known the odds are better than where something speaks for it and something against.
+    const seen = places.filter((one) => one.for.length > 0);
+    if (seen.length === 0) return [];
+    const best = seen.reduce((a, b) => (b.logOdds > a.logOdds ? b : a));
     return [isEverywhere(best, places, nonePrior) ? { ...best, everywhere: scope } : best];
   });
   const weights = judged.map(({ mode, logOdds }) => mode.prior * Math.exp(logOdds));
