@@ -4,6 +4,7 @@ import type { DurationMs } from "../../model/time.ts";
 import { parseYaml } from "../../model/yaml.ts";
 import { Duration } from "../../simulate/durations.ts";
 import { parseScenario } from "../../simulate/scenario-file.ts";
+import { createSimulation } from "../../simulate/simulation.ts";
 
 export interface ScenarioText {
   readonly file: string;
@@ -12,8 +13,10 @@ export interface ScenarioText {
 
 type Part = Record<string, unknown>;
 
-/** How far loads, sizes and lengths are drawn from what is written: a factor of at most e to this. */
+/** How far sizes and lengths are drawn from what is written: a factor of at most e to this. */
 const spread = 0.3;
+/** Loads hardly upwards: a fleet that is short of room before its fault, or without one, would belie the truth. */
+const loadUp = 0.05;
 /** So many of the drawn ones have the fleet and load of another scenario, so many another's distractor beside their own. */
 const crossedShare = 0.5;
 const distractedShare = 0.25;
@@ -27,7 +30,8 @@ const tries = 30;
  * `count` scenarios as texts (JSON, which is YAML), each mode as often as any other; the same for the same seed and scenarios. Those with
  * a mistake are left out. `afterMs`: a scenario with a fault ends so long after its onset, if it would not end before.
  *
- * A fault in another fleet may leave no trace at all there (a limit that nobody reaches): the truth still names it.
+ * A fault in another fleet may leave no trace at all there (a limit that nobody reaches): the truth still names it. Runs without fault
+ * get no more load, and nothing larger, than was written for them: more of it could be real harm.
  */
 export function varied(
   scenarios: readonly ScenarioText[],
@@ -57,12 +61,24 @@ export function varied(
       const part = drawn["scenario"] as Part;
       part["id"] = `${part["id"]}-v${i + 1}`;
       const text = JSON.stringify(drawn);
-      if (!parseScenario(own.file, text).ok) continue;
+      if (!makesSense(own.file, text)) continue;
       out.push({ file: own.file, text });
       break;
     }
   }
   return out;
+}
+
+/** Some faults ask more of a fleet than the file can tell. */
+function makesSense(file: string, text: string): boolean {
+  const parsed = parseScenario(file, text);
+  if (!parsed.ok) return false;
+  try {
+    createSimulation(parsed.value.scenario, { startAt: 0 });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function draw(own: Part, fleet: Part, beside: Part, random: Random, afterMs: DurationMs, attempt: number): Part {
@@ -76,11 +92,12 @@ function draw(own: Part, fleet: Part, beside: Part, random: Random, afterMs: Dur
   const workload = made["workload"] as Part;
   const replicas = Number(engine["replicas"] ?? 4);
   engine["replicas"] = Math.max(1, Math.min(8, replicas + Math.floor(random() * 4) - 1));
-  workload["scale"] = Number((Number(workload["scale"] ?? 1) * factor(random)).toPrecision(3));
+  workload["scale"] = Number((Number(workload["scale"] ?? 1) * factor(random, loadUp)).toPrecision(3));
   const faults = entriesOf(made, "faults");
   const distractors = entriesOf(made, "distractors");
   const others = entriesOf(beside, "distractors");
-  if (random() < distractedShare && others.length > 0) {
+  const isHealthy = faults.length === 0;
+  if (random() < distractedShare && others.length > 0 && !isHealthy) {
     const { id: _id, ...entry } = pick(others, random);
     distractors.push({ ...entry });
   }
@@ -90,7 +107,7 @@ function draw(own: Part, fleet: Part, beside: Part, random: Random, afterMs: Dur
   for (const entry of [...faults, ...distractors]) {
     entry["at"] = moved(entry["at"], shift);
     if (entry["hold"] !== undefined && jitters) entry["hold"] = stretched(entry["hold"], factor(random));
-    if (jitters) entry["params"] = drawnParams(entry["params"] as Part | undefined, random);
+    if (jitters) entry["params"] = drawnParams(entry["params"] as Part | undefined, random, isHealthy ? 0 : spread);
   }
   made["faults"] = faults;
   made["distractors"] = distractors;
@@ -109,11 +126,11 @@ function draw(own: Part, fleet: Part, beside: Part, random: Random, afterMs: Dur
   return made;
 }
 
-function drawnParams(params: Part | undefined, random: Random): Part {
+function drawnParams(params: Part | undefined, random: Random, up: number): Part {
   return Object.fromEntries(
     Object.entries(params ?? {}).map(([name, value]) => {
       if (typeof value !== "number" || value === 0) return [name, value];
-      const by = factor(random);
+      const by = factor(random, up);
       if (Number.isInteger(value)) return [name, Math.max(1, Math.round(value * by))];
       // What multiplies is drawn by how far it is from doing nothing.
       const drawn = value > 1 ? 1 + (value - 1) * by : Math.min(value * by, (1 + value) / 2);
@@ -126,8 +143,8 @@ function entriesOf(file: Part, part: string): Part[] {
   return structuredClone((file[part] ?? []) as Part[]);
 }
 
-function factor(random: Random): number {
-  return Math.exp((random() * 2 - 1) * spread);
+function factor(random: Random, up = spread): number {
+  return Math.exp(random() * (up + spread) - spread);
 }
 
 function pick<T>(list: readonly T[], random: Random): T {
