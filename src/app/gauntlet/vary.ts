@@ -126,10 +126,13 @@ function draw(own: Part, fleet: Part, beside: Part, random: Random, afterMs: Dur
   return made;
 }
 
+/** Parameters whose number is a name. */
+const names: ReadonlySet<string> = new Set(["code"]);
+
 function drawnParams(params: Part | undefined, random: Random, up: number): Part {
   return Object.fromEntries(
     Object.entries(params ?? {}).map(([name, value]) => {
-      if (typeof value !== "number" || value === 0) return [name, value];
+      if (typeof value !== "number" || value === 0 || names.has(name)) return [name, value];
       const by = factor(random, up);
       if (Number.isInteger(value)) return [name, Math.max(1, Math.round(value * by))];
       // What multiplies is drawn by how far it is from doing nothing.
