@@ -28,14 +28,17 @@ const mostLog = Math.log(60);
 const moveMax = Math.log(4);
 const defaultPasses = 250;
 const rate = 0.05;
+/** A mode that is so unlikely gives no gradient worth its time. */
+const negligible = 1e-6;
 /** What moved less is left as it was written. */
 const toldFrom = Math.log(1.1);
 
 interface Case {
   readonly weight: number;
   readonly hasTruth: boolean;
-  readonly terms: readonly Terms[];
-  readonly right: readonly Terms[];
+  /** A list a mode. */
+  readonly terms: readonly (readonly Terms[])[];
+  readonly right: readonly (readonly Terms[])[];
 }
 
 /**
@@ -97,7 +100,14 @@ function prepare({ truth, places, weight, views }: KnownCase, layout: OddsLayout
   const isRight = ({ view: { mode, entity } }: Terms): boolean =>
     truth.includes(mode) && (places.size === 0 || places.has(entity));
   const right = terms.filter(isRight);
-  return truth.length > 0 && right.length === 0 ? [] : [{ weight, hasTruth: truth.length > 0, terms, right }];
+  if (truth.length > 0 && right.length === 0) return [];
+  return [{ weight, hasTruth: truth.length > 0, terms: byMode(terms), right: byMode(right) }];
+}
+
+function byMode(terms: readonly Terms[]): readonly (readonly Terms[])[] {
+  const lists = new Map<string, Terms[]>();
+  for (const one of terms) lists.set(one.view.mode, [...(lists.get(one.view.mode) ?? []), one]);
+  return [...lists.values()];
 }
 
 /** The case's loss; its gradient is added to `gradient`. */
@@ -110,7 +120,10 @@ function addGradient(
   const push = (scored: readonly Scored[], rest: number, by: number): number => {
     const top = Math.max(rest, ...scored.map(({ score }) => score));
     const total = scored.reduce((sum, { score }) => sum + Math.exp(score - top), Math.exp(rest - top));
-    for (const one of scored) descend(one.terms, theta, (by * Math.exp(one.score - top)) / total, gradient);
+    for (const one of scored) {
+      const share = Math.exp(one.score - top) / total;
+      if (share > negligible) descend(one.terms, theta, by * share, gradient);
+    }
     return top + Math.log(total);
   };
   const all = push(strongest(terms, theta), none, weight);
@@ -124,14 +137,15 @@ interface Scored {
 }
 
 /** Each mode where its evidence is strongest. */
-function strongest(terms: readonly Terms[], theta: Float64Array): readonly Scored[] {
-  const best = new Map<string, Scored>();
-  for (const one of terms) {
-    const score = scoreOf(one, theta);
-    if (score > (best.get(one.view.mode)?.score ?? Number.NEGATIVE_INFINITY))
-      best.set(one.view.mode, { terms: one, score });
-  }
-  return [...best.values()];
+function strongest(modes: readonly (readonly Terms[])[], theta: Float64Array): readonly Scored[] {
+  return modes.map((places) => {
+    let best: Scored | undefined;
+    for (const terms of places) {
+      const score = scoreOf(terms, theta);
+      if (best === undefined || score > best.score) best = { terms, score };
+    }
+    return best!;
+  });
 }
 
 /** What a catalogue makes of a look: each mode with its probability at the place where it is likeliest, likeliest first. */
@@ -139,10 +153,7 @@ export function judged(
   layout: OddsLayout,
   views: readonly StudyView[],
 ): readonly { readonly mode: string; readonly entity: EntityId; readonly probability: number }[] {
-  const scored = strongest(
-    views.flatMap((view) => termsOf(view, layout) ?? []),
-    layout.start,
-  );
+  const scored = strongest(byMode(views.flatMap((view) => termsOf(view, layout) ?? [])), layout.start);
   const top = Math.max(layout.none, ...scored.map(({ score }) => score));
   const total = scored.reduce((sum, { score }) => sum + Math.exp(score - top), Math.exp(layout.none - top));
   return scored

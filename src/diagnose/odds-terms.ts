@@ -21,11 +21,13 @@ export interface ModeLayout {
 export interface Terms {
   readonly view: StudyView;
   readonly bias: number;
-  readonly alone: readonly Term[];
+  /** Places of parameters that are added, and that are taken away. */
+  readonly plus: Int32Array;
+  readonly minus: Int32Array;
   readonly families: readonly (readonly Term[])[];
 }
 
-export interface Term {
+interface Term {
   readonly at: number;
   readonly sign: 1 | -1;
 }
@@ -69,13 +71,19 @@ export function termsOf(view: StudyView, { modes }: OddsLayout): Terms | undefin
   add(view.symptoms, mode.symptoms, symptomsAt, 1);
   add(view.discriminators, mode.discriminators, discriminatorsAt, -1);
   const bias = Math.log(mode.prior) + (view.alert ? Math.log(alertRatio) : 0);
-  return { view, bias, alone, families: [...families.values()] };
+  const places = (wanted: 1 | -1): Int32Array =>
+    Int32Array.from(
+      alone.filter(({ sign }) => sign === wanted),
+      ({ at }) => at,
+    );
+  return { view, bias, plus: places(1), minus: places(-1), families: [...families.values()] };
 }
 
 /** Log odds of the mode there, its prior included. */
-export function scoreOf({ bias, alone, families }: Terms, theta: Float64Array): number {
+export function scoreOf({ bias, plus, minus, families }: Terms, theta: Float64Array): number {
   let sum = bias;
-  for (const { at, sign } of alone) sum += sign * theta[at]!;
+  for (let i = 0; i < plus.length; i++) sum += theta[plus[i]!]!;
+  for (let i = 0; i < minus.length; i++) sum -= theta[minus[i]!]!;
   for (const family of families) {
     const { at, sign } = chosen(family, theta);
     sum += sign * theta[at]!;
@@ -84,8 +92,14 @@ export function scoreOf({ bias, alone, families }: Terms, theta: Float64Array): 
 }
 
 /** Adds `by` times the gradient of {@link scoreOf}. */
-export function descend({ alone, families }: Terms, theta: Float64Array, by: number, gradient: Float64Array): void {
-  for (const { at, sign } of alone) gradient[at]! += sign * by;
+export function descend(
+  { plus, minus, families }: Terms,
+  theta: Float64Array,
+  by: number,
+  gradient: Float64Array,
+): void {
+  for (let i = 0; i < plus.length; i++) gradient[plus[i]!]! += by;
+  for (let i = 0; i < minus.length; i++) gradient[minus[i]!]! -= by;
   for (const family of families) {
     const { at, sign } = chosen(family, theta);
     gradient[at]! += sign * by;
