@@ -25,7 +25,7 @@ export interface FitOptions {
 /** Ratios, in nats, that no fit goes beyond, and how far one may move from what was written. */
 const leastLog = Math.log(1.02);
 const mostLog = Math.log(60);
-const moveMax = Math.log(4);
+const moveMax = Math.log(2);
 const defaultPasses = 250;
 const rate = 0.05;
 /** A mode that is so unlikely gives no gradient worth its time. */
