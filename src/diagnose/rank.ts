@@ -182,18 +182,25 @@ function createOdds(): { add(logRatio: number, family?: string): void; total(): 
   };
 }
 
-/** The mode's own way, without the steps that are known not to be there; a change that set it off comes first. */
+/**
+ * The mode's own way, without the steps that are known not to be there; a change that set it off comes first. A step whose absence tells
+ * little, on the way to one that is seen, is taken to have been passed.
+ */
 function pathOf(
   mode: FailureMode,
   findings: ReadonlyMap<string, Finding>,
   pro: readonly { readonly evidence: Evidence }[],
 ): readonly PathStep[] {
   const change = pro.find(({ evidence }) => evidence.kind === "change")?.evidence;
-  const steps = mode.path.flatMap(({ step, symptom }): readonly PathStep[] => {
-    const finding = symptom === undefined ? undefined : findings.get(symptom);
-    if (finding?.state === "absent") return [];
-    if (finding?.state !== "present") return [{ id: step, state: "presumed" }];
-    return [{ id: step, state: "seen", evidence: finding.evidence }];
+  const stateOf = (symptom: string | undefined): Finding | undefined =>
+    symptom === undefined ? undefined : findings.get(symptom);
+  const lastSeen = mode.path.findLastIndex(({ symptom }) => stateOf(symptom)?.state === "present");
+  const telling = new Set(mode.symptoms.filter(({ absent }) => absent <= tellAbsentBelow).map(({ id }) => id));
+  const steps = mode.path.flatMap(({ step, symptom }, i): readonly PathStep[] => {
+    const finding = stateOf(symptom);
+    if (finding?.state === "present") return [{ id: step, state: "seen", evidence: finding.evidence }];
+    const isPassed = i < lastSeen && symptom !== undefined && !telling.has(symptom);
+    return finding?.state === "absent" && !isPassed ? [] : [{ id: step, state: "presumed" }];
   });
   return change === undefined ? steps : [{ id: "change", state: "seen", evidence: change }, ...steps];
 }

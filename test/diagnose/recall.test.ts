@@ -159,4 +159,23 @@ describe("ranking", () => {
     expect(ranked([ofNodes], nodes, (_id, where) => where === "node:3")[0]).toMatchObject({ location: "node:3" });
     expect(ranked([ofNodes], nodes, (_id, where) => where === "node:3")[0]?.everywhere).toBeUndefined();
   });
+
+  test("a step that rarely shows is passed on the way to one that is seen, not after it, and not where absence tells", () => {
+    const steps = ["first", "second", "seen", "last"];
+    const pathWith = (absent: number): readonly (readonly [string, string])[] => {
+      const symptoms = steps.map((id) => query(id, id, { absent: id === "first" ? absent : 0.9 }));
+      const path = steps.map((symptom) => ({ step: symptom, symptom }));
+      const [cause] = ranked([mode("m", symptoms, { path })], [replica], (id) => id === "seen");
+      return cause!.path!.map(({ id, state }) => [id, state] as const);
+    };
+    expect(pathWith(0.9)).toEqual([
+      ["first", "presumed"],
+      ["second", "presumed"],
+      ["seen", "seen"],
+    ]);
+    expect(pathWith(0.2)).toEqual([
+      ["second", "presumed"],
+      ["seen", "seen"],
+    ]);
+  });
 });
