@@ -261,11 +261,11 @@ export const Config = z
       .prefault({}),
     diagnose: z
       .strictObject({
-        fittedOdds: z
-          .boolean()
-          .default(true)
+        odds: z
+          .string()
+          .optional()
           .describe(
-            "Judge by odds fitted to simulated incidents (models/odds.json), where the catalogue says none of its own.",
+            "File of odds fitted by `homeostat fit`, laid over the catalogue where it says what they were fitted from.",
           ),
       })
       .prefault({}),

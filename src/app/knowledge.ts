@@ -36,7 +36,7 @@ export function loadKnowledge(config: Config): Knowledge {
   const modes = loadFailureModes(readFolder(shipped.failureModes, ".yaml"));
   const connectors = loadConnectors(readFolder(shipped.connectors, ".yaml"));
   const probes = probeKnowledge(config.probes);
-  const odds = config.diagnose.fittedOdds ? fittedOdds(mistakes) : {};
+  const odds = config.diagnose.odds === undefined ? {} : fittedOdds(config.diagnose.odds, mistakes);
   mistakes.push(...mappings.mistakes, ...modes.mistakes, ...connectors.mistakes, ...probes.mistakes);
   const rules = ruleFiles.flatMap(({ groups }) => groups.flatMap((group) => group.rules));
   const recorded = new Set(rules.filter(({ kind }) => kind === "record").map(({ name }) => name));
@@ -51,18 +51,12 @@ export function loadKnowledge(config: Config): Knowledge {
   };
 }
 
-/** Without the file the catalogue is taken as it is written. */
-function fittedOdds(mistakes: Mistake[]): OddsTable {
-  if (!existsSync(shipped.odds)) return {};
-  const { name, text } = readOne(shipped.odds);
-  const table = readOddsTable(text);
-  if (table === undefined)
-    mistakes.push({
-      file: name,
-      line: 0,
-      column: 0,
-      says: "is no table of odds; restore it, or set diagnose.fittedOdds to false",
-    });
+function fittedOdds(path: string, mistakes: Mistake[]): OddsTable {
+  const table = existsSync(path) ? readOddsTable(readOne(path).text) : undefined;
+  if (table === undefined) {
+    const says = `${path} is no file of fitted odds; make one with \`homeostat fit --out\`, or leave diagnose.odds out`;
+    mistakes.push({ file: "diagnose.odds", line: 0, column: 0, says });
+  }
   return table ?? {};
 }
 

@@ -12,7 +12,6 @@ export const shipped = {
   connectors: join(root, "rules", "connectors"),
   probes: join(root, "rules", "probes"),
   models: join(root, "models"),
-  odds: join(root, "models", "odds.json"),
   gauntlet: join(root, "test", "gauntlet"),
   plainThresholds: join(root, "rules", "gauntlet", "plain-thresholds.rules.yaml"),
 };

@@ -126,13 +126,14 @@ export function createSeriesBook(
 
   function takePoint(series: LiveSeries | undefined, arrived: RawPoint, { judgedTo }: PageTimes): void {
     if (series === undefined) return;
+    // Before it may be refused for its time: a clock that is far off is what makes it so.
+    if (judgesClocks && !isMade(series.stored.definition)) skews.note(series.producer, arrived.at);
     const point = inOurTime(arrived, series);
     const refusal = refusePoint(series.stored.definition, point, horizon);
     if (refusal !== undefined) {
       refuse(refusal);
       return;
     }
-    if (judgesClocks && !isMade(series.stored.definition)) skews.note(series.producer, arrived.at);
     const { columns } = series.stored;
     if (columns.end - columns.start >= pointsMax) refuse("points-limit");
     const isLate = point.at <= judgedTo;

@@ -8,7 +8,7 @@ export interface SkewBook {
   settle(now: Instant): readonly Turned[];
   /** What to add to the producer's times; 0 for a clock that is right. */
   correction(producer: string): DurationMs;
-  /** Lets go of all other producers. */
+  /** Lets go of all others, once nothing was heard of them over some calls: what was just set right has no series for a moment. */
   keepOnly(producers: ReadonlySet<string>): void;
 }
 
@@ -24,8 +24,11 @@ interface Clock {
   /** Arrival less event time of the last pages. */
   readonly lags: number[];
   correction: DurationMs;
+  /** Calls of `keepOnly` since it was last heard. */
+  silent: number;
 }
 
+const silentMax = 10;
 const pagesKept = 6;
 /** Beyond these a clock is off: a delay can make it seem behind, nothing makes it seem ahead. */
 const aheadMin = 15_000;
@@ -46,9 +49,10 @@ export function createSkewBook(): SkewBook {
     note(producer, at) {
       let clock = clocks.get(producer);
       if (clock === undefined) {
-        clock = { newest: at, lags: [], correction: 0 };
+        clock = { newest: at, lags: [], correction: 0, silent: 0 };
         clocks.set(producer, clock);
       }
+      clock.silent = 0;
       clock.newest = noted.has(producer) ? Math.max(clock.newest, at) : at;
       noted.add(producer);
     },
@@ -68,7 +72,8 @@ export function createSkewBook(): SkewBook {
     },
     correction: (producer) => clocks.get(producer)?.correction ?? 0,
     keepOnly(producers) {
-      for (const producer of clocks.keys()) if (!producers.has(producer)) clocks.delete(producer);
+      for (const [producer, clock] of clocks)
+        if (!producers.has(producer) && ++clock.silent > silentMax) clocks.delete(producer);
     },
   };
 }

@@ -1,10 +1,10 @@
 // Which rule packs a service loads, with and without a word about it in the configuration.
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { Config } from "../../src/app/config-schema.ts";
 import { loadKnowledge } from "../../src/app/knowledge.ts";
-import { readOddsTable } from "../../src/diagnose/fitted-odds.ts";
 import { root } from "../support/service.ts";
 
 const loaded = (rules?: { packs: string[] }): readonly string[] => {
@@ -28,29 +28,32 @@ test("packs can be chosen, and `all` goes with the objectives without loading a 
 });
 
 describe("fitted odds", () => {
-  const modes = (fittedOdds: boolean) =>
-    loadKnowledge(Config.parse({ dataDirectory: "unused", diagnose: { fittedOdds } })).modes;
-  const ratios = (list: ReturnType<typeof modes>) =>
-    new Map<string, readonly number[]>(
-      list.flatMap(({ id, symptoms, discriminators }) =>
-        [...symptoms, ...discriminators].map((spec) => [`${id} ${spec.id}`, [spec.present, spec.absent]] as const),
-      ),
-    );
+  const folder = mkdtempSync(join(tmpdir(), "homeostat-odds-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const load = (odds?: string) =>
+    loadKnowledge(Config.parse({ dataDirectory: "unused", diagnose: odds === undefined ? {} : { odds } }));
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
 
-  test("are in force unless they are switched off, and move nothing else", () => {
-    const [written, fitted] = [ratios(modes(false)), ratios(modes(true))];
-    const moved = [...written].filter(([name, odds]) => String(fitted.get(name)) !== String(odds));
-    expect(moved.length).toBeGreaterThan(50);
-    expect([...fitted.keys()]).toEqual([...written.keys()]);
+  test("are laid over the catalogue where a file is named, and over nothing that says something else by now", () => {
+    const [mode] = load().modes;
+    const [first, second] = mode!.symptoms;
+    const entry = (from: number, absent: number) => ({ from: [from, absent], to: [7.5, absent] });
+    const own = {
+      [first!.id]: entry(first!.present, first!.absent),
+      [second!.id]: entry(second!.present + 1, second!.absent),
+    };
+    const { modes, mistakes } = load(file("odds.json", JSON.stringify({ version: 1, odds: { [mode!.id]: own } })));
+    expect(mistakes).toEqual([]);
+    expect(modes[0]!.symptoms[0]!.present).toBe(7.5);
+    expect(modes[0]!.symptoms[1]).toEqual(second);
+    expect(modes.slice(1)).toEqual(load().modes.slice(1));
   });
 
-  test("are of the catalogue as it is: whoever edits many ratios fits them anew", () => {
-    const written = ratios(modes(false));
-    const table = readOddsTable(readFileSync(join(root, "models", "odds.json"), "utf8"))!;
-    const entries = Object.entries(table).flatMap(([mode, own]) =>
-      Object.entries(own).map(([id, { from }]) => ({ name: `${mode} ${id}`, from })),
-    );
-    const stale = entries.filter(({ name, from }) => String(written.get(name)) !== String(from));
-    expect(stale.length / entries.length, stale.map(({ name }) => name).join(", ")).toBeLessThan(0.1);
+  test("a file that is none is a mistake that says what to do", () => {
+    for (const path of [file("none.json", "{}"), join(folder, "missing.json")])
+      expect(load(path).mistakes.map(({ says }) => says)).toEqual([expect.stringContaining("homeostat fit --out")]);
   });
 });

@@ -26,14 +26,16 @@ async function live(
 
 describe("time", () => {
   test.each([
-    ["behind", -300_000],
-    ["ahead", 120_000],
-  ])("a clock that runs %s is found and put right, and the counters with it", async (_name, offMs) => {
+    ["behind", -300_000, 1],
+    ["ahead", 120_000, 1],
+    ["an hour ahead, further than any point may be", 3_600_000, 1],
+    ["ahead of a producer that is read so seldom that it has no series when those are swept", 120_000, 7],
+  ])("a clock that runs %s is found and put right, and the counters with it", async (_name, offMs, every) => {
     const world = setUp({ mappings });
     const off = rawSeries("vllm:generation_tokens_total", "sum", { instance: "off" });
     const right = rawSeries("vllm:generation_tokens_total", "sum", { instance: "right" });
-    const frames = await live(world, [off, right], 30, (i, now) => [
-      point(off, now + offMs, i * 100, { start: t0 + offMs - 1000 }),
+    const frames = await live(world, [off, right], 30 * every, (i, now) => [
+      ...(i % every === 0 ? [point(off, now + offMs, i * 100, { start: t0 + offMs - 1000 })] : []),
       point(right, now, i * 100),
     ]);
     expect(read(frames.at(-1)!, "generated_tokens", "replica:off")).toEqual({ value: 20, quality: 0 });

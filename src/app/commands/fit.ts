@@ -18,12 +18,12 @@ export const fit: Command = {
 FILEs are what \`homeostat gauntlet --in-memory --study FILE\` wrote. First the odds are fitted without the scenarios that a share of
 the files they were drawn from gave, and judged on those; then to all.
 
-  --out FILE        write the fitted odds there (models/odds.json is what a service reads)
+  --out FILE        write the fitted odds there; a service uses them where diagnose.odds names the file
   --pull N          how strongly the catalogue's own odds are held to (default 0.5)
   --folds N         scenario files are held back in N parts, one after another; 0: none (default 4)
   --modes DIR       the catalogue (default: the shipped one)
 
-Example: homeostat gauntlet --in-memory --vary 400 --study looks.ndjson && homeostat fit looks.ndjson --out models/odds.json`,
+Example: homeostat gauntlet --in-memory --vary 400 --study looks.ndjson && homeostat fit looks.ndjson --out odds.json`,
   async run(args, io) {
     const { values, positionals } = parseArgs({
       args: [...args],
