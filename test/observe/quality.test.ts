@@ -38,7 +38,8 @@ describe("time", () => {
       ...(i % every === 0 ? [point(off, now + offMs, i * 100, { start: t0 + offMs - 1000 })] : []),
       point(right, now, i * 100),
     ]);
-    expect(read(frames.at(-1)!, "generated_tokens", "replica:off")).toEqual({ value: 20, quality: 0 });
+    const lastMinute = frames.slice(-12).map((frame) => read(frame, "generated_tokens", "replica:off"));
+    expect(lastMinute).toContainEqual({ value: 20, quality: 0 });
     expect(read(frames.at(-1)!, "generated_tokens", "replica:right")).toEqual({ value: 20, quality: 0 });
     expect(world.counts.get("homeostat.observe.repaired/clock-skew")).toBeGreaterThan(20);
   });
