@@ -64,6 +64,8 @@ export function createSymptomBook(topology: Where, telemetry: Telemetry): Sympto
   /** What tells of a failure of serving is one of the only deployment, even if nothing is left of the labels of its series. */
   function whom({ entity, labels, failureMode }: Alert): EntityId | undefined {
     const said = entity ?? labels["entity"] ?? labels["parent"];
+    // A series no mapping knows is given to the process that told it: a node's exporter speaks of its node.
+    if (said !== undefined && topology.entity(said) === undefined) return topology.labelledBy(labels) ?? said;
     if (said !== undefined || failureMode === undefined) return said;
     // Whoever names an instance means that one, known or not: Homeostat's own troubles are not the deployment's.
     return topology.labelledBy(labels) ?? (labels["instance"] === undefined ? topology.onlyDeployment() : undefined);
