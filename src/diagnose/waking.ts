@@ -96,9 +96,11 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
   if (new Set(lasting.map(({ rule }) => rule)).size >= 2) return true;
   const anomalies = symptoms.anomalies.filter((anomaly) => counts(anomaly, facts));
   if (anomalies.some((anomaly) => isGone(anomaly, facts))) return true;
-  const explained = isFailure(causes[0], facts) && causes[0].probability >= likely && causes[0].for.length >= 2;
-  const changed = explained && causes[0]?.trigger !== undefined;
   const harmful = anomalies.filter(isHarmful);
+  const [top] = causes;
+  const explained =
+    isFailure(top, facts) && top.probability >= likely && top.for.length >= 2 && explains(top, harmful);
+  const changed = explained && top?.trigger !== undefined;
   const families = new Set(harmful.map(({ signal }) => family[signal as SignalId]));
   const lasts = (ms: number): boolean => harmful.some(({ onset }) => at - onset >= ms);
   if (isShortOfRoom(families, facts) && !lasts(demandMs)) return false;
@@ -117,12 +119,17 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
   return persistent && (symptoms.alerts.length > 0 || harmful.some((one) => isBorneOut(one, anomalies)));
 }
 
-/** A ticket can wait: for a cause that bears its own failure mode out, or until it has lasted. All other alerts wake at once. */
+/**
+ * A ticket can wait: for a cause that bears its own failure mode out, or until it has lasted; what is as ever tells nothing by
+ * itself, so its cause must be likely. All other alerts wake at once.
+ */
 function wakesAlone(alert: Alert, facts: Facts): boolean {
   const { labels, failureMode, activeAt } = alert;
   if (labels["severity"] !== "ticket") return true;
-  if (facts.at - activeAt >= ticketMs && !isAsEver(alert, facts)) return true;
-  return facts.causes.some((cause) => cause.failureMode === failureMode && cause.probability >= borneOutFrom);
+  const asEver = isAsEver(alert, facts);
+  if (facts.at - activeAt >= ticketMs && !asEver) return true;
+  const from = asEver ? likely : borneOutFrom;
+  return facts.causes.some((cause) => cause.failureMode === failureMode && cause.probability >= from);
 }
 
 /** What is so since telemetry began to come is a threshold that does not fit, or was there before us. */
@@ -150,6 +157,12 @@ function isKnown({ knownMs }: Anomaly): boolean {
 /** What is only worth knowing (a cold start) explains what is seen, and that it need not be told. */
 function isFailure(cause: RankedCause | undefined, { modes }: Facts): cause is RankedCause {
   return cause !== undefined && modes.find(({ id }) => id === cause.failureMode)?.severity !== "info";
+}
+
+/** What one replica has is no reason for what is seen on its siblings alone. */
+function explains({ location, everywhere }: RankedCause, harmful: readonly Anomaly[]): boolean {
+  if (everywhere !== undefined || kindOf(location) !== "replica") return true;
+  return harmful.some(({ entity }) => entity === location);
 }
 
 /** Whether `entity` was started so shortly before `onset` that what began then is part of the start. */
