@@ -91,7 +91,7 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
       !starting(alert.entity, alert.activeAt, facts) &&
       !isMeant(alert, facts),
   );
-  if (alerts.some((alert) => wakesAlone(alert, facts))) return true;
+  if (alerts.some((alert) => wakesAlone(alert, alerts, facts))) return true;
   const lasting = alerts.filter((alert) => at - alert.activeAt >= twoTicketsMs && !isAsEver(alert, facts));
   if (new Set(lasting.map(({ rule }) => rule)).size >= 2) return true;
   const anomalies = symptoms.anomalies.filter((anomaly) => counts(anomaly, facts));
@@ -120,16 +120,28 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
 }
 
 /**
- * A ticket can wait: for a cause that bears its own failure mode out, or until it has lasted; what is as ever tells nothing by
- * itself, so its cause must be likely. All other alerts wake at once.
+ * A ticket can wait: for a cause that bears its own failure mode out, or until it has lasted. What is as ever tells nothing by
+ * itself, and one replica's nothing of what all must have: then the cause has to be likely. All other alerts wake at once.
  */
-function wakesAlone(alert: Alert, facts: Facts): boolean {
+function wakesAlone(alert: Alert, alerts: readonly Alert[], facts: Facts): boolean {
   const { labels, failureMode, activeAt } = alert;
   if (labels["severity"] !== "ticket") return true;
   const asEver = isAsEver(alert, facts);
   if (facts.at - activeAt >= ticketMs && !asEver) return true;
-  const from = asEver ? likely : borneOutFrom;
-  return facts.causes.some((cause) => cause.failureMode === failureMode && cause.probability >= from);
+  const cause = facts.causes.find((one) => one.failureMode === failureMode);
+  if (cause === undefined || cause.probability < borneOutFrom) return false;
+  if (cause.probability >= likely) return true;
+  return !asEver && (!isOfAll(cause.location, alert) || isOfMost(alert, alerts, facts));
+}
+
+/** The alert is one replica's, of what a deployment has as a whole. */
+function isOfAll(location: EntityId, { entity }: Alert): boolean {
+  return kindOf(location) === "deployment" && entity !== undefined && kindOf(entity) === "replica";
+}
+
+function isOfMost({ failureMode }: Alert, alerts: readonly Alert[], facts: Facts): boolean {
+  const alike = alerts.filter((one) => one.failureMode === failureMode);
+  return 2 * new Set(alike.map(({ entity }) => entity)).size >= living(facts);
 }
 
 /** What is so since telemetry began to come is a threshold that does not fit, or was there before us. */
