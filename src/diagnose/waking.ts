@@ -98,8 +98,7 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
   if (anomalies.some((anomaly) => isGone(anomaly, facts))) return true;
   const harmful = anomalies.filter(isHarmful);
   const [top] = causes;
-  const explained =
-    isFailure(top, facts) && top.probability >= likely && top.for.length >= 2 && explains(top, harmful);
+  const explained = isFailure(top, facts) && top.probability >= likely && top.for.length >= 2 && explains(top, harmful);
   const changed = explained && top?.trigger !== undefined;
   const families = new Set(harmful.map(({ signal }) => family[signal as SignalId]));
   const lasts = (ms: number): boolean => harmful.some(({ onset }) => at - onset >= ms);

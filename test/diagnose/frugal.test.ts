@@ -152,8 +152,21 @@ test("what is likely on one replica does not explain what others show", () => {
   const members = replicas.map((name) => `replica:${name}`);
   const wakes = (location: string, everywhere?: string): boolean => {
     const named = { failureMode: "straggler", code: "", title: "", probability: 0.9, against: [] };
-    const cause = { ...named, location, for: [evidence, evidence], ...(everywhere === undefined ? {} : { everywhere }) };
-    const facts = { at, scope: "deployment:chat", modes, causes: [cause], starts: [], alive: new Set(members), members };
+    const cause = {
+      ...named,
+      location,
+      for: [evidence, evidence],
+      ...(everywhere === undefined ? {} : { everywhere }),
+    };
+    const facts = {
+      at,
+      scope: "deployment:chat",
+      modes,
+      causes: [cause],
+      starts: [],
+      alive: new Set(members),
+      members,
+    };
     return worthWaking({ anomalies: [late], alerts: [], context: [] }, facts);
   };
   expect(wakes("replica:vllm-1")).toBe(true);
