@@ -91,14 +91,15 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
       !starting(alert.entity, alert.activeAt, facts) &&
       !isMeant(alert, facts),
   );
-  if (alerts.some((alert) => wakesAlone(alert, facts))) return true;
+  if (alerts.some((alert) => wakesAlone(alert, alerts, facts))) return true;
   const lasting = alerts.filter((alert) => at - alert.activeAt >= twoTicketsMs && !isAsEver(alert, facts));
   if (new Set(lasting.map(({ rule }) => rule)).size >= 2) return true;
   const anomalies = symptoms.anomalies.filter((anomaly) => counts(anomaly, facts));
   if (anomalies.some((anomaly) => isGone(anomaly, facts))) return true;
-  const explained = isFailure(causes[0], facts) && causes[0].probability >= likely && causes[0].for.length >= 2;
-  const changed = explained && causes[0]?.trigger !== undefined;
   const harmful = anomalies.filter(isHarmful);
+  const [top] = causes;
+  const explained = isFailure(top, facts) && top.probability >= likely && top.for.length >= 2 && explains(top, harmful);
+  const changed = explained && top?.trigger !== undefined;
   const families = new Set(harmful.map(({ signal }) => family[signal as SignalId]));
   const lasts = (ms: number): boolean => harmful.some(({ onset }) => at - onset >= ms);
   if (isShortOfRoom(families, facts) && !lasts(demandMs)) return false;
@@ -117,12 +118,29 @@ export function worthWaking(symptoms: Symptoms, facts: Facts): boolean {
   return persistent && (symptoms.alerts.length > 0 || harmful.some((one) => isBorneOut(one, anomalies)));
 }
 
-/** A ticket can wait: for a cause that bears its own failure mode out, or until it has lasted. All other alerts wake at once. */
-function wakesAlone(alert: Alert, facts: Facts): boolean {
+/**
+ * A ticket can wait: for a cause that bears its own failure mode out, or until it has lasted. What is as ever tells nothing by
+ * itself, and one replica's nothing of what all must have: then the cause has to be likely. All other alerts wake at once.
+ */
+function wakesAlone(alert: Alert, alerts: readonly Alert[], facts: Facts): boolean {
   const { labels, failureMode, activeAt } = alert;
   if (labels["severity"] !== "ticket") return true;
-  if (facts.at - activeAt >= ticketMs && !isAsEver(alert, facts)) return true;
-  return facts.causes.some((cause) => cause.failureMode === failureMode && cause.probability >= borneOutFrom);
+  const asEver = isAsEver(alert, facts);
+  if (facts.at - activeAt >= ticketMs && !asEver) return true;
+  const cause = facts.causes.find((one) => one.failureMode === failureMode);
+  if (cause === undefined || cause.probability < borneOutFrom) return false;
+  if (cause.probability >= likely) return true;
+  return !asEver && (!isOfAll(cause.location, alert) || isOfMost(alert, alerts, facts));
+}
+
+/** The alert is one replica's, of what a deployment has as a whole. */
+function isOfAll(location: EntityId, { entity }: Alert): boolean {
+  return kindOf(location) === "deployment" && entity !== undefined && kindOf(entity) === "replica";
+}
+
+function isOfMost({ failureMode }: Alert, alerts: readonly Alert[], facts: Facts): boolean {
+  const alike = alerts.filter((one) => one.failureMode === failureMode);
+  return 2 * new Set(alike.map(({ entity }) => entity)).size >= living(facts);
 }
 
 /** What is so since telemetry began to come is a threshold that does not fit, or was there before us. */
@@ -150,6 +168,12 @@ function isKnown({ knownMs }: Anomaly): boolean {
 /** What is only worth knowing (a cold start) explains what is seen, and that it need not be told. */
 function isFailure(cause: RankedCause | undefined, { modes }: Facts): cause is RankedCause {
   return cause !== undefined && modes.find(({ id }) => id === cause.failureMode)?.severity !== "info";
+}
+
+/** What one replica has is no reason for what is seen on its siblings alone. */
+function explains({ location, everywhere }: RankedCause, harmful: readonly Anomaly[]): boolean {
+  if (everywhere !== undefined || kindOf(location) !== "replica") return true;
+  return harmful.some(({ entity }) => entity === location);
 }
 
 /** Whether `entity` was started so shortly before `onset` that what began then is part of the start. */

@@ -122,6 +122,58 @@ test("a ticket alone waits ten minutes, two that last bear each other out, and w
   expect(wakes(["slow"], 15, at - 30 * minute)).toBe(true);
 });
 
+test("one replica's ticket speaks for all of a deployment only with a likely cause, and what is as ever never without", () => {
+  const members = replicas.map((name) => `replica:${name}`);
+  const wakes = (count: number, probability: number, location: string, youngSince?: number): boolean => {
+    const alerts = members.slice(0, count).map((entity): Alert => {
+      const about = { failureMode: "traffic-burst", entity, annotations: {}, group: "vllm", value: 1, rule: "slow" };
+      return { ...about, id: entity, labels: { severity: "ticket" }, state: "firing", activeAt: at - 60_000 };
+    });
+    const named = { failureMode: "traffic-burst", code: "", title: "", location, against: [], for: [] };
+    const known = { at, scope: "deployment:chat", modes, starts: [], alive: new Set(members), members };
+    const young = youngSince === undefined ? {} : { youngSince };
+    const facts: Facts = { ...known, causes: [{ ...named, probability }], ...young };
+    return worthWaking({ anomalies: [], alerts, context: [] }, facts);
+  };
+  const most = Math.ceil(members.length / 2);
+  expect(most).toBeGreaterThan(1);
+  expect(wakes(1, 0.2, "deployment:chat")).toBe(false);
+  expect(wakes(1, 0.6, "deployment:chat")).toBe(true);
+  expect(wakes(most, 0.2, "deployment:chat")).toBe(true);
+  expect(wakes(1, 0.2, members[0]!)).toBe(true);
+  expect(wakes(1, 0.05, members[0]!)).toBe(false);
+  expect(wakes(most, 0.2, "deployment:chat", at - 120_000)).toBe(false);
+  expect(wakes(most, 0.6, "deployment:chat", at - 120_000)).toBe(true);
+});
+
+test("what is likely on one replica does not explain what others show", () => {
+  const late = { ...anomaly("vllm-1", "itl", "up", at - 30_000), tail: 1e-6 };
+  const evidence = { kind: "anomaly", says: "", at, entity: late.entity } as const;
+  const members = replicas.map((name) => `replica:${name}`);
+  const wakes = (location: string, everywhere?: string): boolean => {
+    const named = { failureMode: "straggler", code: "", title: "", probability: 0.9, against: [] };
+    const cause = {
+      ...named,
+      location,
+      for: [evidence, evidence],
+      ...(everywhere === undefined ? {} : { everywhere }),
+    };
+    const facts = {
+      at,
+      scope: "deployment:chat",
+      modes,
+      causes: [cause],
+      starts: [],
+      alive: new Set(members),
+      members,
+    };
+    return worthWaking({ anomalies: [late], alerts: [], context: [] }, facts);
+  };
+  expect(wakes("replica:vllm-1")).toBe(true);
+  expect(wakes("replica:vllm-0")).toBe(false);
+  expect(wakes("replica:vllm-0", "deployment:chat")).toBe(true);
+});
+
 test("what the catalogue concluded is no evidence for what it concludes", async () => {
   const suspected: Alert = {
     ...{ id: "suspicion", rule: "FailureModeLikely", group: "catalogue", state: "firing", labels: {}, annotations: {} },
