@@ -69,13 +69,14 @@ function scenario(i: number, random: () => number): string {
   const tokens = between(30_000, 125_000);
   const duration = 60 * between(8, minutesMax);
   const replicas = between(1, 4);
+  const target = `replica:${between(0, replicas - 1)}`;
   return `scenario: { id: prefill-${i}, seed: ${between(1, 1e6)}, duration: ${duration}s }
 engine: { model: ${model}, gpu: ${gpu}, tp: ${tp}, replicas: ${replicas}, version: "0.10.1", max_model_len: 131072, cold_start: 90s }
 workload: { source: azure-conv, scale: ${(0.02 + 0.4 * random()).toFixed(3)}, classes: { chat: 1 } }
 faults:
   - id: f1
     kind: long_prompt
-    target: "replica:${between(0, replicas - 1)}"
+    target: "${target}"
     at: ${onsetSeconds}s
     hold: ${duration - onsetSeconds}s
     params: { tokens: ${tokens}, every_seconds: ${60 * minutesMax} }
@@ -83,7 +84,7 @@ telemetry: { scrape: ${of([5, 10, 15])}s, drop: 0, dcgm_csv: default }
 ground_truth:
   mode: FM-06
   onset: ${onsetSeconds}s
-  root: { component: "replica:0", change: null }
+  root: { component: "${target}", change: null }
   causal_path: [long_prompt, step_time, decode, itl]
   acceptable_actions: [noop, notify]
   harmful_actions: [restart_replica, restart_all]
