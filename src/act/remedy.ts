@@ -57,6 +57,7 @@ function actionFor(
 ): Action | undefined {
   const kind = remedy.action;
   if (kind === "none" || (remedy.needsTrigger && change === undefined)) return undefined;
+  if (remedy.at?.some((one) => cause.location.startsWith(`${one}:`)) === false) return undefined;
   const takesBack = undoes[kind];
   if (takesBack !== undefined && !takesBack.includes(change?.subject ?? "")) return undefined;
   const target = takesBack === undefined ? cause.location : (change?.entity ?? cause.location);

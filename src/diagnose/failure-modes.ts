@@ -79,6 +79,7 @@ const Remedy = z.strictObject({
   action: z.enum(actionKinds),
   safety: z.enum(["A", "B", "C", "N"]),
   needsTrigger: z.boolean().default(false),
+  at: z.array(entityKind).min(1).exactOptional(),
   why: text,
 });
 

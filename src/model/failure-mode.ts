@@ -77,6 +77,8 @@ export interface RemedySpec {
   readonly safety: Safety;
   /** Only when a change event triggered it. */
   readonly needsTrigger: boolean;
+  /** Only where the cause lies at an entity of these kinds. Absent: anywhere. */
+  readonly at?: readonly EntityKind[];
   readonly why: string;
 }
 

@@ -52,6 +52,15 @@ test.each([
 });
 
 test.each([
+  ["replica:vllm-0", "restart-replica"],
+  ["deployment:chat", "shed-load"],
+  ["node:a", "notify"],
+])("what is done about lost capacity depends on what is lost: %s by %s", (location, kind) => {
+  const lost = diagnosis("capacity-loss", [signal, signal], { location });
+  expect(remedyFor(lost, mode("capacity-loss"), start)!.action).toMatchObject({ kind, target: location });
+});
+
+test.each([
   ["a regression without a deploy", diagnosis("upgrade-regression", [signal, signal]), "upgrade-regression"],
   ["a single observation", diagnosis("stuck-engine", [signal]), "stuck-engine"],
   ["another mode's diagnosis", diagnosis("stuck-engine", [signal, signal]), "kv-cache-saturation"],

@@ -116,12 +116,24 @@ describe("no incident", () => {
     expect(await playFleet({ replicas, seconds: atSecond + 300, answer: gone("refused", 30) })).toEqual([]);
   });
 
+  test("when the orchestrator tells of a restart a little late, and it is back in time", async () => {
+    const changes = [change("restart", lost, atSecond + 10)];
+    expect(await playFleet({ replicas, seconds: atSecond + 500, answer: gone("refused", 180), changes })).toEqual([]);
+  });
+
   test("when everything falls silent at once", async () => {
     const told = await playFleet({
       ...{ replicas, seconds: atSecond + 240, answer: gone("silent", 1e9, replicas), scraped: false },
     });
     expect(told.filter(({ mode }) => mode === "capacity-loss")).toEqual([]);
   });
+});
+
+test("a death nobody told of is one incident for as long as it lasts, though it is back in minutes", async () => {
+  const told = await playFleet({ replicas, seconds: atSecond + 500, answer: gone("refused", 100) });
+  expect(opened(told)).toHaveLength(1);
+  expect(said(told)).toMatchObject({ mode: "capacity-loss", location: lost });
+  expect(told.at(-1)).toMatchObject({ what: "resolved" });
 });
 
 test("a restart that was told of and does not come back within ten minutes is a loss", async () => {
