@@ -1,19 +1,25 @@
 // What people who ask feel of a fleet, by the simulation's own truth: minute by minute, the share of requests not served well.
-import type { FinishedRequest, FleetSink, Observation } from "./fleet.ts";
+import type { FinishedRequest, Fleet, FleetSink } from "./fleet.ts";
 import { requestClasses } from "./scenario.ts";
-import type { Surroundings } from "./surroundings.ts";
+
+/** By whole minutes from virtual time zero; shares from 0 to 1. */
+export interface FeltMinutes {
+  /** Of the requests, those that got no good answer. */
+  readonly bad: Float64Array;
+  /** Of the replicas, those that were there and served nobody: whoever is left may carry it, with nothing to spare. */
+  readonly out: Float64Array;
+}
 
 export interface FeltMeter {
   /** What the fleet tells as it happens. */
   readonly witness: Required<Pick<FleetSink, "finished">>;
   /** Looks at the fleet; every few seconds of virtual time, in order. */
-  look(observed: Observation, surroundings: Surroundings): void;
+  look(fleet: Pick<Fleet, "observe" | "replicas" | "surroundings">): void;
   /**
-   * For each whole minute from virtual time zero, the share (0 to 1) of its requests that got no good answer. Good is an answer
-   * whose first token and pace keep to what was usual before `usualUntilMs`: at most twice its 95th percentile of time to first
-   * token, and 1.5 times that of seconds a token. A wrong answer is as bad as none.
+   * Good is an answer whose first token and pace keep to what was usual before `usualUntilMs`: at most twice its 95th percentile of
+   * time to first token, and 1.5 times that of seconds a token. A wrong answer is as bad as none.
    */
-  badShares(usualUntilMs: number): Float64Array;
+  minutes(usualUntilMs: number): FeltMinutes;
 }
 
 const minuteMs = 60_000;
@@ -35,6 +41,8 @@ export function createFeltMeter(): FeltMeter {
   const worth: number[] = [];
   /** Arrivals by minute. */
   const arrived: number[] = [];
+  const looks: number[] = [];
+  const outOfService: number[] = [];
   let arrivedBefore = 0;
   let noDocuments = 0;
 
@@ -49,14 +57,19 @@ export function createFeltMeter(): FeltMeter {
         worth.push((1 - Math.min(1, wrong)) * (request.kind === rag ? 1 - noDocuments : 1));
       },
     },
-    look({ nowMs, gateway }, { apps }) {
+    look({ observe, replicas, surroundings: { apps } }) {
+      const { nowMs, gateway } = observe();
       noDocuments = Math.min(1, Math.max(apps.emptyShare, apps.dimensionShare));
       const minute = Math.floor((nowMs - 1) / minuteMs);
-      while (arrived.length <= minute) arrived.push(0);
+      for (const list of [arrived, looks, outOfService]) while (list.length <= minute) list.push(0);
       arrived[minute]! += gateway.arrived - arrivedBefore;
       arrivedBefore = gateway.arrived;
+      const there = replicas.filter(({ state }) => state !== "absent");
+      const out = there.filter(({ state, engine }) => state !== "serving" || engine.hung).length;
+      looks[minute]!++;
+      outOfService[minute]! += out / Math.max(1, there.length);
     },
-    badShares(usualUntilMs) {
+    minutes(usualUntilMs) {
       const usual = finishedAt.flatMap((at, i) => (at >= warmUpMs && at < usualUntilMs ? [i] : []));
       const firstTokenMax = firstTokenTimes * quantile(usual.map((i) => firstToken[i]!));
       const paceMax = paceTimes * quantile(usual.map((i) => pace[i]!));
@@ -65,7 +78,10 @@ export function createFeltMeter(): FeltMeter {
         if (firstToken[i]! > firstTokenMax || pace[i]! > paceMax) continue;
         good[Math.floor(finishedAt[i]! / minuteMs)]! += worth[i]!;
       }
-      return good.map((count, minute) => Math.max(0, 1 - count / Math.max(1, arrived[minute]!)));
+      return {
+        bad: good.map((count, minute) => Math.max(0, 1 - count / Math.max(1, arrived[minute]!))),
+        out: Float64Array.from(outOfService, (sum, minute) => sum / Math.max(1, looks[minute]!)),
+      };
     },
   };
 }

@@ -2,7 +2,7 @@
 import type { Diagnosis, Incident } from "../../model/incident.ts";
 import { silentTelemetry } from "../../model/ports/telemetry.ts";
 import type { Instant } from "../../model/time.ts";
-import { createFeltMeter, type FeltMeter } from "../../simulate/felt.ts";
+import { createFeltMeter, type FeltMeter, type FeltMinutes } from "../../simulate/felt.ts";
 import { createFleet } from "../../simulate/fleet.ts";
 import type { Scenario } from "../../simulate/scenario.ts";
 import type { ScenarioFile } from "../../simulate/scenario-file.ts";
@@ -86,7 +86,7 @@ export async function play(
     await subject.step(now);
     await baseline.look(now);
     if (rehearsal === undefined) continue;
-    meter.look(simulation.observe(), simulation.fleet.surroundings);
+    meter.look(simulation.fleet);
     await rehearsal.answerAsked(now);
     if (atMs >= writtenMs && atMs % 60_000 === 0 && isSettled(rehearsal, meter, onsetMs, atMs)) break;
   }
@@ -116,7 +116,7 @@ export async function play(
   };
 
   function judgeActing(): ActScore {
-    const felt = { acted: meter.badShares(onsetMs), left: leftAlone(scenario, durationMs, every, onsetMs) };
+    const felt = { acted: meter.minutes(onsetMs), left: leftAlone(scenario, durationMs, every, onsetMs) };
     const known = { isFault: gold.mode !== "NONE", onsetMs, remedies: rehearsal!.remedies() };
     return actScore(known, felt, rehearsal!.carried(), rehearsal!.entries());
   }
@@ -126,18 +126,18 @@ export async function play(
 function isSettled(rehearsal: Rehearsal, meter: FeltMeter, onsetMs: number, atMs: number): boolean {
   if (!rehearsal.isIdle()) return false;
   if (rehearsal.carried().length === 0) return atMs - onsetMs > decidedMs;
-  return isOverFor(quietMinutes, meter.badShares(onsetMs), onsetMs);
+  return isOverFor(quietMinutes, meter.minutes(onsetMs), onsetMs);
 }
 
 /** What people feel of the same scenario if nobody does anything, by its own truth. */
-function leftAlone(scenario: Scenario, durationMs: number, everyMs: number, onsetMs: number): Float64Array {
+function leftAlone(scenario: Scenario, durationMs: number, everyMs: number, onsetMs: number): FeltMinutes {
   const meter = createFeltMeter();
   const fleet = createFleet(scenario, meter.witness);
   for (let atMs = everyMs; atMs <= durationMs; atMs += everyMs) {
     fleet.advance(atMs);
-    meter.look(fleet.observe(), fleet.surroundings);
+    meter.look(fleet);
   }
-  return meter.badShares(onsetMs);
+  return meter.minutes(onsetMs);
 }
 
 /** What the service tells, by the time it tells it: between event time and that lie its own waiting and looking. */

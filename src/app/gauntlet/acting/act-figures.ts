@@ -2,12 +2,12 @@
 import type { ActScore } from "./act-score.ts";
 
 /**
- * - repaired_share: of the repairable faults (felt to the end without action, and the scenario names a repair), those whose harm
- *   was over before the end: as many requests served well as before the fault, by the simulation's truth
+ * - repaired_share: of the repairable faults (harm to the end without action, and the scenario names a repair), those whose harm was
+ *   over before the end: as many requests served well as before the fault and every replica serving, by the simulation's truth
  * - harmful_actions: executed actions after which people were worse off than without any, or that struck what was healthy
  * - wrong_action_share: executed actions that are none of the right remedies; wrong_auto_actions: those nobody had approved
  * - do_nothing_share: runs without fault in which nothing was executed
- * - ttr_ratio_vs_no_action: median over the faults that people feel without action of the time until harm is over, against the same
+ * - ttr_ratio_vs_no_action: median over the faults that do harm without action of the time until harm is over, against the same
  *   run without action; one that is never over counts with the time to the end, so the ratio is an upper bound
  * - inconclusive_share: verifications that could not tell
  * - decisions: times the room said yes or no to an action

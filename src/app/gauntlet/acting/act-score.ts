@@ -1,22 +1,23 @@
 // What acting was worth in one scenario, by the simulation's own truth: against the same scenario, same seed, without it.
 import type { LedgerEntry } from "../../../model/action.ts";
 import type { DurationMs } from "../../../model/time.ts";
+import type { FeltMinutes } from "../../../simulate/felt.ts";
 import type { Carried } from "./actuator.ts";
 import type { Remedies } from "./remedies.ts";
 
-/** Minute by minute, the share of requests not served well: with action, and without. */
+/** With action, and without. */
 export interface Felt {
-  readonly acted: Float64Array;
-  readonly left: Float64Array;
+  readonly acted: FeltMinutes;
+  readonly left: FeltMinutes;
 }
 
 export interface ActScore {
   readonly isFault: boolean;
-  /** Without action people feel it to the very end, and the scenario names a repair that changes something. */
+  /** Without action there is harm to the very end, and the scenario names a repair that changes something. */
   readonly repairable: boolean;
   /** Harm was over before the end, and stayed so. */
   readonly repaired: boolean;
-  /** From onset until harm was over; the time to the end where it never was. Absent: people did not feel it without action. */
+  /** From onset until harm was over; the time to the end where it never was. Absent: no harm came of it. */
   readonly ttrMs?: DurationMs;
   readonly ttrLeftMs?: DurationMs;
   /** What the fleet carried out: neither what people are told, nor what takes an action back. */
@@ -58,9 +59,9 @@ export function actScore(
   entries: readonly LedgerEntry[],
 ): ActScore {
   const onset = Math.floor(onsetMs / minuteMs);
-  const bound = usualBound(left, onset);
-  const alone = isFault ? overAt(left, onset, bound) : undefined;
-  const mended = isFault ? overAt(acted, onset, bound) : undefined;
+  const bound = usualBound(left.bad, onset);
+  const alone = isFault ? overAt(harmfulMinutes(left, bound), onset) : undefined;
+  const mended = isFault ? overAt(harmfulMinutes(acted, bound), onset) : undefined;
   const done = carried.filter(({ refused, isUndo }) => refused === undefined && !isUndo);
   const approved = new Set(entries.filter(({ state }) => state === "approved").map(({ action }) => keyOf(action)));
   const isWrong = ({ action, target }: Carried): boolean =>
@@ -103,37 +104,33 @@ function usualBound(shares: Float64Array, onset: number): number {
 }
 
 /**
- * Whether there was harm from `onset` on, whether it was over before the end, and how many minutes it lasted. The last minute of a run may be
- * cut short and is not looked at.
+ * Harm is what people feel, or a replica that serves nobody: that the others carry its load today is luck. The last minute may be cut
+ * short and is left out.
  */
-function overAt(shares: Float64Array, onset: number, bound: number) {
-  const end = shares.length - 1;
-  let last = -1;
-  let count = 0;
-  for (let minute = onset; minute < end; minute++) {
-    if (shares[minute]! <= bound) continue;
-    last = minute;
-    count++;
-  }
-  // One odd minute is chance.
-  if (count < 2) return { felt: false, over: true, minutes: 0 };
-  return { felt: true, over: end - last > quietMinutes, minutes: last + 1 - onset };
+function harmfulMinutes({ bad, out }: FeltMinutes, bound: number): readonly boolean[] {
+  return Array.from(bad.subarray(0, -1), (share, minute) => share > bound || out[minute]! > 0);
 }
 
-/** Harm has been over for `minutes` minutes; `shares` as far as it has come. */
-export function isOverFor(minutes: number, shares: Float64Array, onsetMs: number): boolean {
+/** Whether there was harm from `onset` on, whether it was over before the end, and how many minutes it lasted. */
+function overAt(harmful: readonly boolean[], onset: number) {
+  // One odd minute is chance.
+  if (harmful.slice(onset).filter(Boolean).length < 2) return { felt: false, over: true, minutes: 0 };
+  const last = harmful.lastIndexOf(true);
+  return { felt: true, over: harmful.length - last > quietMinutes, minutes: last + 1 - onset };
+}
+
+/** There has been no harm for `minutes` minutes, as far as it has come. */
+export function isOverFor(minutes: number, felt: FeltMinutes, onsetMs: number): boolean {
   const onset = Math.floor(onsetMs / minuteMs);
-  const bound = usualBound(shares, onset);
-  return (
-    shares.length - onset > minutes && shares.subarray(shares.length - 1 - minutes, -1).every((one) => one <= bound)
-  );
+  const harmful = harmfulMinutes(felt, usualBound(felt.bad, onset));
+  return harmful.length - onset > minutes && !harmful.slice(-minutes).includes(true);
 }
 
 /** How much worse people were served in the minutes after, on the mean, than without any action. */
 function worsened({ acted, left }: Felt, atMs: number): number {
   const from = Math.floor(atMs / minuteMs);
-  const to = Math.min(from + answersForMinutes, acted.length - 1, left.length - 1);
+  const to = Math.min(from + answersForMinutes, acted.bad.length - 1, left.bad.length - 1);
   let sum = 0;
-  for (let minute = from; minute < to; minute++) sum += acted[minute]! - left[minute]!;
+  for (let minute = from; minute < to; minute++) sum += acted.bad[minute]! - left.bad[minute]!;
   return to <= from ? 0 : sum / (to - from);
 }
