@@ -45,7 +45,10 @@ test("nobody can tell whether it helped: a person looks before anything else is 
 });
 
 test("the same diagnosis again goes on where the ladder stands, and ends where it ends", async () => {
-  const { act, run, requests, state } = bench([{ ...once, action: "restart-replica" }, { ...once, id: "ask", mode: "approve" }]);
+  const { act, run, requests, state } = bench([
+    { ...once, action: "restart-replica" },
+    { ...once, id: "ask", mode: "approve" },
+  ]);
   await act.propose(ladder(), start);
   await run(150_000);
   await act.propose(ladder(), state.now);

@@ -77,9 +77,15 @@ test("a check is compared with the time before, in seconds as PromQL counts", ()
 });
 
 test("the others that fit are what to try otherwise, in the catalogue's order; telling people ends a ladder", () => {
-  const found = remedyFor(diagnosis("kv-cache-saturation", [signal, changed("config")]), mode("kv-cache-saturation"), start)!;
+  const found = remedyFor(
+    diagnosis("kv-cache-saturation", [signal, changed("config")]),
+    mode("kv-cache-saturation"),
+    start,
+  )!;
   expect([found.action, ...(found.otherwise ?? [])].map(({ kind }) => kind)).toEqual(["rollback-config", "shed-load"]);
-  expect(remedyFor(diagnosis("stuck-engine", [signal, signal]), mode("stuck-engine"), start)!.otherwise).toBeUndefined();
+  expect(
+    remedyFor(diagnosis("stuck-engine", [signal, signal]), mode("stuck-engine"), start)!.otherwise,
+  ).toBeUndefined();
 });
 
 test("a knob without a value is advice, and no repair", () => {

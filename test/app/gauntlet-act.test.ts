@@ -44,7 +44,10 @@ describe("an executed action", () => {
     expect(actScore(truth, worse, [restart], [])).toMatchObject({ harmful: 1, wrong: 0 });
   });
   test("that the fleet refused, or that takes another back, was not executed", () => {
-    const none = [{ ...restart, refused: "no" }, { ...restart, isUndo: true }];
+    const none = [
+      { ...restart, refused: "no" },
+      { ...restart, isUndo: true },
+    ];
     expect(actScore(truth, felt, none, [])).toMatchObject({ executed: 0, harmful: 0 });
   });
   test("of another kind than the right ones is wrong; of those the catalogue names it is right", () => {
@@ -55,7 +58,12 @@ describe("an executed action", () => {
   test("in a run without fault strikes what is healthy", () => {
     const none = remediesOf(GroundTruth.parse({ mode: "NONE" }) as GroundTruth, [], whole, modes);
     const quiet = shares(0);
-    const score = actScore({ isFault: false, onsetMs: 0, remedies: none }, { acted: quiet, left: quiet }, [restart], []);
+    const score = actScore(
+      { isFault: false, onsetMs: 0, remedies: none },
+      { acted: quiet, left: quiet },
+      [restart],
+      [],
+    );
     expect(score).toMatchObject({ isFault: false, harmful: 1, wrong: 1, repairable: false });
     expect(actFigures([score]).do_nothing_share).toBe(0);
   });
@@ -70,7 +78,10 @@ test("what ends by itself, and what nobody feels, is not repairable", () => {
 
 test("a replica that serves nobody is harm, though the others carry its load", () => {
   const idle = { ...shares(0), out: Float64Array.from({ length: 40 }, (_, i) => (i >= 10 ? 0.25 : 0)) };
-  expect(actScore(truth, { acted: shares(0), left: idle }, [restart], [])).toMatchObject({ repairable: true, repaired: true });
+  expect(actScore(truth, { acted: shares(0), left: idle }, [restart], [])).toMatchObject({
+    repairable: true,
+    repaired: true,
+  });
 });
 
 test("harm is over only after enough quiet minutes", () => {
@@ -87,7 +98,12 @@ test("an id that was answered does nothing again; what is for people never reach
       return { kind: "accepted", will: "do it" };
     },
   });
-  const message = (id: string, type: string, action: string) => ({ id, receiver: "fleet", type, data: { action, target: "service:gateway" } });
+  const message = (id: string, type: string, action: string) => ({
+    id,
+    receiver: "fleet",
+    type,
+    data: { action, target: "service:gateway" },
+  });
   await notifier.send(message("1", "action.requested", "shed-load"));
   await notifier.send(message("1", "action.requested", "shed-load"));
   await notifier.send(message("2", "action.undo", "shed-load"));
@@ -107,7 +123,8 @@ test("people feel a stuck engine until it is restarted, and the same up to then 
     watched.look(simulation.fleet);
     fleet.advance(atMs);
     alone.look(fleet);
-    if (atMs === 8 * minute) simulation.perform({ action: "restart-replica", target: "replica:1", parameters: {} }, "x");
+    if (atMs === 8 * minute)
+      simulation.perform({ action: "restart-replica", target: "replica:1", parameters: {} }, "x");
   }
   const [acted, left] = [watched.minutes(6 * minute), alone.minutes(6 * minute)];
   expect(acted.bad.subarray(0, 8)).toEqual(left.bad.subarray(0, 8));
