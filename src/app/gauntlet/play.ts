@@ -66,7 +66,8 @@ export async function play(
   const simulation = createSimulation(scenario, { startAt, witness: meter.witness });
   const rehearsal = act === undefined ? undefined : createRehearsal(simulation, gold, act);
   const onsetMs = gold.onset ?? writtenMs;
-  const durationMs = rehearsal === undefined ? writtenMs : Math.max(writtenMs, (gold.onset ?? 0) + repairMs);
+  const isLonger = rehearsal !== undefined && gold.mode !== "NONE";
+  const durationMs = isLonger ? Math.max(writtenMs, onsetMs + repairMs) : writtenMs;
   await using subject =
     through === "memory"
       ? await openMemorySubject(settings, {
@@ -99,7 +100,9 @@ export async function play(
     places: placesOf(gold.root.component, scenario, subject.head.entities()),
     path: gold.causal_path,
   };
-  const told = [...heard.incidents.values()].flatMap(({ incident, at }): readonly Told[] => {
+  // Finding is judged in the time that the scenario gives, however long repairs are watched.
+  const inTime = [...heard.incidents.values()].filter(({ at }) => at <= startAt + writtenMs);
+  const told = inTime.flatMap(({ incident, at }): readonly Told[] => {
     const until = Math.max(truth.to, at) + thinkingMs;
     const opened = { ...toldOf(incident, heard.diagnoses, until), at };
     const renewed = renewedOf(incident, heard.diagnoses, truth.from, until);
