@@ -1,5 +1,5 @@
 // Repairs, carefully: proposed, held back by what speaks against them, sent, verified against the time before, undone.
-import type { LedgerEntry, Proposal } from "../model/action.ts";
+import type { Action, LedgerEntry, Proposal } from "../model/action.ts";
 import type { ActStatus } from "../model/ports/act-desk.ts";
 import type { Instant } from "../model/time.ts";
 import { createDemotions } from "./demotions.ts";
@@ -8,7 +8,7 @@ import { createLedger } from "./ledger/writer.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { openActions } from "./open-actions.ts";
 import { createPeople, type People } from "./people.ts";
-import { fromLedger, mayBeProposedAgain, newRepair, numbered } from "./repairs.ts";
+import { didNotHelp, fromLedger, mayBeProposedAgain, newRepair, numbered } from "./repairs.ts";
 import { createKillSwitch } from "./switch.ts";
 
 export interface Act {
@@ -58,11 +58,23 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
     for (const [key, repair] of repairs) if (repair.over && now - repair.touchedAt > keepMs) repairs.delete(key);
   }
 
+  /** The first action of the ladder that was not tried in vain. */
+  function rungOf({ action, otherwise = [] }: Proposal): { action: Action; otherwise: readonly Action[] } {
+    const ladder = [action, ...otherwise];
+    const tried = (one: Action): boolean => {
+      const repair = repairs.get(one.idempotencyKey);
+      return repair !== undefined && didNotHelp(repair);
+    };
+    const first = ladder.findIndex((one) => !tried(one));
+    return first < 0 ? { action, otherwise: [] } : { action: ladder[first]!, otherwise: ladder.slice(first + 1) };
+  }
+
   const people = createPeople(desk, life, { exclusively, tell: (entries) => untold.push(...entries) });
 
   return {
-    propose: ({ action }, now) =>
+    propose: (proposal, now) =>
       exclusively(async () => {
+        const { action, otherwise } = rungOf(proposal);
         const turn: Turn = { now, out: [] };
         const { out } = turn;
         forget(now);
@@ -72,7 +84,7 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
           telemetry.count("homeostat.act.dropped", 1, { reason: "too-many-repairs" });
           return out;
         }
-        const repair = known === undefined || known.over ? newRepair(action, now) : known;
+        const repair = known === undefined || known.over ? newRepair(action, now, { otherwise }) : known;
         repairs.set(repair.key, repair);
         await life.guarded(repair, turn, async () => {
           if (repair.state === "proposed") await life.begin(repair, turn);

@@ -60,7 +60,7 @@ export function createDecide(desk: Desk, book: Book, dispatch: Dispatch): Decide
     const facts = await factsOf(repair, turn);
     const verdict = passStages(action, facts, now);
     if (verdict.kind === "hold") return book.hold(repair, verdict, turn);
-    if (repair.attempt > 1 && (await allHold(action, source, now))) {
+    if ((repair.attempt > 1 || repair.follows) && (await allHold(action, source, now))) {
       repair.over = true;
       return book.write(repair, "held", "recovered", "all is well again without another attempt", turn);
     }

@@ -38,11 +38,12 @@ export function createLifecycle(desk: Desk): Lifecycle {
     const { now } = turn;
     const policy = demotions.policyFor(repair.action);
     const waits = waitsForPeople(repair, policy);
-    if (waits && repair.attempt > 1 && (await allHold(repair.action, deps.source, now))) {
+    const isLater = repair.attempt > 1 || repair.follows;
+    if (waits && isLater && (await allHold(repair.action, deps.source, now))) {
       repair.over = true;
       return book.write(repair, "held", "recovered", "all is well again without another attempt", turn);
     }
-    const cooling = repair.attempt > 1 ? policy.cooldown : 0;
+    const cooling = isLater ? policy.cooldown : 0;
     if (waits && now - repair.heldSince > policy.approval.ttl + cooling) {
       repair.over = true;
       const { length } = approversOf(repair, policy, now);

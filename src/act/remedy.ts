@@ -24,19 +24,24 @@ const undoes: Partial<Record<ActionKind, readonly string[]>> = {
 const fixedParameters: Partial<Record<ActionKind, Labels>> = { "shed-load": { share: "0.2", seconds: "120" } };
 
 /**
- * The first remedy of the mode that fits the diagnosis; undefined when none does, when the evidence is a single
- * observation, or when an entity's name could not be put into a query safely. Which attempt it is, and whether it may
- * run, is decided later.
+ * The first remedy of the mode that fits the diagnosis, and the others that fit as what to try otherwise; undefined when none does,
+ * when the evidence is a single observation, or when an entity's name could not be put into a query safely. Which attempt it is,
+ * and whether it may run, is decided later. Telling people ends a ladder.
  */
 export function remedyFor(diagnosis: Diagnosis, mode: FailureMode, now: Instant): Proposal | undefined {
   const cause = diagnosis.causes[0];
   if (cause === undefined || cause.failureMode !== mode.id || cause.for.length < evidenceMin) return undefined;
   const change = cause.for.find(({ kind, ref }) => kind === "change" && ref !== undefined && ref === cause.trigger);
+  const ladder: Action[] = [];
   for (const remedy of mode.remedies) {
     const action = actionFor(remedy, mode, diagnosis, cause, change, now);
-    if (action !== undefined) return { origin: "diagnosis", action };
+    if (action !== undefined && !ladder.some(({ id }) => id === action.id)) ladder.push(action);
   }
-  return undefined;
+  const [action, ...rest] = ladder;
+  if (action === undefined) return undefined;
+  // Where people come first, what follows is theirs to decide.
+  const otherwise = action.kind === "notify" ? [] : rest.filter(({ kind }) => kind !== "notify");
+  return { origin: "diagnosis", action, ...(otherwise.length === 0 ? {} : { otherwise }) };
 }
 
 /** A check about one entity, compared with the time before `before`; undefined if the id is not a plain one. */
@@ -56,7 +61,8 @@ function actionFor(
   now: Instant,
 ): Action | undefined {
   const kind = remedy.action;
-  if (kind === "none" || (remedy.needsTrigger && change === undefined)) return undefined;
+  // A knob without a value is advice, which the tuner gives; nobody could carry it out.
+  if (kind === "none" || kind === "set-knob" || (remedy.needsTrigger && change === undefined)) return undefined;
   if (remedy.at?.some((one) => cause.location.startsWith(`${one}:`)) === false) return undefined;
   const takesBack = undoes[kind];
   if (takesBack !== undefined && !takesBack.includes(change?.subject ?? "")) return undefined;

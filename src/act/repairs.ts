@@ -26,7 +26,13 @@ export interface Repair {
   /** Written down as sent by an earlier run; whether it went out is not known. */
   resend: boolean;
   verification: Verification | undefined;
+  /** Of the last attempt that was judged. */
+  verdict: LedgerEntry["verdict"];
   readonly sends: { readonly at: Instant; readonly domain: string }[];
+  /** What to try if it does not help, in this order. */
+  readonly otherwise: readonly Action[];
+  /** It follows another repair that did not help. */
+  readonly follows: boolean;
   /** Nothing more will happen. */
   over: boolean;
   /** Who denied it: the same repair of the same incident is not asked for again. */
@@ -34,8 +40,15 @@ export interface Repair {
   touchedAt: Instant;
 }
 
-export function newRepair(proposal: Action, now: Instant): Repair {
+export interface Rung {
+  readonly otherwise?: readonly Action[];
+  readonly follows?: boolean;
+}
+
+export function newRepair(proposal: Action, now: Instant, { otherwise = [], follows = false }: Rung = {}): Repair {
   return {
+    otherwise,
+    follows,
     key: proposal.idempotencyKey,
     proposal,
     attempt: 1,
@@ -48,6 +61,7 @@ export function newRepair(proposal: Action, now: Instant): Repair {
     outcome: undefined,
     resend: false,
     verification: undefined,
+    verdict: undefined,
     sends: [],
     over: false,
     refusedBy: undefined,
@@ -64,6 +78,11 @@ export function numbered(proposal: Action, attempt: number): Action {
 export function mayBeProposedAgain({ state, over, sends, refusedBy }: Repair): boolean {
   if (state === "denied") return refusedBy === undefined && sends.length === 0;
   return state === "held" && !(over && sends.length > 0);
+}
+
+/** Tried as often as may be, and it did not help. Where nobody can tell, a person is to look first. */
+export function didNotHelp({ state, over, sends, verdict }: Repair): boolean {
+  return over && sends.length > 0 && (state === "failed" || state === "undone") && verdict !== "inconclusive";
 }
 
 export function isUnderWay({ state, over }: Repair): boolean {
@@ -91,7 +110,7 @@ export function fromLedger(entries: readonly LedgerEntry[]): readonly Repair[] {
   const repairs = new Map<string, Repair>();
   // An approval's time is the wall's, a step's is the event's: only the chain tells which came first.
   const inOrder = effective(entries);
-  for (const { action, state, at, by, reason, approves } of inOrder) {
+  for (const { action, state, at, by, reason, approves, verdict } of inOrder) {
     const match = /^(.+)-(\d+)$/.exec(action.idempotencyKey);
     const id = /^(.+)-(\d+)$/.exec(action.id);
     if (match === null || id === null) continue;
@@ -106,6 +125,7 @@ export function fromLedger(entries: readonly LedgerEntry[]): readonly Repair[] {
     repair.action = action;
     repair.state = state;
     repair.touchedAt = at;
+    repair.verdict = verdict ?? repair.verdict;
     repair.hold = state === "held" ? { by, reason, retryAt: at } : undefined;
     repair.over = overStates.has(state) || by === "expiry" || by === "recovered";
     repair.refusedBy = state === "denied" && by !== "expiry" ? by : undefined;

@@ -5,7 +5,7 @@ import { connectorFor, escalationOf, undoOf } from "./connectors.ts";
 import { barred, type Desk, type Turn } from "./desk.ts";
 import type { Dispatch } from "./dispatch.ts";
 import { lookAtTarget } from "./facts.ts";
-import { numbered, type Repair } from "./repairs.ts";
+import { newRepair, numbered, type Repair } from "./repairs.ts";
 import { advance, readChecks, startVerification } from "./verification.ts";
 
 export interface Settle {
@@ -43,6 +43,7 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
     const policy = demotions.policyFor(action);
     if (again && repair.attempt < policy.attempts) return tryAgain(repair, policy.attempts, policy.cooldown, turn);
     repair.over = true;
+    if (again) await climb(repair, turn);
     if (connector !== undefined && mayTell()) dispatch.aside(escalationOf(action, connector, reason));
   }
 
@@ -55,6 +56,17 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
     await book.write(repair, "proposed", "act", `attempt ${repair.attempt} of ${attempts}`, turn);
     const reason = `waits ${cooldown / 1000} s before the next attempt`;
     await book.hold(repair, { by: "cooldown", reason, retryAt: turn.now + cooldown }, turn);
+  }
+
+  /** The next of the ladder, which every stage is asked about like any other; after the pause that its policy sets. */
+  async function climb({ action: tried, otherwise: [next, ...otherwise] }: Repair, turn: Turn): Promise<void> {
+    if (next === undefined || desk.repairs.has(next.idempotencyKey)) return;
+    const rung = newRepair(next, turn.now, { otherwise, follows: true });
+    desk.repairs.set(rung.key, rung);
+    await book.write(rung, "proposed", "act", `next of the ladder: ${tried.kind} did not help`, turn);
+    const { cooldown } = demotions.policyFor(next);
+    const reason = `waits ${cooldown / 1000} s to see what ${tried.kind} leaves`;
+    await book.hold(rung, { by: "cooldown", reason, retryAt: turn.now + cooldown }, turn);
   }
 
   return {
@@ -93,6 +105,7 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
       if (progress.kind === "waiting") return;
       const after = await readChecks(action, source, now);
       const { reason } = progress;
+      repair.verdict = progress.kind === "holds" ? "success" : progress.kind === "failed" ? "fail" : "inconclusive";
       switch (progress.kind) {
         case "holds":
           repair.over = true;

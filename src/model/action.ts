@@ -41,6 +41,8 @@ export interface EvidenceSummary {
 export interface Proposal {
   readonly origin: "diagnosis" | "recommendation" | "preventive" | "manual";
   readonly action: Action;
+  /** The rest of the ladder: what to try where the action was tried and did not help, in this order. */
+  readonly otherwise?: readonly Action[];
 }
 
 export type Verdict =

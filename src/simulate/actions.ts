@@ -138,6 +138,7 @@ export function createActions(world: World, rollouts: Rollouts, capacity: Capaci
     rollback: rollbackAny,
     "set-knob": setKnob,
     "shed-load": shedLoad,
+    "undo-shed-load": (order) => tell(order, "other", "gateway sheds no load", () => gateway.shed(0, 0)),
     scale,
     "drain-node": drain,
     "flush-cache": flush,

@@ -27,7 +27,7 @@ export interface Control {
 }
 
 const Message = z.object({
-  type: z.literal("action.requested"),
+  type: z.enum(["action.requested", "action.undo"]),
   data: z.object({
     action: z.string().min(1).max(64),
     target: z.string().min(1).max(256),
@@ -63,8 +63,11 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     const before = answered.get(verified.id);
     if (before !== undefined) return { ...before, body: { ...before.body, repeated: true } };
     const message = Message.safeParse(parseJson(body));
-    if (!message.success) return refuse(400, `not an action.requested message: ${z.prettifyError(message.error)}`);
-    const answer = perform(message.data.data, verified.id);
+    if (!message.success)
+      return refuse(400, `not an action.requested or action.undo message: ${z.prettifyError(message.error)}`);
+    const { type, data } = message.data;
+    const action = type === "action.undo" ? `undo-${data.action}` : data.action;
+    const answer = perform({ ...data, action }, verified.id);
     // What was refused may be asked for again under the same id, once things have changed.
     if (answer.kind === "refused") return refuse(answer.status, answer.reason);
     const reply = { status: 202, body: { id: verified.id, will: answer.will } };

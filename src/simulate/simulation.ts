@@ -33,8 +33,14 @@ export interface Batch {
   readonly events: readonly { readonly type: string; readonly text: string; readonly atMs: number }[];
 }
 
+export interface SimulationOptions {
+  readonly startAt: Instant;
+  /** Hears of every request that was answered in full, as nobody outside does. */
+  readonly witness?: Required<Pick<FleetSink, "finished">>;
+}
+
 /** The same scenario and start give the same batches, down to the byte. Throws a RangeError on a fault that makes no sense. */
-export function createSimulation(scenario: Scenario, { startAt }: { readonly startAt: Instant }): Simulation {
+export function createSimulation(scenario: Scenario, { startAt, witness }: SimulationOptions): Simulation {
   const recorder = createRecorder(scenario, startAt, createRandom(scenario.seed, "trace-ids"));
   const sampling = createRandom(scenario.seed, "sampling");
   const sources = createSources(scenario, () => fleet);
@@ -43,6 +49,7 @@ export function createSimulation(scenario: Scenario, { startAt }: { readonly sta
   const sink: FleetSink = {
     log: recorder.log,
     finished(replica, request) {
+      witness?.finished(replica, request);
       if (sampling.uniform() >= scenario.spanRatio) return;
       recorder.span(replica, request);
       apps?.finished(replica, request);

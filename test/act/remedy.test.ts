@@ -84,3 +84,21 @@ test("a check is compared with the time before, in seconds as PromQL counts", ()
   const check = { id: "c", says: "c", expr: 'x{entity="$entity"} @ $before', forMs: 1, withinMs: 2 };
   expect(bindCheck(check, "replica:a", 1_500_500)!.expr).toBe('x{entity="replica:a"} @ 1500.500');
 });
+
+test("the others that fit are what to try otherwise, in the catalogue's order; telling people ends a ladder", () => {
+  const found = remedyFor(
+    diagnosis("kv-cache-saturation", [signal, changed("config")]),
+    mode("kv-cache-saturation"),
+    start,
+  )!;
+  expect([found.action, ...(found.otherwise ?? [])].map(({ kind }) => kind)).toEqual(["rollback-config", "shed-load"]);
+  expect(
+    remedyFor(diagnosis("stuck-engine", [signal, signal]), mode("stuck-engine"), start)!.otherwise,
+  ).toBeUndefined();
+});
+
+test("a knob without a value is advice, and no repair", () => {
+  const spec = { action: "set-knob", safety: "B", needsTrigger: false, why: "w" } as const;
+  const knob = { ...mode("stuck-engine"), remedies: [spec] };
+  expect(remedyFor(diagnosis("stuck-engine", [signal, signal]), knob, start)).toBeUndefined();
+});

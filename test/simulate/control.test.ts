@@ -65,6 +65,12 @@ describe("the control webhook", () => {
     expect(asked).toEqual([{ request, by: "msg_1" }]);
   });
 
+  test("takes back what it is asked to take back", async () => {
+    const data = { action: "shed-load", target: "deployment" };
+    expect((await post({ type: "action.undo", data })).status).toBe(202);
+    expect(asked.map(({ request }) => request.action)).toEqual(["undo-shed-load"]);
+  });
+
   test("acts once on a repeated id and answers the same", async () => {
     await post(restart);
     expect(await post(restart)).toEqual({ status: 202, body: { id: "msg_1", will: "do it", repeated: true } });

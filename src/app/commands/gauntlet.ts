@@ -7,6 +7,7 @@ import { type DurationMs, parseDuration } from "../../model/time.ts";
 import { parseScenario } from "../../simulate/scenario-file.ts";
 import { type Command, type Io, usageError, userError } from "../command.ts";
 import { formatMistakes } from "../config.ts";
+import type { ActOrder } from "../gauntlet/acting/rehearsal.ts";
 import { figuresOf, type Run } from "../gauntlet/figures.ts";
 import type { Through } from "../gauntlet/play.ts";
 import type { PlayOrder } from "../gauntlet/play-process.ts";
@@ -36,6 +37,10 @@ plain thresholds would have told of the same telemetry.
                     figures of such a run say so
   --study FILE      with --in-memory: add to FILE, a JSON document a line, what each look through the catalogue found, with its
                     truth: what fitted odds are made from
+  --act             with --in-memory: repairs are decided, carried out in the fleet, verified and taken back as with mode: auto, and
+                    judged by what people feel of it with and without them
+  --act-mode MODE   auto, or approve: everything waits for a person, the stand-in of --approver (default auto)
+  --approver        with --act: whoever is asked answers after two minutes, and knows the truth
   --story           with each scenario what was told, in order
   --json            one JSON document as the last line
 
@@ -80,6 +85,7 @@ interface Options {
   readonly study: string | undefined;
   readonly processes: number;
   readonly through: Through;
+  readonly act: ActOrder | undefined;
   readonly story: boolean;
   readonly json: boolean;
 }
@@ -96,6 +102,9 @@ function parseOptions(args: readonly string[]): Options {
       after: { type: "string" },
       study: { type: "string" },
       processes: { type: "string", default: String(availableParallelism()) },
+      act: { type: "boolean", default: false },
+      "act-mode": { type: "string", default: "auto" },
+      approver: { type: "boolean", default: false },
       "in-memory": { type: "boolean", default: false },
       story: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
@@ -108,6 +117,9 @@ function parseOptions(args: readonly string[]): Options {
   const afterMs = values.after === undefined ? Number.POSITIVE_INFINITY : parseDuration(values.after);
   if (afterMs === undefined) throw usageError(`--after ${values.after} is not a duration such as 10m`);
   if (values.study !== undefined && !values["in-memory"]) throw usageError("--study needs --in-memory");
+  const { act, approver, "act-mode": mode } = values;
+  if (act && !values["in-memory"]) throw usageError("--act needs --in-memory");
+  if (mode !== "auto" && mode !== "approve") throw usageError(`--act-mode ${mode} is neither auto nor approve`);
   if (!(Number.isInteger(seeds) && seeds >= 1 && seeds <= 1000))
     throw usageError(`--seeds ${values.seeds} is not a whole number from 1 to 1000`);
   if (!(Number.isInteger(processes) && processes >= 1 && processes <= 64))
@@ -125,6 +137,7 @@ function parseOptions(args: readonly string[]): Options {
     study: values.study,
     processes,
     through,
+    act: act ? { mode, approver: approver || mode === "approve" } : undefined,
     story: values.story,
     json: values.json,
   };
@@ -142,6 +155,7 @@ function readOrders({
   seeds,
   only,
   through,
+  act,
   vary,
   draw,
   afterMs,
@@ -164,7 +178,8 @@ function readOrders({
     const { id, seed } = parsed.value.scenario;
     if (!id.includes(only)) continue;
     for (let i = 0; i < seeds; i++) {
-      orders.push({ number: orders.length, file, text, seed: i === 0 ? undefined : seed + i, settings: {}, through });
+      const order = { number: orders.length, file, text, seed: i === 0 ? undefined : seed + i, settings: {}, through };
+      orders.push(act === undefined ? order : { ...order, act });
     }
   }
   if (mistakes.length > 0)
@@ -189,13 +204,21 @@ function take(
     errors.push(`${basename(file)}: ${name} could not be played: ${answer.error}`);
     return;
   }
-  const { score, baseline, cpuSeconds } = answer.played;
+  const { score, baseline, cpuSeconds, acted } = answer.played;
   if (study !== undefined)
     for (const lesson of answer.played.lessons) appendFileSync(study, `${JSON.stringify(lesson)}\n`);
-  const run: Run = { scenario: name, mode: truth.mode, virtualMs: durationMs, score, baseline };
+  const run: Run = {
+    scenario: name,
+    mode: truth.mode,
+    virtualMs: durationMs,
+    score,
+    baseline,
+    ...(acted === undefined ? {} : { acted }),
+  };
   runs.push(run);
   tell(runLine(run, runs.length, orders.length, cpuSeconds));
-  if (story) for (const line of answer.played.story) tell(`      ${line}`);
+  if (!story) return;
+  for (const line of [...answer.played.story, ...(acted?.story ?? [])]) tell(`      ${line}`);
 }
 
 function writeReport(figures: Record<string, number>, runs: readonly Run[], { json, through }: Options, io: Io): void {
@@ -217,7 +240,13 @@ function writeReport(figures: Record<string, number>, runs: readonly Run[], { js
     memoryGib: Math.round(totalmem() / 2 ** 30),
     node: process.versions.node,
   };
-  const scenarios = runs.map(({ scenario, mode, score, baseline }) => ({ scenario, mode, ...score, baseline }));
+  const scenarios = runs.map(({ scenario, mode, score, baseline, acted }) => ({
+    scenario,
+    mode,
+    ...score,
+    baseline,
+    acted,
+  }));
   io.out(
     JSON.stringify({
       bench: "gauntlet",

@@ -1,5 +1,7 @@
 // Scores of many scenarios in a few figures, with the uncertainty that so few runs leave.
 import { poissonUpper95, wilsonLower95 } from "../../math/bounds.ts";
+import { actFigures } from "./acting/act-figures.ts";
+import type { ActScore } from "./acting/act-score.ts";
 import type { Score } from "./score.ts";
 
 export interface Run {
@@ -8,18 +10,21 @@ export interface Run {
   readonly virtualMs: number;
   readonly score: Score;
   readonly baseline: Score;
+  readonly acted?: ActScore;
 }
 
 const weekMs = 7 * 24 * 3_600_000;
 
 /** Shares are of the fault runs; false incidents are those of the runs without fault. NaN where there is nothing to divide by. */
 export function figuresOf(runs: readonly Run[]): Record<string, number> {
+  const acted = runs.flatMap((run) => run.acted ?? []);
   const faults = runs.filter(({ score }) => score.isFault);
   const healthy = runs.filter(({ score }) => !score.isFault);
   const weeks = healthy.reduce((sum, { virtualMs }) => sum + virtualMs, 0) / weekMs;
   return {
     scenarios: runs.length,
     faults: faults.length,
+    ...(acted.length === 0 ? {} : actFigures(acted)),
     ...of(faults.map(({ score }) => score)),
     ...falseIncidents(
       healthy.map(({ score }) => score),

@@ -2,8 +2,13 @@
 import type { Diagnosis, Incident } from "../../model/incident.ts";
 import { silentTelemetry } from "../../model/ports/telemetry.ts";
 import type { Instant } from "../../model/time.ts";
+import { createFeltMeter, type FeltMeter, type FeltMinutes } from "../../simulate/felt.ts";
+import { createFleet } from "../../simulate/fleet.ts";
+import type { Scenario } from "../../simulate/scenario.ts";
 import type { ScenarioFile } from "../../simulate/scenario-file.ts";
 import { createSimulation } from "../../simulate/simulation.ts";
+import { type ActScore, actScore, isOverFor } from "./acting/act-score.ts";
+import { type ActOrder, createRehearsal, type Rehearsal } from "./acting/rehearsal.ts";
 import { createBaseline } from "./baseline.ts";
 import { openMemorySubject } from "./memory/memory-subject.ts";
 import { openRealSubject } from "./real-subject.ts";
@@ -19,6 +24,16 @@ export interface Played {
   readonly story: readonly string[];
   /** Looks through the catalogue with their truth, in memory only. */
   readonly lessons: readonly Lesson[];
+  /** What acting was worth, where it acted. */
+  readonly acted?: ActScore;
+}
+
+export interface PlayOptions {
+  readonly folder: string;
+  readonly settings: object;
+  readonly through: Through;
+  /** The room acts on the fleet, in memory only; the run lasts longer then, until what can be repaired is. */
+  readonly act?: ActOrder;
 }
 
 /** Virtual time zero of every scenario: the same whenever it is played. */
@@ -31,21 +46,35 @@ const tickMs: Readonly<Record<Through, number>> = { service: 15_000, memory: 5_0
 /** What is thought of an incident so long after the fault, or after it opened, is what counts: by then it is known or gone. */
 const thinkingMs = 2 * 60_000;
 
+/** From onset on: a first repair found wanting after the quarter of an hour that checks get, a pause, and as long for the next. */
+const repairMs = 45 * 60_000;
+/** A proposal that is held expires sooner. */
+const decidedMs = 30 * 60_000;
+const quietMinutes = 10;
+
 /** Which service is played to. */
 export type Through = "service" | "memory";
 
 /** Rejects if the service does not start, or does not take what is sent: a run that lost telemetry says nothing. */
 export async function play(
-  { scenario, durationMs, truth: gold }: ScenarioFile,
-  { folder, settings, through }: { readonly folder: string; readonly settings: object; readonly through: Through },
+  { scenario, durationMs: writtenMs, truth: gold }: ScenarioFile,
+  { folder, settings, through, act }: PlayOptions,
 ): Promise<Played> {
   const cpuBefore = process.cpuUsage();
   const studies = createStudyBook(startAt, gold.onset === null ? undefined : startAt + gold.onset);
+  const meter = createFeltMeter();
+  const simulation = createSimulation(scenario, { startAt, witness: meter.witness });
+  const rehearsal = act === undefined ? undefined : createRehearsal(simulation, gold, act);
+  const onsetMs = gold.onset ?? writtenMs;
+  const isLonger = rehearsal !== undefined && gold.mode !== "NONE";
+  const durationMs = isLonger ? Math.max(writtenMs, onsetMs + repairMs) : writtenMs;
   await using subject =
     through === "memory"
-      ? await openMemorySubject(settings, studies.take)
+      ? await openMemorySubject(settings, {
+          studied: studies.take,
+          ...(rehearsal === undefined ? {} : { acting: (means) => rehearsal.open(means) }),
+        })
       : await openRealSubject(startAt, { folder, settings });
-  const simulation = createSimulation(scenario, { startAt });
   const baseline = createBaseline(subject.head.source, silentTelemetry);
   let now = startAt;
   const heard = listen(subject.feed, () => now);
@@ -57,17 +86,23 @@ export async function play(
     await subject.take(recorded, changes);
     await subject.step(now);
     await baseline.look(now);
+    if (rehearsal === undefined) continue;
+    meter.look(simulation.fleet);
+    await rehearsal.answerAsked(now);
+    if (atMs >= writtenMs && atMs % 60_000 === 0 && isSettled(rehearsal, meter, onsetMs, atMs)) break;
   }
   const fault = scenario.faults[0];
-  const to = fault?.holdMs === undefined ? durationMs : fault.atMs + fault.holdMs;
+  const to = fault?.holdMs === undefined ? writtenMs : fault.atMs + fault.holdMs;
   const truth: Truth = {
     mode: gold.mode,
     from: startAt + (gold.onset ?? 0),
-    to: startAt + Math.min(durationMs, to),
+    to: startAt + Math.min(writtenMs, to),
     places: placesOf(gold.root.component, scenario, subject.head.entities()),
     path: gold.causal_path,
   };
-  const told = [...heard.incidents.values()].flatMap(({ incident, at }): readonly Told[] => {
+  // Finding is judged in the time that the scenario gives, however long repairs are watched.
+  const inTime = [...heard.incidents.values()].filter(({ at }) => at <= startAt + writtenMs);
+  const told = inTime.flatMap(({ incident, at }): readonly Told[] => {
     const until = Math.max(truth.to, at) + thinkingMs;
     const opened = { ...toldOf(incident, heard.diagnoses, until), at };
     const renewed = renewedOf(incident, heard.diagnoses, truth.from, until);
@@ -80,7 +115,32 @@ export async function play(
     cpuSeconds: (user + system) / 1e6,
     story: heard.story,
     lessons: studies.lessons(scenario.id, truth),
+    ...(rehearsal === undefined ? {} : { acted: judgeActing() }),
   };
+
+  function judgeActing(): ActScore {
+    const felt = { acted: meter.minutes(onsetMs), left: leftAlone(scenario, durationMs, every, onsetMs) };
+    const known = { isFault: gold.mode !== "NONE", onsetMs, remedies: rehearsal!.remedies() };
+    return actScore(known, felt, rehearsal!.carried(), rehearsal!.entries());
+  }
+}
+
+/** Nothing more will come of it: repaired and quiet for long, or nothing was done in all the time it takes to decide. */
+function isSettled(rehearsal: Rehearsal, meter: FeltMeter, onsetMs: number, atMs: number): boolean {
+  if (!rehearsal.isIdle()) return false;
+  if (rehearsal.carried().length === 0) return atMs - onsetMs > decidedMs;
+  return isOverFor(quietMinutes, meter.minutes(onsetMs), onsetMs);
+}
+
+/** What people feel of the same scenario if nobody does anything, by its own truth. */
+function leftAlone(scenario: Scenario, durationMs: number, everyMs: number, onsetMs: number): FeltMinutes {
+  const meter = createFeltMeter();
+  const fleet = createFleet(scenario, meter.witness);
+  for (let atMs = everyMs; atMs <= durationMs; atMs += everyMs) {
+    fleet.advance(atMs);
+    meter.look(fleet);
+  }
+  return meter.minutes(onsetMs);
 }
 
 /** What the service tells, by the time it tells it: between event time and that lie its own waiting and looking. */

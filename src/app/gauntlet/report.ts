@@ -1,4 +1,6 @@
 // Lines for people, and the goals.
+import { actGoals } from "./acting/act-figures.ts";
+import type { ActScore } from "./acting/act-score.ts";
 import type { Run } from "./figures.ts";
 import type { Score } from "./score.ts";
 
@@ -12,16 +14,27 @@ const wanted = [
 ] as const;
 
 export function goals(figures: Readonly<Record<string, number>>) {
-  return wanted.map(([figure, op, goal]) => {
+  return [...wanted, ...("executed_actions" in figures ? actGoals : [])].map(([figure, op, goal]) => {
     const value = figures[figure] ?? Number.NaN;
     return { figure, op, goal, holds: op === ">=" ? value >= goal : value <= goal };
   });
 }
 
 /** `  12/120  FM-01  kv-storm-017   found after 25 s, cause right, place right   (9 s CPU)` */
-export function runLine({ scenario, mode, score }: Run, done: number, of: number, cpuSeconds: number): string {
+export function runLine({ scenario, mode, score, acted }: Run, done: number, of: number, cpuSeconds: number): string {
   const count = `${done}/${of}`.padStart(8);
-  return `${count}  ${mode.padEnd(6)}  ${scenario.padEnd(40)}  ${verdict(score)}  (${cpuSeconds.toFixed(0)} s CPU)`;
+  return `${count}  ${mode.padEnd(6)}  ${scenario.padEnd(40)}  ${verdict(score)}${actedSays(acted)}  (${cpuSeconds.toFixed(0)} s CPU)`;
+}
+
+function actedSays(acted: ActScore | undefined): string {
+  if (acted === undefined) return "";
+  const { isFault, executed, repairable, repaired, ttrMs, harmful, wrong } = acted;
+  const did = executed === 0 ? "nothing done" : `${executed} done`;
+  const bad = [harmful > 0 ? `${harmful} HARMFUL` : "", wrong > 0 ? `${wrong} WRONG` : ""].filter((one) => one !== "");
+  if (!isFault) return `; ${[did, ...bad].join(", ")}`;
+  const became =
+    ttrMs === undefined ? "not felt" : repaired ? `harm over after ${ttrMs / 60_000} min` : "harm to the end";
+  return `; ${[did, ...bad, became, repairable ? "repairable" : "not repairable"].join(", ")}`;
 }
 
 function verdict(score: Score): string {

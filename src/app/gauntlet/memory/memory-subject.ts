@@ -1,6 +1,7 @@
 // The service's rooms that think, on telemetry handed to them: no wire, no database, no saved state, nothing sent. An order of
 // magnitude faster than the real service. Blind to what only those do: privacy rules, late and lost inserts, attributes of single
 // requests, code evidence, feedback, probes.
+import type { Act } from "../../../act/act.ts";
 import { remedyFor } from "../../../act/remedy.ts";
 import { createDetection } from "../../../detect/detection.ts";
 import { createLogWatch } from "../../../detect/logs/log-watch.ts";
@@ -9,6 +10,7 @@ import { createSeriesDetection } from "../../../detect/series/series-detection.t
 import { createDiagnosis } from "../../../diagnose/diagnose.ts";
 import type { Study } from "../../../diagnose/study.ts";
 import type { ChangeEvent } from "../../../model/change.ts";
+import type { EventFeed } from "../../../model/ports/event-feed.ts";
 import { silentTelemetry } from "../../../model/ports/telemetry.ts";
 import { createGpuNames } from "../../../observe/gpu-names.ts";
 import { createHead } from "../../../observe/head.ts";
@@ -19,16 +21,21 @@ import { type Knowledge, loadKnowledge } from "../../knowledge.ts";
 import { createPipeline } from "../../pipeline.ts";
 import { seriesShare } from "../../series.ts";
 import { createUndo } from "../../undo.ts";
+import type { RehearsalMeans } from "../acting/rehearsal.ts";
 import type { Subject } from "../subject.ts";
 import { createLogBook } from "./log-book.ts";
 import { createMetricPages } from "./metric-pages.ts";
 import { createSpanGroups } from "./span-groups.ts";
 
-/**
- * `settings` are merged into the configuration as for the real service; a Config that makes no sense throws. `studied` hears of each look
- * through the catalogue.
- */
-export async function openMemorySubject(settings: object, studied?: (study: Study) => void): Promise<Subject> {
+export interface MemoryListeners {
+  /** Hears of each look through the catalogue. */
+  readonly studied?: (study: Study) => void;
+  /** Gives the room that acts; without one, proposals are only told. */
+  readonly acting?: (means: RehearsalMeans) => Pick<Act, "propose" | "step">;
+}
+
+/** `settings` are merged into the configuration as for the real service; a Config that makes no sense throws. */
+export async function openMemorySubject(settings: object, { studied, acting }: MemoryListeners = {}): Promise<Subject> {
   const telemetry = silentTelemetry;
   const config = Config.parse({ dataDirectory: "unused", ...settings });
   const knowledge = knowledgeOf(config);
@@ -73,6 +80,11 @@ export async function openMemorySubject(settings: object, studied?: (study: Stud
     ...(studied === undefined ? {} : { studied }),
   });
   const feed = createEventFeed(telemetry);
+  const open = new Set<unknown>();
+  feed.follow(({ type, data }) => {
+    if (type === "incident") open.add(data["id"]);
+    else if (type === "resolved") open.delete(data["id"]);
+  });
   const pipeline = createPipeline({
     head,
     detection,
@@ -80,14 +92,14 @@ export async function openMemorySubject(settings: object, studied?: (study: Stud
     logs: createLogWatch({ historyMs: windowMs }, { reader: logBook, sink: head, telemetry, gpus }),
     rules: createRules(knowledge.ruleFiles, { source: head, telemetry }),
     diagnose,
-    act: {
-      propose({ action }, now) {
-        const text = `${action.kind} of ${action.target} proposed: ${action.why}`;
-        feed.publish({ type: "action", at: now, text, data: { ...action } });
-        return Promise.resolve([]);
-      },
-      step: () => Promise.resolve([]),
-    },
+    act:
+      acting?.({
+        source: head,
+        connectors: knowledge.connectors,
+        modes: knowledge.modes,
+        entities: () => head.entities(),
+        openIncidents: () => open.size,
+      }) ?? tellsOnly(feed),
     tune: { recommend: () => Promise.resolve([]) },
     remedyFor,
     foreign: { firing: () => [], changed: () => [] },
@@ -114,6 +126,17 @@ export async function openMemorySubject(settings: object, studied?: (study: Stud
     },
     step: (at) => pipeline.tick(at),
     [Symbol.asyncDispose]: () => undo[Symbol.asyncDispose](),
+  };
+}
+
+function tellsOnly(feed: EventFeed): Pick<Act, "propose" | "step"> {
+  return {
+    propose({ action }, now) {
+      const text = `${action.kind} of ${action.target} proposed: ${action.why}`;
+      feed.publish({ type: "action", at: now, text, data: { ...action } });
+      return Promise.resolve([]);
+    },
+    step: () => Promise.resolve([]),
   };
 }
 
