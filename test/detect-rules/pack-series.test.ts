@@ -22,6 +22,7 @@ const { mappings } = await loadMappings("rules/signals");
 const ofOtherExporters = new Set([
   "up",
   "apiserver_request_duration_seconds",
+  "controller_runtime_reconcile_total",
   "kubelet_volume_stats_available_bytes",
   "kubelet_volume_stats_capacity_bytes",
   // Of the endpoint picker of the Gateway API Inference Extension, and of Knative.
