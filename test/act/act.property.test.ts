@@ -153,7 +153,7 @@ test("sends are written down first, unique, and never made when they must not be
         expect(verifyChain(records.all.actions, { head: room.status().ledger }).breaks).toEqual([]);
       },
     ),
-    { numRuns: 400 },
+    { numRuns: 600 },
   );
   // Otherwise the property would hold for lack of anything to hold for.
   expect(requests).toBeGreaterThan(100);
