@@ -9,7 +9,7 @@ import type { StudyView } from "./study.ts";
 export interface KnownCase {
   /** Slugs, any of which is right; empty: nothing was wrong. */
   readonly truth: readonly string[];
-  /** Any of these is the right place; empty: any. */
+  /** One of these is the right place; empty: it is not known. */
   readonly places: ReadonlySet<EntityId>;
   readonly weight: number;
   readonly views: readonly StudyView[];
