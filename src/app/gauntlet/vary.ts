@@ -27,7 +27,7 @@ const shiftMs: DurationMs = 150_000;
 const tries = 30;
 
 /**
- * `count` scenarios as texts (JSON, which is YAML), each mode as often as any other; the same for the same seed and scenarios. Those with
+ * `count` scenarios as texts (JSON, which is YAML), every mode equally often; the same for the same seed and scenarios. Those with
  * a mistake are left out. `afterMs`: a scenario with a fault ends so long after its onset, if it would not end before.
  *
  * A fault in another fleet may leave no trace at all there (a limit that nobody reaches): the truth still names it. Runs without fault
