@@ -12,6 +12,8 @@ export interface Book {
   write(repair: Repair, state: ActionState, by: string, reason: string, turn: Turn, details?: Details): Promise<void>;
   /** The same hold is told once, however often it is found again. */
   hold(repair: Repair, held: { by: string; reason: string; retryAt?: Instant | undefined }, turn: Turn): Promise<void>;
+  /** It is over: what it was to mend is well again before it was tried once more. */
+  recovered(repair: Repair, turn: Turn): Promise<void>;
 }
 
 export function createBook({ demotions, deps, ledger }: Desk): Book {
@@ -30,6 +32,10 @@ export function createBook({ demotions, deps, ledger }: Desk): Book {
       const told = repair.state === "held" && repair.hold?.by === by;
       repair.hold = { by, reason, ...(retryAt === undefined ? {} : { retryAt }) };
       if (!told) await write(repair, "held", by, reason, turn);
+    },
+    recovered(repair, turn) {
+      repair.over = true;
+      return write(repair, "held", "recovered", "all is well again without another attempt", turn);
     },
   };
 }

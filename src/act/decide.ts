@@ -7,7 +7,7 @@ import { connectorFor, refuseParameters, requestOf } from "./connectors.ts";
 import { barred, type Desk, type Turn } from "./desk.ts";
 import type { Dispatch } from "./dispatch.ts";
 import { type Facts, lookAtTarget } from "./facts.ts";
-import { pastOf, type Repair } from "./repairs.ts";
+import { isLater, pastOf, type Repair } from "./repairs.ts";
 import { passStages } from "./stages.ts";
 import { allHold, readChecks } from "./verification.ts";
 
@@ -60,10 +60,7 @@ export function createDecide(desk: Desk, book: Book, dispatch: Dispatch): Decide
     const facts = await factsOf(repair, turn);
     const verdict = passStages(action, facts, now);
     if (verdict.kind === "hold") return book.hold(repair, verdict, turn);
-    if ((repair.attempt > 1 || repair.follows) && (await allHold(action, source, now))) {
-      repair.over = true;
-      return book.write(repair, "held", "recovered", "all is well again without another attempt", turn);
-    }
+    if (isLater(repair) && (await allHold(action, source, now))) return book.recovered(repair, turn);
     repair.hold = undefined;
     repair.outcome = undefined;
     const by = facts.approvers.length === 0 ? "act" : facts.approvers.join(" and ");

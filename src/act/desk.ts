@@ -14,7 +14,7 @@ import type { Ledger } from "./ledger/writer.ts";
 import type { Policy } from "./policy.ts";
 import type { Repair } from "./repairs.ts";
 import type { KillSwitch } from "./switch.ts";
-import { frozenBy, type Window } from "./windows.ts";
+import { type Window, whyFrozen } from "./windows.ts";
 
 export interface ActOptions {
   readonly policies: readonly Policy[];
@@ -65,8 +65,8 @@ export function barred(
   if (killed !== undefined) return { by: "kill-switch", reason: killed };
   const elsewhere = deps.elsewhere();
   if (elsewhere !== undefined) return { by: "executor", reason: elsewhere };
-  const frozen = frozenBy(options.windows, target, now);
-  return frozen === undefined ? undefined : { by: "freeze", reason: `change freeze ${frozen.id}` };
+  const frozen = whyFrozen(options.windows, target, now);
+  return frozen === undefined ? undefined : { by: "freeze", reason: frozen };
 }
 
 /** One stretch of thinking: its event time, and what it wrote to the ledger. */

@@ -6,7 +6,7 @@ import { connectorFor, requestOf } from "./connectors.ts";
 import { createDecide } from "./decide.ts";
 import { barred, type Desk, type Turn } from "./desk.ts";
 import { createDispatch } from "./dispatch.ts";
-import { isUnderWay, type Repair } from "./repairs.ts";
+import { isLater, isUnderWay, type Repair } from "./repairs.ts";
 import { createSettle } from "./settle.ts";
 import { allHold } from "./verification.ts";
 
@@ -38,12 +38,9 @@ export function createLifecycle(desk: Desk): Lifecycle {
     const { now } = turn;
     const policy = demotions.policyFor(repair.action);
     const waits = waitsForPeople(repair, policy);
-    const isLater = repair.attempt > 1 || repair.follows;
-    if (waits && isLater && (await allHold(repair.action, deps.source, now))) {
-      repair.over = true;
-      return book.write(repair, "held", "recovered", "all is well again without another attempt", turn);
-    }
-    const cooling = isLater ? policy.cooldown : 0;
+    if (waits && isLater(repair) && (await allHold(repair.action, deps.source, now)))
+      return book.recovered(repair, turn);
+    const cooling = isLater(repair) ? policy.cooldown : 0;
     if (waits && now - repair.heldSince > policy.approval.ttl + cooling) {
       repair.over = true;
       const { length } = approversOf(repair, policy, now);

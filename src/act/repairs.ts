@@ -85,6 +85,11 @@ export function didNotHelp({ state, over, sends, verdict }: Repair): boolean {
   return over && sends.length > 0 && (state === "failed" || state === "undone") && verdict !== "inconclusive";
 }
 
+/** Something was tried before it: it comes after a pause, and not at all where that helped after all. */
+export function isLater({ attempt, follows }: Repair): boolean {
+  return attempt > 1 || follows;
+}
+
 export function isUnderWay({ state, over }: Repair): boolean {
   return !over && (state === "sent" || state === "accepted" || state === "verifying");
 }

@@ -31,9 +31,10 @@ export interface Weekly {
 
 const dayMs = 86_400_000;
 
-/** The first freeze that is open for the target. */
-export function frozenBy(windows: readonly Window[], target: EntityId, now: Instant): Window | undefined {
-  return windows.find((one) => one.kind === "freeze" && matches(one.target, target) && isOpen(one, now));
+/** Which freeze is open for the target, in words; undefined: none. */
+export function whyFrozen(windows: readonly Window[], target: EntityId, now: Instant): string | undefined {
+  const open = windows.find((one) => one.kind === "freeze" && matches(one.target, target) && isOpen(one, now));
+  return open === undefined ? undefined : `change freeze ${open.id}${open.reason === "" ? "" : `: ${open.reason}`}`;
 }
 
 export function isOpen({ when }: Window, now: Instant): boolean {

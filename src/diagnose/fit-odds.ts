@@ -47,7 +47,7 @@ interface Case {
  * 2001), which does not count what always comes together twice. Families count once and modes are judged where they are strongest, as
  * {@link rank} does; gradients follow whichever term and place is chosen (subgradients), by Adam (Kingma and Ba 2014).
  *
- * A ratio keeps its direction, moves by a factor of 4 at most, and absence that says nothing goes on saying nothing. Cases in which no
+ * A ratio keeps its direction, moves by a factor of 2 at most, and absence that says nothing goes on saying nothing. Cases in which no
  * symptom of the true cause shows teach nothing and are left out, as are views of another catalogue.
  */
 export function fitOdds(
@@ -118,13 +118,12 @@ function addGradient(
   gradient: Float64Array,
 ): number {
   const push = (scored: readonly Scored[], rest: number, by: number): number => {
-    const top = Math.max(rest, ...scored.map(({ score }) => score));
-    const total = scored.reduce((sum, { score }) => sum + Math.exp(score - top), Math.exp(rest - top));
-    for (const one of scored) {
-      const share = Math.exp(one.score - top) / total;
-      if (share > negligible) descend(one.terms, theta, by * share, gradient);
+    const total = logTotal(scored, rest);
+    for (const { terms, score } of scored) {
+      const share = Math.exp(score - total);
+      if (share > negligible) descend(terms, theta, by * share, gradient);
     }
-    return top + Math.log(total);
+    return total;
   };
   const all = push(strongest(terms, theta), none, weight);
   const wanted = hasTruth ? push(strongest(right, theta), Number.NEGATIVE_INFINITY, -weight) : none;
@@ -148,19 +147,24 @@ function strongest(modes: readonly (readonly Terms[])[], theta: Float64Array): r
   });
 }
 
+/** Logarithm of the sum of all that may be, `rest` (in logs) among it. */
+function logTotal(scored: readonly Scored[], rest: number): number {
+  const top = Math.max(rest, ...scored.map(({ score }) => score));
+  return top + Math.log(scored.reduce((sum, { score }) => sum + Math.exp(score - top), Math.exp(rest - top)));
+}
+
 /** What a catalogue makes of a look: each mode with its probability at the place where it is likeliest, likeliest first. */
 export function judged(
   layout: OddsLayout,
   views: readonly StudyView[],
 ): readonly { readonly mode: string; readonly entity: EntityId; readonly probability: number }[] {
   const scored = strongest(byMode(views.flatMap((view) => termsOf(view, layout) ?? [])), layout.start);
-  const top = Math.max(layout.none, ...scored.map(({ score }) => score));
-  const total = scored.reduce((sum, { score }) => sum + Math.exp(score - top), Math.exp(layout.none - top));
+  const total = logTotal(scored, layout.none);
   return scored
     .map(({ terms: { view }, score }) => ({
       mode: view.mode,
       entity: view.entity,
-      probability: Math.exp(score - top) / total,
+      probability: Math.exp(score - total),
     }))
     .sort((a, b) => b.probability - a.probability || (a.mode < b.mode ? -1 : 1));
 }

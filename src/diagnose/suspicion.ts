@@ -38,7 +38,7 @@ const keepMs: DurationMs = 60_000;
 /** So much must be left for failures of any kind, and half of all for the one named. */
 const sure = 0.9;
 /** The same where nothing but comparisons speak. */
-const allButCertain = 0.985;
+export const allButCertain = 0.985;
 const likeliest = 0.5;
 /** Tokens that come outright later, and no more of them, are so many times likelier with some failure than with none. */
 const feltRatio = 20;

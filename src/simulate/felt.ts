@@ -1,4 +1,5 @@
 // What people who ask feel of a fleet, by the simulation's own truth: minute by minute, the share of requests not served well.
+import { quantileOf } from "../math/quantile.ts";
 import type { FinishedRequest, Fleet, FleetSink } from "./fleet.ts";
 import { requestClasses } from "./scenario.ts";
 
@@ -71,8 +72,8 @@ export function createFeltMeter(): FeltMeter {
     },
     minutes(usualUntilMs) {
       const usual = finishedAt.flatMap((at, i) => (at >= warmUpMs && at < usualUntilMs ? [i] : []));
-      const firstTokenMax = firstTokenTimes * quantile(usual.map((i) => firstToken[i]!));
-      const paceMax = paceTimes * quantile(usual.map((i) => pace[i]!));
+      const firstTokenMax = firstTokenTimes * usualMost(usual.map((i) => firstToken[i]!));
+      const paceMax = paceTimes * usualMost(usual.map((i) => pace[i]!));
       const good = new Float64Array(arrived.length);
       for (let i = 0; i < finishedAt.length; i++) {
         if (firstToken[i]! > firstTokenMax || pace[i]! > paceMax) continue;
@@ -90,8 +91,7 @@ function paceOf({ finishedAt, firstTokenAt, generatedTokens }: FinishedRequest):
   return (finishedAt - firstTokenAt) / Math.max(1, generatedTokens - 1);
 }
 
-/** The 95th percentile; infinite for none, so that nothing is late where nothing was usual. */
-function quantile(values: number[]): number {
-  const sorted = Float64Array.from(values).sort();
-  return sorted[Math.floor(0.95 * sorted.length)] ?? Number.POSITIVE_INFINITY;
+/** The 95th percentile; NaN for none, beyond which nothing is: nothing is late where nothing was usual. */
+function usualMost(values: readonly number[]): number {
+  return quantileOf(Float64Array.from(values), values.length, 0.95);
 }

@@ -4,8 +4,10 @@ import { createInterface } from "node:readline";
 import { z } from "zod";
 import { judged, type KnownCase } from "../../diagnose/fit-odds.ts";
 import { layOut } from "../../diagnose/odds-terms.ts";
+import { allButCertain } from "../../diagnose/suspicion.ts";
 import type { EntityId } from "../../model/entity.ts";
 import type { FailureMode } from "../../model/failure-mode.ts";
+import { baseCode } from "./score.ts";
 import type { Lesson } from "./study-book.ts";
 
 const letters = z.string().regex(/^[pau]*$/);
@@ -49,9 +51,6 @@ export function sourceOf({ scenario }: Pick<Lesson, "scenario">): string {
   return scenario.replace(/-v\d+$/, "");
 }
 
-/** `FM-05b` is a form of `FM-05`. */
-const baseCode = (code: string): string => code.replace(/[a-z]$/, "");
-
 /**
  * Each scenario with a fault weighs 1, shared out among its looks; all looks at which nothing was wrong weigh together as much as all those
  * at which something was.
@@ -74,9 +73,6 @@ function rightPlaces({ places }: Lesson): ReadonlySet<EntityId> {
   return new Set(places.some((place) => /^(deployment|service):/.test(place)) ? [] : places);
 }
 
-/** Suspected from so much on: see suspicion. */
-const sureFrom = 0.985;
-
 /** How a catalogue judges single looks; shares are of looks at which a fault had been there for a minute, and of healthy ones. */
 export function judgeLessons(lessons: readonly Lesson[], catalogue: readonly FailureMode[]): Record<string, number> {
   const layout = layOut(catalogue);
@@ -89,14 +85,14 @@ export function judgeLessons(lessons: readonly Lesson[], catalogue: readonly Fai
     const failing = causes.reduce((sum, { mode, probability }) => sum + (failures.has(mode) ? probability : 0), 0);
     if (truth.length === 0) {
       counts.healthy += 1;
-      if (failing >= sureFrom) counts.falselySure += 1;
+      if (failing >= allButCertain) counts.falselySure += 1;
     } else if (lesson.sinceMs >= 60_000) {
       const rank = causes.findIndex(({ mode }) => truth.includes(mode));
       counts.looks += 1;
       if (rank === 0) counts.top1 += 1;
       if (rank >= 0 && rank < 3) counts.top3 += 1;
       if (causes[0] !== undefined && (places.size === 0 || places.has(causes[0].entity))) counts.place += 1;
-      if (failing >= sureFrom) counts.sure += 1;
+      if (failing >= allButCertain) counts.sure += 1;
     }
   }
   const { looks, healthy } = counts;

@@ -110,7 +110,7 @@ export function renewedOf(
 }
 
 /** `FM-05b` is a form of `FM-05`. */
-function baseCode(code: string): string {
+export function baseCode(code: string): string {
   return code.replace(/[a-z]$/, "");
 }
 

@@ -1,4 +1,5 @@
 // Many scenarios' acting in a few figures. A share is null where there is nothing to divide by.
+import { quantileOf } from "../../../math/quantile.ts";
 import type { ActScore } from "./act-score.ts";
 
 /**
@@ -29,7 +30,7 @@ export function actFigures(scores: readonly ActScore[]): Record<string, number> 
     wrong_action_share: sum((one) => one.wrong) / executed,
     wrong_auto_actions: sum((one) => one.wrongAuto),
     do_nothing_share: healthy.filter((one) => one.executed === 0).length / healthy.length,
-    ttr_ratio_vs_no_action: median(ratios),
+    ttr_ratio_vs_no_action: quantileOf(Float64Array.from(ratios), ratios.length, 0.5),
     inconclusive_share: sum(({ verdicts }) => verdicts.inconclusive) / judged,
     verified_share: sum(({ verdicts }) => verdicts.success) / judged,
     decisions: sum((one) => one.decisions),
@@ -44,10 +45,3 @@ export const actGoals = [
   ["ttr_ratio_vs_no_action", "<=", 1 / 3],
   ["decisions", ">=", 3000],
 ] as const;
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const half = Math.floor(sorted.length / 2);
-  if (sorted.length % 2 === 1) return sorted[half]!;
-  return sorted.length === 0 ? Number.NaN : (sorted[half - 1]! + sorted[half]!) / 2;
-}

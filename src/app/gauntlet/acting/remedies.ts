@@ -3,6 +3,7 @@ import type { Action } from "../../../model/action.ts";
 import type { EntityId } from "../../../model/entity.ts";
 import type { ActionKind, FailureMode } from "../../../model/failure-mode.ts";
 import type { GroundTruth } from "../../../simulate/ground-truth.ts";
+import { baseCode } from "../score.ts";
 
 /** What scenario files call each kind of action. */
 const names: Readonly<Record<ActionKind, readonly string[]>> = {
@@ -33,8 +34,9 @@ export function remediesOf(
   catalogue: readonly FailureMode[],
 ): Remedies {
   const isFault = truth.mode !== "NONE";
-  const base = (code: string): string => code.replace(/[a-z]$/, "");
-  const known = catalogue.filter(({ code }) => base(code) === base(truth.mode)).flatMap(({ remedies }) => remedies);
+  const known = catalogue
+    .filter(({ code }) => baseCode(code) === baseCode(truth.mode))
+    .flatMap(({ remedies }) => remedies);
   const isWhole = (target: EntityId): boolean => target === deployment || target.startsWith("service:");
 
   function isHealthy(target: EntityId): boolean {
