@@ -16,6 +16,8 @@ const program = fileURLToPath(new URL("engine/engine-process.ts", import.meta.ur
 /** Whoever was there for so long is missed when it is gone. */
 const warmMs = 1000 * Number(process.env["WARM_S"] ?? 240);
 const waitMs = 1000 * Number(process.env["WAIT_S"] ?? 300);
+/** How long it goes on once it was found: what else opens, and what the first incident then says. */
+const holdMs = 1000 * Number(process.env["HOLD_S"] ?? 60);
 /** How long its end is waited for once the fault is taken back: rules look back five minutes. */
 const overMs = 1000 * Number(process.env["OVER_S"] ?? 600);
 /** Requests a second, over all replicas. */
@@ -49,6 +51,8 @@ interface Fault {
 }
 
 interface Told {
+  /** Of the incident. */
+  readonly id: string;
   readonly afterS: number;
   readonly mode: string;
   readonly probability: number;
@@ -97,7 +101,7 @@ if (!isInstalled()) {
   const only = process.argv[2];
   const figures: Record<string, number> = {};
   for (const fault of faults.filter(({ name }) => only === undefined || only.split(",").includes(name))) {
-    const { told, falseBefore, ok, host, overS } = await run(fault);
+    const { told, later, further, falseBefore, ok, host, overS } = await run(fault);
     const right = fault.modes.includes(told?.mode ?? "") ? 1 : 0;
     const placed =
       told !== undefined && (told.location.includes(host) || told.location.startsWith("deployment:")) ? 1 : 0;
@@ -107,6 +111,8 @@ if (!isInstalled()) {
       ...(told === undefined ? {} : { [`${key}_seconds`]: told.afterS }),
       [`${key}_right_mode`]: right,
       [`${key}_right_place`]: placed,
+      ...(later === undefined ? {} : { [`${key}_right_later`]: fault.modes.includes(later.mode) ? 1 : 0 }),
+      [`${key}_further`]: further,
       [`${key}_over`]: overS === undefined ? 0 : 1,
       ...(overS === undefined ? {} : { [`${key}_over_seconds`]: overS }),
       [`${key}_false_before`]: falseBefore,
@@ -200,6 +206,11 @@ async function run(fault: Fault) {
       const found = (await incidents(apiUrl)).find(({ id }) => !before.some((one) => one.id === id));
       if (found !== undefined) told = await diagnosisOf(apiUrl, found.id, (Date.now() - at) / 1000);
     }
+    let later: Told | undefined;
+    if (told !== undefined) {
+      await sleep(holdMs);
+      later = await diagnosisOf(apiUrl, told.id, (Date.now() - at) / 1000);
+    }
     const undoneAt = Date.now();
     await fault.undo(made);
     let overS: number | undefined;
@@ -208,11 +219,17 @@ async function run(fault: Fault) {
       const open = (await incidents(apiUrl)).some(({ state }) => state !== "resolved");
       if (!open) overS = (Date.now() - undoneAt) / 1000;
     }
+    const since = (await incidents(apiUrl)).filter(({ id }) => !before.some((one) => one.id === id));
+    for (const { id } of since.filter(({ id }) => id !== told?.id)) {
+      process.stderr.write("  further:\n");
+      await diagnosisOf(apiUrl, id, (Date.now() - at) / 1000);
+    }
     await load.stop();
     reap();
     await stopServe(serve);
     serve = undefined;
-    return { told, falseBefore: before.length, ok, host: engine.host, overS };
+    const further = Math.max(0, since.length - 1);
+    return { told, later, further, falseBefore: before.length, ok, host: engine.host, overS };
   } finally {
     reap();
     serve?.child.kill("SIGKILL");
@@ -256,12 +273,12 @@ async function diagnosisOf(apiUrl: string, id: string, afterS: number): Promise<
   const first = causes[0];
   return first === undefined
     ? undefined
-    : { afterS, mode: first.failureMode, probability: first.probability, location: first.location };
+    : { id, afterS, mode: first.failureMode, probability: first.probability, location: first.location };
 }
 
 function goalsOf(figure: string): readonly Goal[] {
-  if (/_(detected|right_mode|right_place|over)$/.test(figure)) return [{ figure, op: "==", goal: 1 }];
-  if (figure.endsWith("_false_before")) return [{ figure, op: "==", goal: 0 }];
+  if (/_(detected|right_mode|right_later|right_place|over)$/.test(figure)) return [{ figure, op: "==", goal: 1 }];
+  if (/_(false_before|further)$/.test(figure)) return [{ figure, op: "==", goal: 0 }];
   if (figure.endsWith("_over_seconds")) return [];
   return figure.endsWith("_seconds") ? [{ figure, op: "<=", goal: 180 }] : [];
 }

@@ -69,9 +69,11 @@ function scenario(i: number, random: () => number): string {
   const tokens = between(30_000, 125_000);
   const duration = 60 * between(8, minutesMax);
   const replicas = between(1, 4);
+  // The last takes any prompt in one piece, and no counter moves until it is done.
+  const budget = of([2048, 8192, 131_072]);
   const target = `replica:${between(0, replicas - 1)}`;
   return `scenario: { id: prefill-${i}, seed: ${between(1, 1e6)}, duration: ${duration}s }
-engine: { model: ${model}, gpu: ${gpu}, tp: ${tp}, replicas: ${replicas}, version: "0.10.1", max_model_len: 131072, cold_start: 90s }
+engine: { model: ${model}, gpu: ${gpu}, tp: ${tp}, replicas: ${replicas}, version: "0.10.1", max_model_len: 131072, max_num_batched_tokens: ${budget}, cold_start: 90s }
 workload: { source: azure-conv, scale: ${(0.02 + 0.4 * random()).toFixed(3)}, classes: { chat: 1 } }
 faults:
   - id: f1
