@@ -162,6 +162,8 @@ export function repace(replica: Replica, node: Node, spec: GpuSpec): void {
   replica.clockMs = node.clockMs;
 }
 
+const works = ["tensorMs", "dramMs", "linkMs", "hostMs"] as const;
+
 /** One tick of {@link machineTickMs}: what the GPUs did since the last, and what that does to heat, power and clocks. */
 export function createMachines(scenario: Scenario, nodes: readonly Node[], replicas: readonly Replica[]) {
   const spec = gpuSpecs[scenario.gpu];
@@ -181,14 +183,16 @@ export function createMachines(scenario: Scenario, nodes: readonly Node[], repli
     }
   };
 
-  /** Shares of the tick that were spent on each kind of work. */
+  /** Shares of the tick that were spent on each kind of work. A step's is told when it begins, and takes until it ends. */
   function workOf(replica: Replica, last: (typeof before)[number]) {
     const { pace } = replica;
     if (last.pace !== pace) Object.assign(last, { pace, tensorMs: 0, dramMs: 0, linkMs: 0, hostMs: 0 });
-    const share = (key: "tensorMs" | "dramMs" | "linkMs" | "hostMs"): number => {
-      const done = (pace[key] - last[key]) / machineTickMs;
-      last[key] = pace[key];
-      return Math.min(1, Math.max(0, done));
+    const waiting = works.reduce((sum, key) => sum + pace[key] - last[key], 0);
+    const part = waiting > machineTickMs ? machineTickMs / waiting : 1;
+    const share = (key: (typeof works)[number]): number => {
+      const doneMs = part * Math.max(0, pace[key] - last[key]);
+      last[key] += doneMs;
+      return Math.min(1, doneMs / machineTickMs);
     };
     return { tensor: share("tensorMs"), dram: share("dramMs"), link: share("linkMs"), host: share("hostMs") };
   }
