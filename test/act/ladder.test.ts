@@ -60,3 +60,29 @@ test("the same diagnosis again goes on where the ladder stands, and ends where i
   await run(900_000);
   expect(requests()).toHaveLength(2);
 });
+
+test("after a restart the ledger tells what did not help, and the same diagnosis goes on with the next", async () => {
+  const { act, again, run, requests, state } = bench([{ ...once, cooldown: 60_000 }]);
+  await act.propose(proposal(), start);
+  await run(150_000);
+  const room = again();
+  await room.restore();
+  await run(60_000, room);
+  await room.propose(ladder(), state.now);
+  expect(room.status().open.map(({ action }) => action.id)).toEqual(["a-shed-1"]);
+  expect(requests().map(({ data }) => data["action"])).toContain("restart-replica");
+});
+
+test("what recovered without another attempt is over: trouble later is not its business", async () => {
+  const { act, run, requests, state, states } = bench([once]);
+  await act.propose(ladder(), start);
+  await run(150_000);
+  state.tokens = 100;
+  await run(600_000);
+  expect(states().at(-1)).toBe("held by recovered");
+  expect(act.status().open).toEqual([]);
+  state.tokens = 0;
+  await run(900_000);
+  expect(states().at(-1)).toBe("held by recovered");
+  expect(requests()).toHaveLength(1);
+});

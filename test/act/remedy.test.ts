@@ -95,6 +95,10 @@ test("the others that fit are what to try otherwise, in the catalogue's order; t
   expect(
     remedyFor(diagnosis("stuck-engine", [signal, signal]), mode("stuck-engine"), start)!.otherwise,
   ).toBeUndefined();
+  const crash = remedyFor(diagnosis("cuda-illegal-access", [signal, signal]), mode("cuda-illegal-access"), start)!;
+  expect(crash.action.kind).toBe("restart-replica");
+  expect(mode("cuda-illegal-access").remedies.at(-1)!.action).toBe("notify");
+  expect(crash.otherwise).toBeUndefined();
 });
 
 test("a knob without a value is advice, and no repair", () => {

@@ -7,7 +7,7 @@ import { remediesOf } from "../../src/app/gauntlet/acting/remedies.ts";
 import { createFeltMeter, type FeltMinutes } from "../../src/simulate/felt.ts";
 import { createFleet } from "../../src/simulate/fleet.ts";
 import { GroundTruth } from "../../src/simulate/ground-truth.ts";
-import { scenarioFor } from "../../src/simulate/scenario.ts";
+import { healthyScenario, scenarioFor } from "../../src/simulate/scenario.ts";
 import { createSimulation } from "../../src/simulate/simulation.ts";
 import { modes } from "../diagnose/fleet.ts";
 
@@ -133,4 +133,18 @@ test("people feel a stuck engine until it is restarted, and the same up to then 
   expect(left.bad[6]).toBeGreaterThan(0.1);
   expect(acted.out[10]).toBe(0);
   expect(acted.bad[10]).toBeLessThan(0.1);
+});
+
+test("a wrong answer is as bad as none: what is garbled on one of two replicas is felt, though it comes as fast as ever", () => {
+  const fault = { kind: "gibberish", target: "replica:1", atMs: 6 * minute, params: { fraction: 0.6 } };
+  const scenario = healthyScenario(1, { replicas: 2, faults: [fault] });
+  const meter = createFeltMeter();
+  const fleet = createFleet(scenario, meter.witness);
+  for (let atMs = 5000; atMs <= 10 * minute; atMs += 5000) {
+    fleet.advance(atMs);
+    meter.look(fleet);
+  }
+  const { bad } = meter.minutes(6 * minute);
+  expect(bad[4]).toBeLessThan(0.15);
+  expect(bad[8]).toBeGreaterThan(bad[4]! + 0.1);
 });

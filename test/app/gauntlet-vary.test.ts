@@ -5,7 +5,18 @@ import { describe, expect, test } from "vitest";
 import { createStudyBook } from "../../src/app/gauntlet/study-book.ts";
 import { varied } from "../../src/app/gauntlet/vary.ts";
 import { shipped } from "../../src/app/paths.ts";
+import { parseYaml } from "../../src/model/yaml.ts";
 import { parseScenario } from "../../src/simulate/scenario-file.ts";
+
+interface Parts {
+  readonly faults?: readonly Part[];
+  readonly distractors?: readonly Part[];
+  readonly ground_truth: { readonly mode: string };
+}
+interface Part {
+  readonly kind: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+}
 
 const written = readdirSync(shipped.gauntlet)
   .filter((name) => name.endsWith(".yaml"))
@@ -52,6 +63,30 @@ describe("drawn scenarios", () => {
     expect(varied(written, 20, 8)).not.toEqual(drawn.slice(0, 20));
     expect(varied([{ file: "x.yaml", text: "scenario: {" }], 5, 1)).toEqual([]);
     expect(varied([{ file: "x.yaml", text: "scenario: {" }, ...written], 20, 7)).toEqual(drawn.slice(0, 20));
+  });
+
+  test("a number that is a name stays, and nothing is larger in a run without fault than it was written", () => {
+    const partsOf = (texts: readonly { text: string }[]) =>
+      texts.flatMap(({ text }) => {
+        const { faults = [], distractors = [], ground_truth } = parseYaml("x", text).value as Parts;
+        return [...faults, ...distractors].map((part) => ({ ...part, mode: ground_truth.mode }));
+      });
+    const known = partsOf(written);
+    const made = partsOf(drawn);
+    const codes = new Set(known.map(({ params }) => params?.["code"]));
+    const coded = made.flatMap(({ params }) => (params?.["code"] === undefined ? [] : [params["code"]]));
+    expect(coded.length).toBeGreaterThan(5);
+    expect(coded.filter((code) => !codes.has(code))).toEqual([]);
+    const largest = new Map<string, number>();
+    for (const { kind, mode, params = {} } of known)
+      for (const [name, value] of Object.entries(params))
+        if (mode === "NONE" && typeof value === "number")
+          largest.set(`${kind} ${name}`, Math.max(value, largest.get(`${kind} ${name}`) ?? 0));
+    const healthy = made.filter(({ mode, params }) => mode === "NONE" && params !== undefined);
+    expect(healthy.length).toBeGreaterThan(20);
+    for (const { kind, params = {} } of healthy)
+      for (const [name, value] of Object.entries(params))
+        if (typeof value === "number") expect(value).toBeLessThanOrEqual(largest.get(`${kind} ${name}`)!);
   });
 
   test("end so long after their onset", () => {

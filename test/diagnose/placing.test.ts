@@ -118,6 +118,11 @@ test.each<readonly [string, Labels, string]>([
   expect(await incidentsOf([alert(mode, labels)])).toEqual([where]);
 });
 
+test("an alert about a series that no mapping knows opens where its labels say, not at an entity nobody knows", async () => {
+  const unmapped = { ...alert("disk-full", { instance: "n1:9100" }), entity: "series:node_filesystem_free" } as Alert;
+  expect(await incidentsOf([unmapped])).toEqual(["node:n1"]);
+});
+
 test("what names nobody stays alone where there are two deployments, and so do Homeostat's own alerts", async () => {
   expect(await incidentsOf([alert("silent-quality-regression", {})], [], [...chat, code])).toEqual([]);
   expect(await incidentsOf([alert("disk-full", { instance: "homeostat-0" })])).toEqual([]);
