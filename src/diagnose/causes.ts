@@ -43,6 +43,6 @@ export function createRanking(
     const closer = await look(left.flatMap(({ discriminators }) => discriminators));
     if (studied !== undefined && possible.length === modes().length)
       studied(studyOf(left, scope, candidates, closer, alerts, at));
-    return rank(left, priorOfNone(modes()), scope, candidates, closer, alerts, at);
+    return rank(left, priorOfNone(modes()), scope, candidates, closer, alerts, at, recall?.settled());
   };
 }

@@ -169,10 +169,7 @@ export function createDiagnosis(
     const attributes = (await drill.take(entry.incident.id)) ?? entry.incident.attributes;
     const scene = { at, onset, knownAt, scope, anomalies, changes, alive, topology, silenceTells, attributes };
     const causes = await rankScene(scene, symptoms, { recall: entry.recall });
-    const top = causes[0];
-    const leads =
-      top !== undefined && top.probability >= 0.5 ? modes.find(({ id }) => id === top.failureMode) : undefined;
-    entry.recall.lead(leads, modes, at);
+    entry.recall.lead(causes[0], modes, at);
     const changed = publish(entry, scope, symptoms, causes, at, out);
     drill.ask(entry.incident, at, changed);
     const shown = changed ? causes : (entry.diagnosis?.causes ?? causes);

@@ -99,6 +99,7 @@ const Mode = z.strictObject({
   symptoms: z.array(Symptom).min(2, "needs two symptoms or more: one alone proves nothing"),
   path: z.array(PathStep).max(12).default([]),
   discriminators: z.array(Discriminator).default([]),
+  consequences: z.array(slug).max(12).default([]),
   remedies: z.array(Remedy).min(1),
   verify: z.array(Check).min(1, "needs a check: a repair that cannot be verified is not made"),
   prevention: text,

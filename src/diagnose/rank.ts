@@ -4,6 +4,7 @@ import type { EntityId } from "../model/entity.ts";
 import type { Evidence } from "../model/evidence.ts";
 import type { FailureMode, SymptomSpec } from "../model/failure-mode.ts";
 import type { PathStep, RankedCause } from "../model/incident.ts";
+import { aftermathOf, isForgiven } from "./aftermath.ts";
 import type { Look } from "./look.ts";
 import type { Finding } from "./scene.ts";
 import { kindOf } from "./topology.ts";
@@ -40,7 +41,7 @@ interface Judged {
  *
  * Naive Bayes (Duda, Hart, Stork, Pattern Classification, 2.12) takes symptoms as independent given the mode, which they
  * are not: where they are views of one thing, the catalogue puts them into a family, which counts once.
- * It is blind to modes that are not in the catalogue and to two modes at once.
+ * It is blind to modes that are not in the catalogue and to two modes at once, but for what `settled`, the mode that led so far, brings about.
  */
 export function rank(
   modes: readonly FailureMode[],
@@ -50,18 +51,22 @@ export function rank(
   look: Look,
   alerts: readonly Alert[],
   at: number,
+  settled?: FailureMode,
 ): readonly RankedCause[] {
   const judged = modes.flatMap((mode) => {
     const places = entities
       .filter((entity) => mode.at.some((kind) => kind === kindOf(entity)))
-      .map((entity) => judge(mode, entity, look, alerts, at));
+      .map((entity) => judge(mode, entity, look, alerts, at, settled));
     // Where nothing is known the odds are better than where something speaks for it and something against.
     const seen = places.filter((one) => one.for.length > 0);
     if (seen.length === 0) return [];
     const best = seen.reduce((a, b) => (b.logOdds > a.logOdds ? b : a));
     return [isEverywhere(best, places, nonePrior) ? { ...best, everywhere: scope } : best];
   });
-  const weights = judged.map(({ mode, logOdds }) => mode.prior * Math.exp(logOdds));
+  const weights = judged.map(({ mode, logOdds }) => {
+    const more = settled?.id === mode.id ? aftermathOf(settled, judged) : 0;
+    return mode.prior * Math.exp(logOdds + more);
+  });
   const total = nonePrior + weights.reduce((sum, weight) => sum + weight, 0);
   return judged
     .map((one, i) => toCause(one, weights[i]! / total))
@@ -102,7 +107,14 @@ function isEverywhere(best: Judged, places: readonly Judged[], nonePrior: number
   return kind === "replica" && alike.length >= Math.max(2, everywhereShare * peers.length);
 }
 
-function judge(mode: FailureMode, entity: EntityId, look: Look, alerts: readonly Alert[], at: number): Judged {
+function judge(
+  mode: FailureMode,
+  entity: EntityId,
+  look: Look,
+  alerts: readonly Alert[],
+  at: number,
+  settled: FailureMode | undefined,
+): Judged {
   const odds = createOdds();
   const pro: { weight: number; evidence: Evidence }[] = [];
   const con: { weight: number; evidence: Evidence }[] = [];
@@ -126,6 +138,7 @@ function judge(mode: FailureMode, entity: EntityId, look: Look, alerts: readonly
     }
   }
   for (const spec of mode.discriminators) {
+    if (isForgiven(mode, spec.against, settled)) continue;
     const finding = look(spec, entity);
     if (finding.state === "present") {
       const weight = Math.log(spec.present);

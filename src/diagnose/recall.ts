@@ -1,6 +1,7 @@
 // What an incident was shown stays known while it is open, though the window it was looked for in has moved on.
 import type { EntityId } from "../model/entity.ts";
 import type { FailureMode, SymptomSpec } from "../model/failure-mode.ts";
+import type { RankedCause } from "../model/incident.ts";
 import { type DurationMs, type Instant, parseDuration } from "../model/time.ts";
 import type { Look } from "./look.ts";
 import type { Finding, Scene } from "./scene.ts";
@@ -8,12 +9,19 @@ import type { Finding, Scene } from "./scene.ts";
 export interface Recall {
   /** The same look, with what was found before in this incident where looking again cannot take it back. */
   over(look: Look, scene: Scene): Look;
-  /** Tells which of the modes leads now; undefined: none. */
-  lead(mode: FailureMode | undefined, modes: readonly FailureMode[], at: Instant): void;
+  /** Tells which cause is the likeliest now. It leads once it is likelier than all others together, and for as long as it is the likeliest. */
+  lead(
+    top: Pick<RankedCause, "failureMode" | "probability"> | undefined,
+    modes: readonly FailureMode[],
+    at: Instant,
+  ): void;
+  /** The mode that led for long enough, and none for as long since. */
+  settled(): FailureMode | undefined;
 }
 
 /** Findings, one an entity and symptom; of an incident with more, the rest is looked up as if for the first time. */
 const keptMax = 5000;
+const leadsFrom = 0.5;
 /** A cause that has led for so long is settled: evidence that was only late is there by then. */
 const settledMs: DurationMs = 2 * 60_000;
 /** What a settled cause showed counts for so long after it was last seen; what leads then may be another trouble. */
@@ -52,8 +60,11 @@ export function createRecall(): Recall {
   }
 
   return {
+    settled: () => settledMode,
     over: (look, scene) => (spec, entity) => recalled(spec, entity, look(spec, entity), scene),
-    lead(mode, modes, at) {
+    lead(top, modes, at) {
+      const isLead = top !== undefined && (top.probability >= leadsFrom || top.failureMode === leading?.mode);
+      const mode = isLead ? modes.find(({ id }) => id === top.failureMode) : undefined;
       if (mode?.id !== leading?.mode) leading = mode === undefined ? undefined : { mode: mode.id, since: at };
       if (mode === undefined || leading === undefined || at - leading.since < settledMs) return;
       if (settled !== undefined && settledMode === mode) return;

@@ -115,6 +115,8 @@ export interface FailureMode {
   /** How it comes about, cause first: the steps between what broke and what users feel. */
   readonly path: readonly PathSpec[];
   readonly discriminators: readonly DiscriminatorSpec[];
+  /** Slugs of modes whose signs it often brings about: seen after it, they are no other cause. */
+  readonly consequences: readonly string[];
   readonly remedies: readonly RemedySpec[];
   readonly verify: readonly CheckSpec[];
   readonly prevention: string;

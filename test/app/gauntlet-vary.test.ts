@@ -68,7 +68,9 @@ describe("drawn scenarios", () => {
   test("a number that is a name stays, and nothing is larger in a run without fault than it was written", () => {
     const partsOf = (texts: readonly { text: string }[]) =>
       texts.flatMap(({ text }) => {
-        const { faults = [], distractors = [], ground_truth } = parseYaml("x", text).value as Parts;
+        const plain = parseYaml("x", text);
+        if (!plain.ok) throw new Error(plain.mistakes[0]!.says);
+        const { faults = [], distractors = [], ground_truth } = plain.value as Parts;
         return [...faults, ...distractors].map((part) => ({ ...part, mode: ground_truth.mode }));
       });
     const known = partsOf(written);

@@ -83,7 +83,7 @@ describe("a settled cause", () => {
     for (const at of [0, minute, 2 * minute]) {
       const look = recall.over((one) => (one === against || one === againstBefore ? absent : present()), sceneAt(at));
       for (const one of [now, other.discriminators[0]!, against, againstBefore]) look(one, replica);
-      recall.lead(cause, all, at);
+      recall.lead({ failureMode: cause.id, probability: 0.6 }, all, at);
     }
     return recall;
   }
@@ -113,9 +113,55 @@ describe("a settled cause", () => {
       [3 * minute, cause],
     ] as const) {
       recall.over(() => present(), sceneAt(at))(now, replica);
-      recall.lead(leads, all, at);
+      recall.lead({ failureMode: leads.id, probability: 0.6 }, all, at);
     }
     expect(recall.over(() => absent, sceneAt(4 * minute))(now, replica).state).toBe("absent");
+  });
+
+  test("goes on leading while it is the likeliest, though no longer likelier than all others together", () => {
+    const recall = createRecall();
+    const led = (id: string, probability: number, at: number) => recall.lead({ failureMode: id, probability }, all, at);
+    led("cause", 0.4, 0);
+    led("cause", 0.4, 3 * minute);
+    expect(recall.settled()).toBeUndefined();
+    led("cause", 0.6, 4 * minute);
+    led("cause", 0.4, 5 * minute);
+    led("cause", 0.4, 6 * minute);
+    expect(recall.settled()).toBe(cause);
+  });
+});
+
+describe("what a settled cause brings about", () => {
+  const overflow = mode("overflow", [query("full", "full", { present: 60 })]);
+  const stall = mode("stall", [query("stalls", "stalls", { present: 12 })], {
+    consequences: ["overflow"],
+    discriminators: [{ ...query("rather-full", "rather", { present: 10 }), against: "overflow" }],
+  });
+  const all = [overflow, stall];
+  const top = (settled: FailureMode | undefined, shows: readonly string[]) =>
+    rank(
+      all,
+      0.05,
+      "deployment:chat",
+      [replica],
+      ({ id }) => (shows.includes(id) ? present() : absent),
+      [],
+      0,
+      settled,
+    )[0]!;
+
+  test("does not displace it, nor speak against it", () => {
+    const both = ["stalls", "full", "rather-full"];
+    expect(top(undefined, both).failureMode).toBe("overflow");
+    const { failureMode, against, probability } = top(stall, both);
+    expect(failureMode).toBe("stall");
+    expect(against).toEqual([]);
+    expect(probability).toBeLessThan(0.95);
+  });
+
+  test("is the cause where it led itself, or where nothing shows the settled one any more", () => {
+    expect(top(overflow, ["stalls", "full", "rather-full"]).failureMode).toBe("overflow");
+    expect(top(stall, ["full", "rather-full"]).failureMode).toBe("overflow");
   });
 });
 

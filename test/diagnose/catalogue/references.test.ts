@@ -26,6 +26,14 @@ test("a mode that is told from another is what the other is told from", () => {
   expect(oneWay).toEqual([]);
 });
 
+test("what a mode brings about is another mode of the catalogue", () => {
+  const wrong = modes.flatMap(({ id, consequences }) =>
+    consequences.filter((one) => one === id || !ids.has(one)).map((one) => `${id} -> ${one}`),
+  );
+  expect(wrong).toEqual([]);
+  expect(modes.filter(({ consequences }) => consequences.length > 0).length).toBeGreaterThan(30);
+});
+
 test("no query looks back further than the half hour that is kept in memory", () => {
   for (const { id, symptoms, discriminators } of modes) {
     for (const { id: symptom, source } of [...symptoms, ...discriminators]) {
