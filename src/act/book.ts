@@ -5,7 +5,7 @@ import type { Desk, Turn } from "./desk.ts";
 import type { Repair } from "./repairs.ts";
 
 /** What an entry tells beside state, author and reason. */
-export type Details = Pick<LedgerEntry, "before" | "after" | "verdict">;
+export type Details = Pick<LedgerEntry, "before" | "after" | "verdict" | "compared">;
 
 export interface Book {
   /** A ledger that fails stops the action: the repair stays in the state it was in. */

@@ -23,6 +23,8 @@ export interface Policy {
   readonly attempts: number;
   /** Telemetry of the target older than this is no ground to act on, nor to verify by. */
   readonly maxEvidenceAge: DurationMs;
+  /** A repair whose checks hold is compared with its siblings, and they are watched for harm, for so long before it is a success. */
+  readonly watch: DurationMs;
   readonly approval: ApprovalRule;
   readonly blastRadius?: BlastRadius;
 }
@@ -60,6 +62,7 @@ const observe: Policy = {
   cooldown: 15 * 60_000,
   attempts: 2,
   maxEvidenceAge: 2 * 60_000,
+  watch: 2 * 60_000,
   approval: { quorum: 1, ttl: 15 * 60_000 },
 };
 

@@ -87,6 +87,7 @@ function actionFor(
     why: `${mode.title}: ${remedy.why}`,
     idempotencyKey,
     proposedAt: now,
+    troubleSince: before + beforeMarginMs,
     evidence: {
       kinds: [...new Set(cause.for.map((one) => one.kind))],
       says: cause.for.slice(0, saysMax).map(({ says }) => says),

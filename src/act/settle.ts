@@ -6,7 +6,8 @@ import { barred, type Desk, type Turn } from "./desk.ts";
 import type { Dispatch } from "./dispatch.ts";
 import { lookAtTarget } from "./facts.ts";
 import { newRepair, numbered, type Repair } from "./repairs.ts";
-import { advance, readChecks, startVerification } from "./verification.ts";
+import { advance, type Progress, readChecks, startVerification } from "./verification.ts";
+import { attribute } from "./verify/attribution.ts";
 
 export interface Settle {
   /** Delivery has ended. */
@@ -69,6 +70,50 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
     await book.hold(rung, { by: "cooldown", reason, retryAt: turn.now + cooldown }, turn);
   }
 
+  /** The checks hold; whether that is the repair's doing, and at nobody's cost, is another question. */
+  async function holds(repair: Repair, { reason, since }: Extract<Progress, { kind: "holds" }>, turn: Turn) {
+    const { now } = turn;
+    const { action } = repair;
+    const sentAt = repair.sends.at(-1)?.at ?? repair.verification?.startedAt ?? now;
+    const others = [...desk.repairs.values()].filter((other) => other !== repair);
+    const touched = new Set(
+      others
+        .filter(({ sends }) => sends.some(({ at }) => at >= (action.troubleSince ?? at)))
+        .map(({ proposal }) => proposal.target),
+    );
+    const { kind, says, figures } = await attribute(
+      { action, sentAt, holdsSince: since, watchMs: demotions.policyFor(action).watch, touched },
+      source,
+      now,
+    );
+    if (kind === "early") return;
+    const withinMs = Math.max(...action.verify.map((check) => check.withinMs));
+    if (kind === "worse" && now - (repair.verification?.startedAt ?? now) < withinMs) return;
+    const after = await readChecks(action, source, now);
+    const details = { after, ...(figures.length === 0 ? {} : { compared: figures }) };
+    const by = "verification";
+    if (kind === "worse") {
+      repair.verdict = "inconclusive";
+      const half = `its checks hold (${reason}), but ${says}`;
+      return failed(repair, { by, reason: half, undo: false, again: false, ...details, verdict: "inconclusive" }, turn);
+    }
+    if (kind === "harmed") {
+      repair.verdict = "fail";
+      const harm = `its checks hold (${reason}), but ${says}`;
+      turn.out.push(...(await demotions.demote(action, harm, now)));
+      return failed(repair, { by, reason: harm, undo: true, again: false, ...details, verdict: "fail" }, turn);
+    }
+    repair.over = true;
+    repair.verdict = kind === "shared" ? "inconclusive" : "success";
+    const why =
+      kind === "shared"
+        ? `it is well again, but not shown to be for this: ${says}`
+        : kind === "own"
+          ? says
+          : `not compared: ${says}`;
+    return book.write(repair, "verified", by, `${reason}; ${why}`, turn, { ...details, verdict: repair.verdict });
+  }
+
   return {
     async answered(repair, turn) {
       const outcome = repair.outcome!;
@@ -103,13 +148,11 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
       const fresh = target?.newestAt !== undefined && now - target.newestAt <= maxEvidenceAge;
       const progress = await advance(action, repair.verification, fresh, source, now);
       if (progress.kind === "waiting") return;
+      if (progress.kind === "holds") return holds(repair, progress, turn);
       const after = await readChecks(action, source, now);
       const { reason } = progress;
-      repair.verdict = progress.kind === "holds" ? "success" : progress.kind === "failed" ? "fail" : "inconclusive";
+      repair.verdict = progress.kind === "failed" ? "fail" : "inconclusive";
       switch (progress.kind) {
-        case "holds":
-          repair.over = true;
-          return book.write(repair, "verified", "verification", reason, turn, { after, verdict: "success" });
         case "failed": {
           turn.out.push(...(await desk.demotions.demote(action, reason, now)));
           const next = { undo: true, again: true, after, verdict: "fail" } as const;

@@ -14,7 +14,8 @@ export interface Verification {
 
 export type Progress =
   | { readonly kind: "waiting" }
-  | { readonly kind: "holds"; readonly reason: string }
+  /** `since`: the last of them. */
+  | { readonly kind: "holds"; readonly reason: string; readonly since: Instant }
   | { readonly kind: "failed"; readonly reason: string }
   /** Nobody can tell: there was no telemetry to judge by. */
   | { readonly kind: "inconclusive"; readonly reason: string };
@@ -48,7 +49,7 @@ export async function advance(
   }
   if (open.length === 0) {
     const says = action.verify.map((check) => `${check.says} for ${formatDuration(now - since.get(check.id)!)}`);
-    return { kind: "holds", reason: says.join("; ") };
+    return { kind: "holds", reason: says.join("; "), since: Math.max(...since.values()) };
   }
   const withinMs = Math.max(...action.verify.map((check) => check.withinMs));
   if (now - startedAt < withinMs) return { kind: "waiting" };

@@ -44,6 +44,7 @@ const Policy = z.strictObject({
   cooldown: duration("15m"),
   attempts: z.int().min(1, "is less than 1, so it never acts; say mode: observe").default(2),
   maxEvidenceAge: duration("2m"),
+  watch: duration("2m").describe("So long its siblings are watched before a repair whose checks hold is a success."),
   onlyIn: z.array(id).default([]).describe("Maintenance windows it runs in. None: at any time."),
   blastRadius: BlastRadius.prefault({}),
   approval: z

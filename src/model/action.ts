@@ -25,6 +25,8 @@ export interface Action {
   /** The same for the same repair of the same incident and attempt, so that receivers can drop repeats. */
   readonly idempotencyKey: string;
   readonly proposedAt: Instant;
+  /** When the trouble began, as far as the diagnosis knows: what its effect is compared with lies before. */
+  readonly troubleSince?: Instant;
   /** The person who proposed it, where one did; somebody else has to approve. */
   readonly author?: string;
   /** What the diagnosis rests on, for the ledger; no connector can send it. */
@@ -89,6 +91,8 @@ export interface LedgerEntry extends Partial<Seal> {
   /** The action's checks right before it was sent, and when its effect was judged. */
   readonly before?: readonly Reading[];
   readonly after?: readonly Reading[];
+  /** Felt signals when the effect was judged, of the target and of siblings nobody touched. */
+  readonly compared?: readonly Compared[];
   readonly verdict?: "success" | "fail" | "inconclusive";
   /** Of a demotion or its end: whose `auto` asks for approval, and on which target. */
   readonly concerns?: PolicyOnTarget;
@@ -106,6 +110,19 @@ export interface PolicyOnTarget {
 export interface AppliedPolicy {
   readonly id: string;
   readonly mode: Mode;
+}
+
+/** Medians before the trouble, during it and since the checks hold, in the metric's unit; null where nothing was measured. */
+export interface Compared {
+  readonly metric: string;
+  readonly target: Medians;
+  readonly siblings?: Medians & { readonly count: number };
+}
+
+export interface Medians {
+  readonly before: number | null;
+  readonly during: number | null;
+  readonly after: number | null;
 }
 
 /** A check at one instant; `holds` is null where there was no telemetry to answer it. */

@@ -28,12 +28,25 @@ const action = shapeOf<Action>()({
   why: z.string(),
   idempotencyKey: z.string(),
   proposedAt: instant,
+  troubleSince: instant.optional().describe("When the trouble began, as far as the diagnosis knows."),
   author: z.string().optional().describe("The person who proposed it; somebody else has to approve."),
   evidence: z
     .object({ kinds: z.array(z.string()), says: z.array(z.string()) })
     .optional()
     .describe("What the diagnosis rests on."),
 });
+
+const median = z.number().nullable();
+const medians = { before: median, during: median, after: median };
+const compared = z
+  .array(
+    z.object({
+      metric: z.string(),
+      target: z.object(medians),
+      siblings: z.object({ count: z.int(), ...medians }).optional(),
+    }),
+  )
+  .optional();
 
 const readings = z.array(z.object({ check: z.string(), holds: z.boolean().nullable() })).optional();
 const mode = z.enum(["observe", "propose", "approve", "auto"]);
@@ -47,6 +60,9 @@ export const ledgerEntry = shapeOf<LedgerEntry>()({
   policy: z.object({ id: z.string(), mode }).optional().describe("The policy that applied."),
   before: readings.describe("The checks right before the action was sent; null: no telemetry to tell."),
   after: readings.describe("The checks when its effect was judged."),
+  compared: compared.describe(
+    "Medians of felt signals before the trouble, during it and since the checks hold: of the target, and of siblings nobody touched.",
+  ),
   verdict: z.enum(["success", "fail", "inconclusive"]).optional(),
   concerns: z
     .object({ policy: z.string(), target: z.string() })

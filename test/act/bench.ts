@@ -27,6 +27,7 @@ export const auto: Policy = {
   cooldown: 300_000,
   attempts: 2,
   maxEvidenceAge: 60_000,
+  watch: 120_000,
   approval: { quorum: 1, ttl: 900_000 },
 };
 
@@ -113,6 +114,7 @@ export function bench(policies: readonly Policy[] = [auto], more: Partial<ActOpt
     act,
     again: () => createAct(options, deps),
     records,
+    source,
     kept,
     sent,
     state,

@@ -168,6 +168,7 @@ async function demoConfig(
         action,
         mode: "auto" as const,
         cooldown: "2m",
+        watch: "15s",
         maxEvidenceAge: `${Math.round(120 * fast)}s`,
       })),
     },
