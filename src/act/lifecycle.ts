@@ -73,6 +73,10 @@ export function createLifecycle(desk: Desk): Lifecycle {
       repair.refusedBy = by;
     },
     async goOn(repair, turn) {
+      if (repair.report !== undefined && isUnderWay(repair)) {
+        repair.resend = false;
+        return settle.reported(repair, turn);
+      }
       if (repair.resend) resend(repair, turn);
       if (repair.state === "sent" && repair.outcome !== undefined) await settle.answered(repair, turn);
       else if (repair.state === "accepted" || repair.state === "verifying") await settle.verify(repair, turn);
