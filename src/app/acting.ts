@@ -17,6 +17,7 @@ import { killedByFile } from "./kill-file.ts";
 import type { Lease } from "./lease.ts";
 import { ledgerEntries } from "./ledger-entries.ts";
 import type { State } from "./state.ts";
+import { withDiagnosis } from "./with-diagnosis.ts";
 
 export interface ActingMeans {
   readonly connectors: readonly ConnectorSpec[];
@@ -51,7 +52,8 @@ export async function openActing(config: Config["act"], means: ActingMeans): Pro
     save: (end: KeptHead) => state.save("ledger", new TextEncoder().encode(JSON.stringify(end))),
   };
   const options = { policies: policiesOf(config), windows: windowsOf(config), storm, connectors };
-  const act = createAct(options, { ...means, head, stopped, elsewhere: means.lease.elsewhere, placeOf });
+  const notifier = withDiagnosis(means.notifier, means);
+  const act = createAct(options, { ...means, notifier, head, stopped, elsewhere: means.lease.elsewhere, placeOf });
 
   function placeOf(target: EntityId): Place {
     const entity = means.entities().find(({ id }) => id === target);

@@ -102,6 +102,8 @@ test("an allowed action is written down, sent, and verified once its checks hold
     id: "action-a-x-1",
     receiver: "fleet",
     type: "action.requested",
+    lane: "incident-i1",
+    change: { action: "a-x-1", target: "replica:vllm-0" },
     data: {
       action: "restart-replica",
       target: "replica:vllm-0",
