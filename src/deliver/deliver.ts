@@ -1,4 +1,5 @@
 // Delivery of webhooks: a durable outbox, signatures, an address guard, retries and circuit breakers.
+import { setMaxListeners } from "node:events";
 import type { DeliveryOutcome, HeedingNotifier, OutgoingMessage } from "../model/ports/notifier.ts";
 import type { OutboxDesk, Replayed } from "../model/ports/outbox.ts";
 import type { Delivery, Records } from "../model/ports/records.ts";
@@ -61,6 +62,8 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
   /** The last message of each lane that is under way. */
   const lanes = new Map<string, Promise<unknown>>();
   const stop = new AbortController();
+  // Everything that waits listens to it: as many as may be on their way.
+  setMaxListeners(0, stop.signal);
   const tries = createTries({ guard, telemetry, now, signal: stop.signal });
   const { tryOnce } = tries;
 
