@@ -159,10 +159,12 @@ describe.each(hostile.map((text) => [text.slice(0, 40), text] as const))("%j", (
     const message = { id: "m-1", receiver: "ops", type: "action.escalated", data: { target: text, reason: text } };
     expect(await deliver.send({ ...message, lane: text })).toMatchObject({ kind: "delivered" });
     const { headers, body } = seen[0]!;
-    expect(Object.keys(headers).toSorted()).toEqual([
-      ...["connection", "content-length", "content-type", "host", "user-agent"],
-      ...["webhook-id", "webhook-signature", "webhook-timestamp"],
-    ]);
+    expect(new Set(Object.keys(headers))).toEqual(
+      new Set([
+        ...["connection", "content-length", "content-type", "host", "user-agent"],
+        ...["webhook-id", "webhook-signature", "webhook-timestamp"],
+      ]),
+    );
     const verified = new Webhook(secret).verify(body, headers as Record<string, string>);
     expect(verified).toMatchObject({ data: { target: JSON.parse(JSON.stringify(text)) } });
   });
