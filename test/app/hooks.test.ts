@@ -78,7 +78,8 @@ describe("a CloudEvents receiver", () => {
   test("gets an action with the whole diagnosis, named by its idempotency key", async () => {
     await using hook = await listen();
     const { notifier, records } = await open({ receivers: [cloud(hook)] });
-    const diagnosis: Diagnosis = { ...sample, incident: "i1" };
+    const seen = [{ id: "change", state: "seen", evidence: sample.causes[0]!.for[0]! } as const];
+    const diagnosis: Diagnosis = { ...sample, incident: "i1", path: seen };
     await records.put("diagnoses", [{ ...sample, id: "d0", incident: "i0" }, diagnosis]);
     const told = withDiagnosis(notifier, { records, telemetry: silentTelemetry });
     for (const message of [asks, takesBack, tells]) await told.send(message);
@@ -95,7 +96,7 @@ describe("a CloudEvents receiver", () => {
     });
     const { causes, incident, path } = events[0].data.diagnosis;
     expect([incident, causes[0].for.length > 0, Array.isArray(causes[0].against)]).toEqual(["i1", true, true]);
-    expect(path).toEqual(diagnosis.path);
+    expect(path).toEqual(JSON.parse(JSON.stringify(seen)));
     // `source` and `id` name one event: what takes it back, and what tells of it, are others.
     expect(new Set(events.map(({ id }) => id)).size).toBe(3);
     expect(events.map(({ type }) => type)).toEqual([
