@@ -8,7 +8,8 @@ const policies = { policies: [{ mode: "auto" as const, attempts: 1 }] };
 /** A fleet that is down until it is told to be up, and the room that asked it for something. */
 async function asked() {
   const state = { up: false };
-  const answer: Answer = (response) => response.writeHead(state.up ? 202 : 503).end();
+  // Slowly enough that the circuit breaker, which would hold the message as well, stays out of it.
+  const answer: Answer = (response) => response.writeHead(state.up ? 202 : 503, { "retry-after": "1" }).end();
   const { url, seen } = await receiver(answer);
   const room = await openActWorld(url, policies);
   await room.propose();
@@ -18,7 +19,8 @@ async function asked() {
     const answer = await room.world.get("/api/v1/deliveries", { headers: bearer("operator") });
     return ((await answer.json()) as { data: { id: string; state: string; error?: string }[] }).data;
   };
-  const held = () => vi.waitUntil(async () => (await letters())[0]?.error?.startsWith("held: kill-switch"));
+  const held = () =>
+    vi.waitUntil(async () => (await letters())[0]?.error?.startsWith("held: kill-switch"), { timeout: 10_000 });
   return { state, seen, room, kill, letters, held };
 }
 
@@ -34,7 +36,7 @@ test("thrown while a receiver is down it holds the retries; taken back, the mess
   expect(await kill(false)).toBe(200);
   await vi.waitUntil(() => seen.length > before, { timeout: 10_000 });
   expect(new Set(seen.map(({ headers }) => headers["webhook-id"]))).toEqual(new Set(["action-a-x-1"]));
-  await vi.waitUntil(async () => (await letters())[0]?.state === "delivered");
+  await vi.waitUntil(async () => (await letters())[0]?.state === "delivered", { timeout: 10_000 });
   await room.step();
   expect(room.ledger().map(({ state: one }) => one)).toContain("accepted");
 });
