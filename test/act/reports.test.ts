@@ -159,6 +159,13 @@ test("what was said right before a restart is heard after it, and nothing is sen
   await third.restore();
   expect(await third.reports.take(report({ outcome: "failed" }), state.now)).toMatchObject({ kind: "over" });
   expect(requests()).toHaveLength(1);
+  // The next attempt is under way, and what was said of the last one is not said of it, whoever starts anew.
+  await run(330_000, third);
+  expect(requests()).toHaveLength(2);
+  const last = again();
+  await last.restore();
+  await run(20_000, last);
+  expect(records.all.actions.filter((one) => one.state === "failed")).toHaveLength(1);
 });
 
 test("nothing is heard that the ledger does not take", async () => {
