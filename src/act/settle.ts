@@ -105,7 +105,6 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
       turn.out.push(...(await demotions.demote(action, harm, now)));
       return failed(repair, { by, reason: harm, undo: true, again: false, ...details, verdict: "fail" }, turn);
     }
-    repair.over = true;
     repair.verdict = kind === "shared" ? "inconclusive" : "success";
     const why =
       kind === "shared"
@@ -113,7 +112,8 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
         : kind === "own"
           ? says
           : `not compared: ${says}`;
-    return book.write(repair, "verified", by, `${reason}; ${why}`, turn, { ...details, verdict: repair.verdict });
+    await book.write(repair, "verified", by, `${reason}; ${why}`, turn, { ...details, verdict: repair.verdict });
+    repair.over = true;
   }
 
   /** It was taken, so it is judged from now on. Where nothing would judge it, it is over. */
