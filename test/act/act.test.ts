@@ -152,6 +152,22 @@ test("a repair that does not help is tried again after the pause, if somebody ap
   expect(sent.at(-1)).toMatchObject({ id: "escalated-a-x-2", type: "action.escalated" });
 });
 
+test("a verdict that the ledger does not take is given again when it does", async () => {
+  const { act, states, state, run, records } = bench();
+  await act.propose(proposal(), start);
+  state.tokens = 100;
+  await run(20_000);
+  records.onPut = () => {
+    throw new Error("disk full");
+  };
+  await run(40_000);
+  expect(states().at(-1)).toBe("verifying");
+  records.onPut = () => {};
+  await run(20_000);
+  expect(states().at(-1)).toBe("verified");
+  expect(act.status().open).toEqual([]);
+});
+
 test("a second attempt is not made when all is well by then", async () => {
   const { act, states, state, run, requests } = bench();
   await act.propose(proposal(), start);
