@@ -1,7 +1,9 @@
 // Repairs, carefully: proposed, held back by what speaks against them, sent, verified against the time before, undone.
 import type { Action, LedgerEntry, Proposal } from "../model/action.ts";
 import type { ActStatus } from "../model/ports/act-desk.ts";
+import type { Clearance, FleetChange } from "../model/ports/notifier.ts";
 import type { Instant } from "../model/time.ts";
+import { clearanceFor } from "./clearance.ts";
 import { createDemotions } from "./demotions.ts";
 import type { ActDeps, ActOptions, Desk, Turn } from "./desk.ts";
 import { createLedger } from "./ledger/writer.ts";
@@ -9,6 +11,7 @@ import { createLifecycle } from "./lifecycle.ts";
 import { openActions } from "./open-actions.ts";
 import { createPeople, type People } from "./people.ts";
 import { didNotHelp, fromLedger, mayBeProposedAgain, newRepair, numbered } from "./repairs.ts";
+import { createReports, type Reports } from "./reports.ts";
 import { createKillSwitch } from "./switch.ts";
 
 export interface Act {
@@ -18,6 +21,10 @@ export interface Act {
   step(now: Instant): Promise<readonly LedgerEntry[]>;
   /** People's part: approvals, denials, the switch. */
   readonly people: People;
+  /** What receivers say of what they were asked for. */
+  readonly reports: Reports;
+  /** Whether a message that changes the fleet may still go, `ageMs` after it was written. */
+  clearance(change: FleetChange, ageMs: number, now: Instant): Clearance;
   /** Takes up what an earlier run left in the ledger; before the first step. */
   restore(): Promise<void>;
   /** Repairs that are not over, the switch, and where the ledger ends. */
@@ -69,7 +76,8 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
     return first < 0 ? { action, otherwise: [] } : { action: ladder[first]!, otherwise: ladder.slice(first + 1) };
   }
 
-  const people = createPeople(desk, life, { exclusively, tell: (entries) => untold.push(...entries) });
+  const tell = (entries: readonly LedgerEntry[]): void => void untold.push(...entries);
+  const people = createPeople(desk, life, { exclusively, tell });
 
   return {
     propose: (proposal, now) =>
@@ -118,6 +126,8 @@ export function createAct(options: ActOptions, deps: ActDeps): Act {
         }
       }),
     people,
+    reports: createReports(desk, { exclusively, tell, turnedAway: people.turnedAway }),
+    clearance: (change, ageMs, now) => clearanceFor(desk, change, ageMs, now),
     status() {
       const killed = killSwitch.on();
       const told = { ledger: ledger.head(), demoted: demotions.current(), open: openActions(desk) };

@@ -33,9 +33,9 @@ export function createBook({ demotions, deps, ledger }: Desk): Book {
       repair.hold = { by, reason, ...(retryAt === undefined ? {} : { retryAt }) };
       if (!told) await write(repair, "held", by, reason, turn);
     },
-    recovered(repair, turn) {
+    async recovered(repair, turn) {
+      await write(repair, "held", "recovered", "all is well again without another attempt", turn);
       repair.over = true;
-      return write(repair, "held", "recovered", "all is well again without another attempt", turn);
     },
   };
 }

@@ -42,15 +42,17 @@ export function createLifecycle(desk: Desk): Lifecycle {
       return book.recovered(repair, turn);
     const cooling = isLater(repair) ? policy.cooldown : 0;
     if (waits && now - repair.heldSince > policy.approval.ttl + cooling) {
-      repair.over = true;
       const { length } = approversOf(repair, policy, now);
       const reason = `not approved within ${formatDuration(policy.approval.ttl)} (${length} of ${policy.approval.quorum})`;
-      return book.write(repair, "denied", "expiry", reason, turn);
+      await book.write(repair, "denied", "expiry", reason, turn);
+      repair.over = true;
+      return;
     }
     if (!waits && now - repair.heldSince > heldMs + cooling) {
-      repair.over = true;
       const reason = `not let pass in time (last held by ${repair.hold?.by ?? "nobody"})`;
-      return book.write(repair, "held", "expiry", reason, turn);
+      await book.write(repair, "held", "expiry", reason, turn);
+      repair.over = true;
+      return;
     }
     if (repair.hold === undefined || (repair.hold.retryAt ?? Number.POSITIVE_INFINITY) <= now)
       await decide(repair, turn);
@@ -73,6 +75,10 @@ export function createLifecycle(desk: Desk): Lifecycle {
       repair.refusedBy = by;
     },
     async goOn(repair, turn) {
+      if (repair.report !== undefined && isUnderWay(repair)) {
+        repair.resend = false;
+        return settle.reported(repair, turn);
+      }
       if (repair.resend) resend(repair, turn);
       if (repair.state === "sent" && repair.outcome !== undefined) await settle.answered(repair, turn);
       else if (repair.state === "accepted" || repair.state === "verifying") await settle.verify(repair, turn);

@@ -18,6 +18,8 @@ export interface People {
   kill(on: boolean, principal: Principal, reason: string, now: Instant): Promise<void>;
   /** Ends a demotion. */
   rearm(concerns: PolicyOnTarget, principal: Principal, reason: string, now: Instant): Promise<Rearmed>;
+  /** Something that was not delivered is sent again on somebody's word. Rejects when the ledger fails: then it must not be. */
+  replayed(principal: Principal, says: string, now: Instant): Promise<void>;
   /** Somebody was turned away at the door: who, from what, why. */
   turnedAway(who: string, reason: string, now: Instant): Promise<void>;
 }
@@ -106,6 +108,11 @@ export function createPeople(
         room.tell([entry]);
         return { kind: "rearmed" };
       }),
+    async replayed({ name }, reason, now) {
+      room.tell([
+        await ledger.write({ action: roomAction("doors", now), state: "replayed", at: now, by: name, reason }),
+      ]);
+    },
     turnedAway: (who, reason, now) => audit(who, roomAction("doors", now), reason, now),
   };
 }

@@ -1,5 +1,12 @@
 // Repairs in progress: one for each idempotency key, with all its attempts; and what is rebuilt of them from the ledger.
-import { type Action, type ActionState, actionStates, type LedgerEntry, type LedgerState } from "../model/action.ts";
+import {
+  type Action,
+  type ActionState,
+  actionStates,
+  type LedgerEntry,
+  type LedgerState,
+  type ReportedOutcome,
+} from "../model/action.ts";
 import type { EntityId } from "../model/entity.ts";
 import type { DeliveryOutcome } from "../model/ports/notifier.ts";
 import type { Instant } from "../model/time.ts";
@@ -25,6 +32,10 @@ export interface Repair {
   outcome: DeliveryOutcome | undefined;
   /** Written down as sent by an earlier run; whether it went out is not known. */
   resend: boolean;
+  /** What the receiver said of this attempt and nobody has gone by yet. */
+  report: { readonly outcome: ReportedOutcome; readonly reason: string } | undefined;
+  /** What receivers said, as idempotency key and outcome. */
+  readonly heard: string[];
   verification: Verification | undefined;
   /** Of the last attempt that was judged. */
   verdict: LedgerEntry["verdict"];
@@ -60,6 +71,8 @@ export function newRepair(proposal: Action, now: Instant, { otherwise = [], foll
     target: undefined,
     outcome: undefined,
     resend: false,
+    report: undefined,
+    heard: [],
     verification: undefined,
     verdict: undefined,
     sends: [],
@@ -115,7 +128,7 @@ export function fromLedger(entries: readonly LedgerEntry[]): readonly Repair[] {
   const repairs = new Map<string, Repair>();
   // An approval's time is the wall's, a step's is the event's: only the chain tells which came first.
   const inOrder = effective(entries);
-  for (const { action, state, at, by, reason, approves, verdict } of inOrder) {
+  for (const { action, state, at, by, reason, approves, reports, verdict } of inOrder) {
     const match = /^(.+)-(\d+)$/.exec(action.idempotencyKey);
     const id = /^(.+)-(\d+)$/.exec(action.id);
     if (match === null || id === null) continue;
@@ -123,7 +136,12 @@ export function fromLedger(entries: readonly LedgerEntry[]): readonly Repair[] {
     const repair = repairs.get(match[1]!) ?? newRepair(proposal, at);
     repairs.set(repair.key, repair);
     if (state === "approved" && approves !== undefined) repair.approvals.set(by, { at, binding: approves });
+    if (state === "reported" && reports !== undefined) {
+      repair.heard.push(`${action.idempotencyKey} ${reports}`);
+      if (reports !== "running") repair.report = { outcome: reports, reason: `${by} says ${reason}` };
+    }
     if (!isActionState(state)) continue;
+    repair.report = undefined;
     repair.proposal = proposal;
     if (repair.attempt !== Number(match[2])) repair.approvals.clear();
     repair.attempt = Number(match[2]);

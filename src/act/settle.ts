@@ -12,12 +12,14 @@ import { attribute } from "./verify/attribution.ts";
 export interface Settle {
   /** Delivery has ended. */
   answered(repair: Repair, turn: Turn): Promise<void>;
+  /** The receiver has said what became of it. */
+  reported(repair: Repair, turn: Turn): Promise<void>;
   /** Looks at the checks once more. */
   verify(repair: Repair, turn: Turn): Promise<void>;
 }
 
 interface Failure extends Details {
-  readonly by: "delivery" | "verification";
+  readonly by: "delivery" | "receiver" | "verification";
   readonly reason: string;
   readonly undo: boolean;
   readonly again: boolean;
@@ -39,7 +41,7 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
     const may = (): boolean => barred(desk, action.target, turn.now) === undefined;
     if (taking !== undefined && may()) {
       await book.write(repair, "undone", "act", "asked the receiver to take it back", turn);
-      if (may()) dispatch.aside(taking);
+      if (may()) dispatch.undo(repair, taking);
     }
     const policy = demotions.policyFor(action);
     if (again && repair.attempt < policy.attempts) return tryAgain(repair, policy.attempts, policy.cooldown, turn);
@@ -103,7 +105,6 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
       turn.out.push(...(await demotions.demote(action, harm, now)));
       return failed(repair, { by, reason: harm, undo: true, again: false, ...details, verdict: "fail" }, turn);
     }
-    repair.over = true;
     repair.verdict = kind === "shared" ? "inconclusive" : "success";
     const why =
       kind === "shared"
@@ -111,10 +112,32 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
         : kind === "own"
           ? says
           : `not compared: ${says}`;
-    return book.write(repair, "verified", by, `${reason}; ${why}`, turn, { ...details, verdict: repair.verdict });
+    await book.write(repair, "verified", by, `${reason}; ${why}`, turn, { ...details, verdict: repair.verdict });
+    repair.over = true;
+  }
+
+  /** It was taken, so it is judged from now on. Where nothing would judge it, it is over. */
+  async function begin(repair: Repair, turn: Turn): Promise<void> {
+    if (repair.action.verify.length === 0) {
+      repair.over = true;
+      return;
+    }
+    repair.verification = startVerification(turn.now);
+    const checks = repair.action.verify.map(({ says }) => says).join("; ");
+    await book.write(repair, "verifying", "verification", checks, turn);
   }
 
   return {
+    async reported(repair, turn) {
+      const { outcome, reason } = repair.report!;
+      const next = { by: "receiver", reason, undo: false, again: true } as const;
+      if (outcome === "failed") await failed(repair, next, turn);
+      else {
+        if (repair.state === "sent") await book.write(repair, "accepted", "receiver", reason, turn);
+        await begin(repair, turn);
+      }
+      repair.report = undefined;
+    },
     async answered(repair, turn) {
       const outcome = repair.outcome!;
       if (outcome.kind === "failed")
@@ -126,18 +149,7 @@ export function createSettle(desk: Desk, book: Book, dispatch: Dispatch): Settle
         `answered ${outcome.status} at attempt ${outcome.attempts}`,
         turn,
       );
-      if (repair.action.verify.length === 0) {
-        repair.over = true;
-        return;
-      }
-      repair.verification = startVerification(turn.now);
-      await book.write(
-        repair,
-        "verifying",
-        "verification",
-        repair.action.verify.map(({ says }) => says).join("; "),
-        turn,
-      );
+      await begin(repair, turn);
     },
     async verify(repair, turn) {
       const { now } = turn;

@@ -6,7 +6,7 @@ import { verifyChain } from "../act/ledger/verify.ts";
 import type { Entity, EntityId } from "../model/entity.ts";
 import type { KeptHead } from "../model/ledger.ts";
 import type { ActDesk } from "../model/ports/act-desk.ts";
-import type { Notifier } from "../model/ports/notifier.ts";
+import type { HeedingNotifier } from "../model/ports/notifier.ts";
 import type { Records } from "../model/ports/records.ts";
 import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
@@ -17,10 +17,11 @@ import { killedByFile } from "./kill-file.ts";
 import type { Lease } from "./lease.ts";
 import { ledgerEntries } from "./ledger-entries.ts";
 import type { State } from "./state.ts";
+import { withDiagnosis } from "./with-diagnosis.ts";
 
 export interface ActingMeans {
   readonly connectors: readonly ConnectorSpec[];
-  readonly notifier: Notifier;
+  readonly notifier: HeedingNotifier;
   readonly records: Records;
   readonly source: SeriesSource;
   readonly state: State;
@@ -51,7 +52,8 @@ export async function openActing(config: Config["act"], means: ActingMeans): Pro
     save: (end: KeptHead) => state.save("ledger", new TextEncoder().encode(JSON.stringify(end))),
   };
   const options = { policies: policiesOf(config), windows: windowsOf(config), storm, connectors };
-  const act = createAct(options, { ...means, head, stopped, elsewhere: means.lease.elsewhere, placeOf });
+  const notifier = withDiagnosis(means.notifier, means);
+  const act = createAct(options, { ...means, notifier, head, stopped, elsewhere: means.lease.elsewhere, placeOf });
 
   function placeOf(target: EntityId): Place {
     const entity = means.entities().find(({ id }) => id === target);
@@ -59,6 +61,7 @@ export async function openActing(config: Config["act"], means: ActingMeans): Pro
     return { ...(node === undefined ? {} : { node }), ...(zone === undefined ? {} : { zone }) };
   }
   await act.restore();
+  means.notifier.heed((change, ageMs) => act.clearance(change, ageMs, means.now()));
   const { people } = act;
   const { now, telemetry } = means;
   return {
@@ -68,6 +71,8 @@ export async function openActing(config: Config["act"], means: ActingMeans): Pro
       approve: (word) => people.approve(word, now()),
       deny: (word) => people.deny(word, now()),
       kill: (on, principal, reason) => people.kill(on, principal, reason, now()),
+      report: (report) => act.reports.take(report, now()),
+      replayed: (principal, says) => people.replayed(principal, says, now()),
       rearm: (concerns, principal, reason) => people.rearm(concerns, principal, reason, now()),
       turnedAway: (who, reason) =>
         people.turnedAway(who, reason, now()).catch((error: unknown) => {

@@ -1,4 +1,5 @@
 // Alerting wired: receivers in their formats, the feeds, silences, foreign alerts and the watchdog, driven by one job.
+import { cloudEventOf } from "../deliver/cloud-event.ts";
 import { createDeliver, type Deliver } from "../deliver/deliver.ts";
 import { type AlertClass, classOf } from "../deliver/feeds/alert.ts";
 import { createFeeds, type Feeds, type FeedsSnapshot, type Situation } from "../deliver/feeds/feeds.ts";
@@ -10,6 +11,7 @@ import { createSilences, type SilenceBook } from "../deliver/feeds/silences.ts";
 import { createThreads, type Threads } from "../deliver/feeds/threads.ts";
 import type { ReceiverOptions } from "../deliver/receiver.ts";
 import type { Labels } from "../model/labels.ts";
+import type { OutgoingMessage } from "../model/ports/notifier.ts";
 import type { Records } from "../model/ports/records.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
@@ -50,8 +52,9 @@ export async function openAlerting(
   const threads = createThreads((reason) => telemetry.count("homeostat.deliver.dropped", 1, { reason }));
   const silences = createSilences();
   const intake = createIntake(config.instance, telemetry);
+  const externalUrl = config.externalUrl.replace(/\/+$/, "");
   const deliver = createDeliver(
-    { receivers: config.receivers.map((one) => receiverOf(one, threads)), allow: config.allow },
+    { receivers: config.receivers.map((one) => receiverOf(one, threads, externalUrl)), allow: config.allow },
     {
       records,
       telemetry,
@@ -60,7 +63,6 @@ export async function openAlerting(
       ended: (message, outcome) => feeds.ended(message, outcome),
     },
   );
-  const externalUrl = config.externalUrl.replace(/\/+$/, "");
   const feeds = createFeeds(
     {
       receivers: config.receivers,
@@ -124,13 +126,10 @@ export async function openAlerting(
   };
 }
 
-function receiverOf(receiver: ReceiverConfig, threads: Threads): ReceiverOptions {
+function receiverOf(receiver: ReceiverConfig, threads: Threads, externalUrl: string): ReceiverOptions {
   const { name, url, format, secret, authorization, token, routingKey } = receiver;
   const bearer = format === "slack-api" ? `Bearer ${token}` : authorization;
-  const headers = {
-    ...(bearer === undefined ? {} : { authorization: bearer }),
-    ...(format === "cloudevents" ? { "content-type": "application/cloudevents+json; charset=utf-8" } : {}),
-  };
+  const headers = bearer === undefined ? {} : { authorization: bearer };
   const base = { name, url, headers, ...(secret === undefined ? {} : { secret }) };
   switch (format) {
     case "pagerduty":
@@ -152,6 +151,11 @@ function receiverOf(receiver: ReceiverConfig, threads: Threads): ReceiverOptions
     case "slack":
     case "teams":
       return { ...base, urlIsSecret: true };
+    case "cloudevents": {
+      const type = { "content-type": "application/cloudevents+json; charset=utf-8" };
+      const envelope = (message: OutgoingMessage, at: number): string => cloudEventOf(message, at, externalUrl);
+      return { ...base, headers: { ...headers, ...type }, envelope };
+    }
     default:
       return base;
   }

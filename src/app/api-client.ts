@@ -5,6 +5,8 @@ import { secretIn } from "./secret-file.ts";
 export interface Api {
   /** What the path answers; undefined where it says that there is no such thing. Throws a user's error otherwise. */
   find(path: string): Promise<unknown>;
+  /** The same of a POST without a body. */
+  post(path: string): Promise<unknown>;
   /** Records of a list, page by page, newest first; at most `max` of them. */
   list<T>(path: string, max: number): Promise<readonly T[]>;
 }
@@ -35,19 +37,18 @@ export function connectApi(values: ApiValues): Api {
     values.token ?? (values["token-file"] === undefined ? undefined : secretIn("--token-file", values["token-file"]));
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
 
-  async function find(path: string): Promise<unknown> {
+  async function ask(path: string, method: "GET" | "POST"): Promise<unknown> {
     if (!URL.canParse(path, base)) throw userError(`${base} is no URL; give one such as http://127.0.0.1:7070`);
-    const answer = await fetch(new URL(path, base), { headers, signal: AbortSignal.timeout(timeoutMs) }).catch(
-      (error: unknown) => {
-        throw userError(
-          `nothing answers at ${base} (${String(error)}); start homeostat serve, or give its address with --url`,
-        );
-      },
-    );
+    const signal = AbortSignal.timeout(timeoutMs);
+    const answer = await fetch(new URL(path, base), { method, headers, signal }).catch((error: unknown) => {
+      throw userError(
+        `nothing answers at ${base} (${String(error)}); start homeostat serve, or give its address with --url`,
+      );
+    });
     if (answer.status === 401 || answer.status === 403)
       throw userError(`${base} refuses (${answer.status}); give one of its show.tokens with --token`);
     if (answer.status === 404) return undefined;
-    if (answer.status === 400 || answer.status === 503) {
+    if ([400, 409, 503].includes(answer.status)) {
       const problem = (await answer.json().catch(() => undefined)) as { readonly detail?: string } | undefined;
       if (typeof problem?.detail === "string") throw userError(`${base} answers ${answer.status}: ${problem.detail}`);
     }
@@ -57,8 +58,10 @@ export function connectApi(values: ApiValues): Api {
     });
   }
 
+  const find = (path: string): Promise<unknown> => ask(path, "GET");
   return {
     find,
+    post: (path) => ask(path, "POST"),
     async list<T>(path: string, max: number) {
       const found: T[] = [];
       const mark = path.includes("?") ? "&" : "?";

@@ -19,16 +19,27 @@ const url = z.url({ protocol: /^https?$/, error: "is not an http(s) URL" });
 const pagerDutyUrl = "https://events.pagerduty.com/v2/enqueue";
 const slackUrl = "https://slack.com/api/chat.postMessage";
 
+const secrets = z
+  .union([z.string(), z.array(z.string()).min(1).max(4)])
+  .transform((one) => (typeof one === "string" ? [one] : one))
+  .refine(
+    (all) => all.every(isSecret),
+    "must be whsec_ and 16 to 64 random bytes in base64: echo whsec_$(openssl rand -base64 32)",
+  );
+
 const Receiver = z
   .strictObject({
     name: z.string().min(1),
     format: z.enum(formatNames).default("homeostat").describe("How messages look; homeostat = Standard Webhooks."),
     url: url.optional().describe("Where messages go. Default for pagerduty and slack-api: their public address."),
-    secret: z
-      .string()
-      .refine(isSecret, `must be whsec_ and 16 to 64 random bytes in base64: echo whsec_$(openssl rand -base64 32)`)
+    secret: secrets
       .optional()
-      .describe("Standard Webhooks secret; needed for the format homeostat, and signs any other that has one."),
+      .describe(
+        "Standard Webhooks secret, or a list while one is exchanged for the next; needed for the format homeostat, and signs any other that has one.",
+      ),
+    resultSecret: secrets
+      .optional()
+      .describe("What the receiver signs results with (POST /api/v1/actions/results). Default: secret."),
     authorization: z.string().min(1).optional().describe("Value of the Authorization header."),
     routingKey: z.string().min(1).optional().describe("PagerDuty: integration key of Events API v2."),
     token: z.string().min(1).optional().describe("slack-api: bot token with chat:write."),
@@ -41,7 +52,7 @@ const Receiver = z
     events: z
       .array(z.enum(["incident", "diagnosed", "recovered", "resolved", "self"]))
       .default([])
-      .describe("Format homeostat: single events this receiver is told of, beside alerts."),
+      .describe("Formats homeostat and cloudevents: single events this receiver is told of, beside alerts."),
   })
   .superRefine((receiver, context) => {
     const { format } = receiver;
@@ -61,7 +72,8 @@ const Receiver = z
     need("token", (format === "slack-api") === (receiver.token !== undefined), "is for slack-api, which needs it");
     need("channel", (format === "slack-api") === (receiver.channel !== undefined), "is for slack-api, which needs it");
     need("url", receiver.url !== undefined || ["pagerduty", "slack-api"].includes(format), "is missing");
-    need("events", format === "homeostat" || receiver.events.length === 0, "are for the format homeostat");
+    const takesEvents = format === "homeostat" || format === "cloudevents";
+    need("events", takesEvents || receiver.events.length === 0, "are for the formats homeostat and cloudevents");
   })
   .transform(({ url, classes, ...receiver }) => ({
     ...receiver,

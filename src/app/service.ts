@@ -179,6 +179,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
       {
         records: store.records,
         act: desk,
+        outbox: deliver,
         changes: announced(store, feed, changed),
         webhooks: webhookOptions(config),
         reports: code.reports,

@@ -1,10 +1,15 @@
 // Other systems' webhooks as the configuration has them, and what of a person's name is kept.
 import { createHmac } from "node:crypto";
 import { createMask } from "../receive/privacy/redact-text.ts";
+import { createResultDoor } from "../show/result-door.ts";
 import type { WebhookOptions } from "../show/webhooks/take.ts";
 import type { Config } from "./config-schema.ts";
 
-export function webhookOptions({ changes, privacy }: Pick<Config, "changes" | "privacy">): WebhookOptions {
+export function webhookOptions({
+  changes,
+  deliver,
+  privacy,
+}: Pick<Config, "changes" | "deliver" | "privacy">): WebhookOptions {
   const { map, onlyMapped, tolerance, actors } = changes;
   const { github, gitlab, argocd, flux, mlflow } = changes;
   return {
@@ -15,6 +20,11 @@ export function webhookOptions({ changes, privacy }: Pick<Config, "changes" | "p
       flux: flux.secret ?? [],
       mlflow: mlflow.secret ?? [],
     },
+    door: createResultDoor(
+      Object.fromEntries(
+        deliver.receivers.map(({ name, secret, resultSecret }) => [name, resultSecret ?? secret ?? []]),
+      ),
+    ),
     map,
     onlyMapped,
     toleranceMs: tolerance,

@@ -6,6 +6,8 @@ export interface Breaker {
   succeeded(): void;
   failed(now: number): void;
   state(): "closed" | "open" | "half-open";
+  /** While open: wall time from which on one is let through. */
+  openUntil(): number | undefined;
 }
 
 /** Opens after `failuresMax` failures in a row, for `openMs`, doubled at each failed probe up to `openMsMax`. */
@@ -36,5 +38,6 @@ export function createBreaker(failuresMax: number, openMs: number, openMsMax: nu
       openUntil = now + pauseMs;
     },
     state: () => (failures < failuresMax ? "closed" : probing ? "half-open" : "open"),
+    openUntil: () => (failures < failuresMax || probing ? undefined : openUntil),
   };
 }

@@ -1,13 +1,16 @@
 // Delivery of webhooks: a durable outbox, signatures, an address guard, retries and circuit breakers.
-import type { DeliveryOutcome, Notifier, OutgoingMessage } from "../model/ports/notifier.ts";
+import { setMaxListeners } from "node:events";
+import type { DeliveryOutcome, HeedingNotifier, OutgoingMessage } from "../model/ports/notifier.ts";
+import type { OutboxDesk, Replayed } from "../model/ports/outbox.ts";
 import type { Delivery, Records } from "../model/ports/records.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import { type Backoff, backoffMs } from "./backoff.ts";
 import { createGuard, type Guard, type Lookup } from "./guard.ts";
-import { type Attempt, post } from "./post.ts";
+import { lettersIn, pendingIn } from "./outbox.ts";
+import type { Attempt } from "./post.ts";
 import { prepareReceiver, type Receiver, type ReceiverOptions } from "./receiver.ts";
-import { signatureHeaders } from "./sign.ts";
 import { wait } from "./slots.ts";
+import { createTries } from "./tries.ts";
 
 export type { ReceiverOptions } from "./receiver.ts";
 
@@ -17,7 +20,7 @@ export interface DeliverOptions {
   readonly allow: readonly string[];
   /** Ports of public receivers. Default 80 and 443. */
   readonly ports?: readonly number[];
-  /** Default 12: with the default back-off the last try is about an hour after the first. */
+  /** Default 14: with the default back-off the last try is one to two hours after the first. */
   readonly maxAttempts?: number;
   /** Messages on their way at once; beyond it `send` fails and is counted. Default 1000. */
   readonly maxPending?: number;
@@ -41,7 +44,7 @@ export interface DeliverDeps {
   readonly ended?: (message: Pick<Delivery, "id" | "receiver" | "lane">, outcome: DeliveryOutcome) => void;
 }
 
-export interface Deliver extends Notifier, AsyncDisposable {
+export interface Deliver extends HeedingNotifier, OutboxDesk, AsyncDisposable {
   /** Takes up what an earlier run left in the outbox; tells how many messages. They are delivered in the background. */
   resume(): Promise<number>;
 }
@@ -51,13 +54,18 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
   const { records, telemetry, now } = deps;
   const guard: Guard = createGuard(options, deps.lookup);
   const receivers = new Map(options.receivers.map((receiver) => [receiver.name, prepareReceiver(receiver, options)]));
-  const maxAttempts = options.maxAttempts ?? 12;
+  const maxAttempts = options.maxAttempts ?? 14;
   const maxPending = options.maxPending ?? 1000;
   const maxBodyBytes = options.maxBodyBytes ?? 256 * 1024;
   const underWay = new Map<string, Promise<DeliveryOutcome>>();
+  const waitingFor = new Map<string, number>();
   /** The last message of each lane that is under way. */
   const lanes = new Map<string, Promise<unknown>>();
   const stop = new AbortController();
+  // Everything that waits listens to it: as many as may be on their way.
+  setMaxListeners(0, stop.signal);
+  const tries = createTries({ guard, telemetry, now, signal: stop.signal });
+  const { tryOnce } = tries;
 
   function send(message: OutgoingMessage): Promise<DeliveryOutcome> {
     const already = underWay.get(message.id);
@@ -73,8 +81,8 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
     if (!/^[\w.:-]{1,200}$/.test(message.id)) return refuse("the message id is not a plain identifier", "bad-id");
     if (underWay.size >= maxPending) return refuse(`${maxPending} messages are waiting already`, "queue-full");
     const createdAt = now();
-    const { type, data, lane, transient = false } = message;
-    const body = message.body ?? JSON.stringify({ type, timestamp: new Date(createdAt).toISOString(), data });
+    const { lane, change, transient = false } = message;
+    const body = message.body ?? receiver.envelope(message, createdAt);
     if (Buffer.byteLength(body) > maxBodyBytes) return refuse(`the body is over ${maxBodyBytes} bytes`, "too-large");
     const delivery: Delivery = {
       id: message.id,
@@ -86,6 +94,7 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
       nextAttemptAt: createdAt,
       createdAt,
       ...(lane === undefined ? {} : { lane }),
+      ...(change === undefined ? {} : { change }),
     };
     return start(delivery, (turn) => (transient ? once(delivery, receiver) : enqueue(delivery, receiver, turn)));
   }
@@ -99,6 +108,7 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
     const turn = (lane === undefined ? undefined : lanes.get(lane)) ?? Promise.resolve();
     const outcome = run(turn).then((end) => {
       underWay.delete(delivery.id);
+      waitingFor.set(delivery.receiver, (waitingFor.get(delivery.receiver) ?? 1) - 1);
       if (lane !== undefined && lanes.get(lane) === outcome) lanes.delete(lane);
       telemetry.gauge("homeostat.deliver.pending", underWay.size);
       if (!stop.signal.aborted || end.kind === "delivered") tellEnd(delivery, end);
@@ -106,6 +116,7 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
     });
     if (lane !== undefined) lanes.set(lane, outcome);
     underWay.set(delivery.id, outcome);
+    waitingFor.set(delivery.receiver, (waitingFor.get(delivery.receiver) ?? 0) + 1);
     telemetry.gauge("homeostat.deliver.pending", underWay.size);
     return outcome;
   }
@@ -116,11 +127,12 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
 
   /** One try, kept nowhere, and only while the receiver is thought to be there. */
   async function once(delivery: Delivery, receiver: Receiver): Promise<DeliveryOutcome> {
-    const admitted = receiver.breaker.admit(now()) <= now();
-    const attempt = admitted ? await tryOnce(delivery, receiver) : undefined;
-    telemetry.count("homeostat.deliver.attempts", 1, { outcome: attempt?.kind ?? "not-admitted" });
-    if (attempt?.kind === "delivered") return { ...attempt, attempts: 1 };
-    return { kind: "failed", reason: attempt?.reason ?? "the receiver is down", attempts: admitted ? 1 : 0 };
+    const attempt = await tryOnce(delivery, receiver);
+    const tried = attempt?.kind === "later" ? undefined : attempt;
+    telemetry.count("homeostat.deliver.attempts", 1, { outcome: tried?.kind ?? "not-admitted" });
+    if (tried?.kind === "delivered") return { ...tried, attempts: 1 };
+    const reason = tried?.reason ?? (attempt?.kind === "later" ? attempt.heldBy : undefined) ?? "the receiver is down";
+    return { kind: "failed", reason, attempts: tried === undefined ? 0 : 1 };
   }
 
   async function enqueue(delivery: Delivery, receiver: Receiver, turn: Promise<unknown>): Promise<DeliveryOutcome> {
@@ -175,9 +187,14 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
       const release = await receiver.slots.take(stop.signal);
       if (release === undefined) return undefined;
       try {
-        const admitted = receiver.breaker.admit(now());
-        if (admitted <= now()) return await tryOnce(delivery, receiver);
-        delivery = { ...delivery, nextAttemptAt: admitted };
+        const attempt = await tryOnce(delivery, receiver);
+        if (attempt?.kind !== "later") return attempt;
+        const { at, heldBy } = attempt;
+        const isNews = heldBy !== undefined && heldBy !== delivery.error;
+        delivery = { ...delivery, nextAttemptAt: at, ...(heldBy === undefined ? {} : { error: heldBy }) };
+        if (!isNews) continue;
+        telemetry.log.warn("webhook held", { id: delivery.id, receiver: receiver.name, reason: heldBy });
+        await keep(delivery);
       } finally {
         release();
       }
@@ -185,23 +202,32 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
     return undefined;
   }
 
-  async function tryOnce(delivery: Delivery, receiver: Receiver): Promise<Attempt | undefined> {
-    const target = await guard.check(receiver.url);
-    let attempt: Attempt;
-    if (target.kind === "ok") {
-      const body = receiver.complete(delivery.body, delivery.lane);
-      const headers = { ...receiver.headers, ...signatureHeaders({ id: delivery.id, body }, receiver.keys, now()) };
-      const { url, addresses } = target;
-      attempt = await post(url, addresses, headers, body, receiver.limits, now(), stop.signal);
-      if (attempt.kind === "delivered") attempt = receiver.judge(attempt.answer) ?? attempt;
-    } else {
-      attempt = { kind: target.kind === "refused" ? "final" : "retry", reason: `${receiver.name}: ${target.reason}` };
-    }
-    if (stop.signal.aborted && attempt.kind === "retry") return undefined;
-    // Any answer, also a refusal, shows that the receiver is there; busy and broken ones deserve a pause.
-    if (attempt.kind === "retry") receiver.breaker.failed(now());
-    else receiver.breaker.succeeded();
-    return attempt;
+  async function replay(id: string, approve: (letter: Delivery) => Promise<void>): Promise<Replayed> {
+    const refuse = (why: "unknown" | "conflict", reason: string): Replayed => ({ kind: "refused", why, reason });
+    const letter = (await records.list("deliveries", { id, limit: 1 }))[0];
+    if (letter === undefined) return refuse("unknown", "the outbox has no message of this id");
+    const receiver = receivers.get(letter.receiver);
+    const clearance = tries.clearanceOf(letter);
+    if (receiver === undefined) return refuse("conflict", `no receiver is called ${letter.receiver}`);
+    if (clearance.kind !== "go") return refuse("conflict", clearance.reason);
+    if (underWay.size >= maxPending) return refuse("conflict", `${maxPending} messages are waiting already`);
+    if (letter.state === "delivered") return refuse("conflict", "it was delivered");
+    if (letter.state === "pending" || underWay.has(id)) return refuse("conflict", "it is on its way");
+    const { status: _status, error: _error, ...same } = letter;
+    const again: Delivery = { ...same, state: "pending", attempts: 0, nextAttemptAt: now() };
+    let approved: Promise<void> | undefined;
+    void start(again, async (turn) => {
+      try {
+        approved = approve(letter).then(() => records.put("deliveries", [again]));
+        await approved;
+      } catch (error) {
+        return { kind: "failed", reason: `not sent again: ${String(error)}`, attempts: letter.attempts };
+      }
+      await turn;
+      return deliver(again, receiver);
+    });
+    await approved;
+    return { kind: "replayed", letter: again };
   }
 
   async function keep(delivery: Delivery): Promise<void> {
@@ -216,12 +242,20 @@ export function createDeliver(options: DeliverOptions, deps: DeliverDeps): Deliv
 
   return {
     send,
+    heed: tries.heed,
+    letters: (query) => lettersIn(records, query),
+    replay,
+    receivers: () =>
+      [...receivers.values()].map(({ name, shownUrl, breaker }) => {
+        const until = breaker.openUntil();
+        const state = { name, url: shownUrl, breaker: breaker.state(), waiting: waitingFor.get(name) ?? 0 };
+        return until === undefined ? state : { ...state, opensUntil: until };
+      }),
     async resume() {
-      const left = await records.list("deliveries", { limit: 1000 });
       let resumed = 0;
       // Oldest first: lanes keep the order in which messages were sent.
-      for (const delivery of left.toReversed()) {
-        if (delivery.state !== "pending" || underWay.has(delivery.id)) continue;
+      for (const delivery of await pendingIn(records, now())) {
+        if (underWay.has(delivery.id)) continue;
         const receiver = receivers.get(delivery.receiver);
         if (receiver === undefined) {
           const error = `no receiver is called ${delivery.receiver}`;

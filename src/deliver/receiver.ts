@@ -1,4 +1,5 @@
 // A receiver as configured, and as delivery works with it.
+import type { OutgoingMessage } from "../model/ports/notifier.ts";
 import { type Breaker, createBreaker } from "./breaker.ts";
 import type { Attempt, PostLimits } from "./post.ts";
 import { keyOf } from "./sign.ts";
@@ -18,6 +19,8 @@ export interface ReceiverOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** The URL itself is a credential: only its origin is stored. */
   readonly urlIsSecret?: boolean;
+  /** The body of a message that brings none of its own, `at` Unix ms. Default: the envelope of Standard Webhooks. */
+  readonly envelope?: (message: OutgoingMessage, at: number) => string;
   /** The body as it goes on the wire, from the one that is stored: keys, and what is only known by then. */
   readonly complete?: (body: string, lane: string | undefined) => string;
   /** What a 2xx answer means where its body can say no. */
@@ -34,6 +37,7 @@ export interface Receiver {
   readonly limits: PostLimits;
   readonly breaker: Breaker;
   readonly slots: Slots;
+  readonly envelope: NonNullable<ReceiverOptions["envelope"]>;
   readonly complete: (body: string, lane: string | undefined) => string;
   readonly judge: NonNullable<ReceiverOptions["judge"]>;
 }
@@ -59,9 +63,14 @@ export function prepareReceiver(receiver: ReceiverOptions, options: ReceiverLimi
     limits: { connectTimeoutMs, totalTimeoutMs: receiver.timeoutMs ?? 15_000, answerBytesMax: 64 * 1024 },
     breaker: createBreaker(failures, openMs, openMsMax),
     slots: createSlots(options.concurrency ?? 4),
+    envelope: receiver.envelope ?? standardWebhook,
     complete: receiver.complete ?? ((body) => body),
     judge: receiver.judge ?? (() => undefined),
   };
+}
+
+function standardWebhook({ type, data }: OutgoingMessage, at: number): string {
+  return JSON.stringify({ type, timestamp: new Date(at).toISOString(), data });
 }
 
 function originOf(url: string): string {

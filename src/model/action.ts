@@ -74,6 +74,8 @@ export const ledgerStates = [
   "revived",
   "demoted",
   "rearmed",
+  "reported",
+  "replayed",
   "void",
 ] as const;
 export type LedgerState = (typeof ledgerStates)[number];
@@ -98,9 +100,14 @@ export interface LedgerEntry extends Partial<Seal> {
   readonly concerns?: PolicyOnTarget;
   /** Of an approval: SHA-256 of the kind, target and parameters that were approved. */
   readonly approves?: string;
+  /** Of a report: what the receiver says became of the action. Nobody's word stands in for verification. */
+  readonly reports?: ReportedOutcome;
   /** Sequence of an entry that counts for nothing: the store did not say in time that it had it. */
   readonly voids?: number;
 }
+
+/** What a receiver says of an action it was asked for. */
+export type ReportedOutcome = "succeeded" | "failed" | "running";
 
 export interface PolicyOnTarget {
   readonly policy: string;

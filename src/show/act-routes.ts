@@ -1,9 +1,9 @@
 // The door to the room that acts: what waits, approvals and denials, the kill switch, the ledger. A GET never decides: chat programs
 // and mail scanners fetch every link they see.
-import type { Decided } from "../model/ports/act-desk.ts";
+import type { Refused } from "../model/ports/act-desk.ts";
 import { forbids } from "./access.ts";
 import { decisionInput, killInput, rearmInput } from "./ledger-schemas.ts";
-import { fromStore, refuse, refuseIssues } from "./problem.ts";
+import { fromStore, type Refusal, refuse, refuseIssues } from "./problem.ts";
 import { noParameters } from "./query.ts";
 import { type Answer, type Call, idOf, type Route, sendJson } from "./route.ts";
 
@@ -65,7 +65,7 @@ export const actRoutes: readonly Route[] = [
       const { says, ...concerns } = parsed.data;
       const rearm = () => deps.act.rearm(concerns, principal!, says);
       const done = await fromStore(deps.telemetry, "writing the ledger", rearm);
-      if (done.kind === "refused") throw refuse(statuses[done.why], sentence(done.reason));
+      if (done.kind === "refused") throw refusedBy(done);
       sendJson(response, 200, { data: deps.act.status() });
     },
   },
@@ -90,6 +90,7 @@ function decision(verb: "approve" | "deny", summary: string): Route {
     path: `/api/v1/actions/:id/${verb}`,
     needs: "approver",
     audited: true,
+    conflicts: true,
     summary,
     parameters: noParameters,
     body: "DecisionInput",
@@ -105,16 +106,17 @@ async function decide(verb: "approve" | "deny", { request, response, deps, princ
   if (!parsed.success) throw refuseIssues(parsed.error.issues);
   const word = { id, principal: principal!, ...parsed.data };
   const data = await fromStore(deps.telemetry, "writing the ledger", () => deps.act[verb](word));
-  if (data.kind === "refused") throw refuse(statuses[data.why], sentence(data.reason));
+  if (data.kind === "refused") throw refusedBy(data);
   sendJson(response, 200, { data });
 }
 
-const statuses: Readonly<Record<Extract<Decided, { kind: "refused" }>["why"], number>> = {
+const statuses: Readonly<Record<Refused["why"], number>> = {
   forbidden: 403,
   unknown: 404,
   conflict: 409,
 };
 
-function sentence(reason: string): string {
-  return `Refused: ${reason}. See /api/v1/act for what waits.`;
+/** What the room that acts refused, as this API says it. */
+export function refusedBy({ why, reason }: Pick<Refused, "why" | "reason">): Refusal {
+  return refuse(statuses[why], `Refused: ${reason}. See /api/v1/act for what waits.`);
 }

@@ -8,6 +8,7 @@ export const anomalyRoutes: readonly Route[] = [
     method: "post",
     path: "/api/v1/anomalies/:id/accept",
     needs: "operator",
+    audited: true,
     summary:
       "What the series does is normal from now on: its anomaly ends and detection goes on from there. Who says so is who asks.",
     parameters: noParameters,

@@ -6,6 +6,7 @@ import type { EntityId } from "../model/entity.ts";
 import type { Feedback } from "../model/feedback.ts";
 import type { Diagnosis, Incident } from "../model/incident.ts";
 import type { LogFinding } from "../model/log-finding.ts";
+import type { Delivery } from "../model/ports/records.ts";
 import type { Role } from "../model/principal.ts";
 import type { Recommendation } from "../model/recommendation.ts";
 import type { Instant } from "../model/time.ts";
@@ -36,6 +37,12 @@ export interface SignalRow {
   readonly at: Instant;
   readonly value: number | null;
   readonly quality: number;
+}
+
+/** A message of the outbox; its body only where one is asked for by its id. */
+export interface Letter extends Omit<Delivery, "body"> {
+  readonly bytes: number;
+  readonly body?: string;
 }
 
 /** What one engine, exporter or convention sends, and what is made of it. */

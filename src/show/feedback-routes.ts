@@ -14,6 +14,7 @@ export const feedbackRoutes: readonly Route[] = [
     method: "post",
     path: "/api/v1/feedback",
     needs: "viewer",
+    audited: true,
     summary:
       "What a user says of an answer, which becomes series; or, with the role operator or approver, whether a diagnosis was right, which moves the odds of its causes. Who says so is who asks.",
     parameters: noParameters,
@@ -28,6 +29,7 @@ export const feedbackRoutes: readonly Route[] = [
     method: "delete",
     path: "/api/v1/feedback/:id",
     needs: "operator",
+    audited: true,
     summary:
       "Take it back: a verdict moves nothing any more; what a rating added to series stays there. It stays listed, with who took it back.",
     parameters: noParameters,
@@ -52,7 +54,10 @@ async function take({ request, deps, principal }: Call): Promise<Feedback> {
     return done(await fromStore(deps.telemetry, "storing feedback", () => deps.feedback.rate(rating, by)), 400);
   }
   const refused = forbids(principal, "operator");
-  if (refused !== undefined && forbids(principal, "approver") !== undefined) throw refused;
+  if (refused !== undefined && forbids(principal, "approver") !== undefined) {
+    await deps.act.turnedAway(by, `POST /api/v1/feedback: ${refused.detail}`);
+    throw refused;
+  }
   const { kind: _, ...verdict } = parsed.data;
   return done(await fromStore(deps.telemetry, "storing feedback", () => deps.feedback.judge(verdict, by)), 400);
 }

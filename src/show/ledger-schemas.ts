@@ -69,6 +69,10 @@ export const ledgerEntry = shapeOf<LedgerEntry>()({
     .optional()
     .describe("Of a demotion or its end: whose auto asks for approval, and where."),
   approves: z.string().optional().describe("Of an approval: SHA-256 of the kind, target and parameters approved."),
+  reports: z
+    .enum(["succeeded", "failed", "running"])
+    .optional()
+    .describe("Of a report: what the receiver says became of the action. It is no proof that it helped."),
   voids: z.int().optional().describe("Sequence of an entry that counts for nothing."),
   sequence: z.int().optional().describe("Place in the chain, from 1; absent on entries of versions before the chain."),
   previous: z.string().optional().describe("Hash of the entry before."),

@@ -41,7 +41,7 @@ function operation(route: Route): Json {
   if (route.path.includes(":id")) problems.push("404");
   if (route.body !== undefined || route.raw !== undefined) problems.push("413", "415");
   if (route.path.startsWith("/api/")) problems.push("503");
-  if (route.body === "DecisionInput") problems.push("409");
+  if (route.conflicts === true) problems.push("404", "409");
   const responses: Record<string, Json> = {};
   if (route.foreign === true) {
     for (const status of ["400", "422", "503"]) {
@@ -66,8 +66,8 @@ function operation(route: Route): Json {
     security: route.needs === "public" ? [] : [{ token: [] }],
     ...(route.needs === "public" ? {} : { "x-role": route.needs }),
     parameters: parametersOf(route),
-    ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body, route.bodyIs) }),
     ...(route.raw === undefined ? {} : { requestBody: rawBody(route.raw) }),
+    ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body, route.bodyIs) }),
     responses,
   };
 }

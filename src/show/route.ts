@@ -10,6 +10,7 @@ import type { AlertIntake, Silences } from "../model/ports/alerting.ts";
 import type { ChangeLog } from "../model/ports/change-log.ts";
 import type { EventFeed } from "../model/ports/event-feed.ts";
 import type { FeedbackDesk } from "../model/ports/feedback.ts";
+import type { OutboxDesk } from "../model/ports/outbox.ts";
 import type { Records } from "../model/ports/records.ts";
 import type { ReportDesk } from "../model/ports/report-desk.ts";
 import type { LabelMatcher, SeriesSource } from "../model/ports/series-source.ts";
@@ -31,6 +32,7 @@ import type { WebhookOptions } from "./webhooks/take.ts";
 export interface ShowDeps {
   readonly records: Records;
   readonly act: ActDesk;
+  readonly outbox: OutboxDesk;
   readonly changes: ChangeLog;
   readonly webhooks: WebhookOptions;
   /** Takes a SARIF log; says what was kept of it, or why it is none. */
@@ -122,8 +124,13 @@ export interface Route {
   readonly body?: SchemaName;
   /** The body is JSON that the handler reads itself, from its bytes: at most so many. */
   readonly raw?: number;
-  /** Whose proof takes the place of a token, and is asked for, where the configuration holds a secret of it. */
-  readonly signed?: SenderName;
+  /**
+   * Whose proof takes the place of a token, and is asked for, where the configuration holds a secret of it; of receivers, where the
+   * request is signed.
+   */
+  readonly signed?: SenderName | "receiver";
+  /** It answers 404 and 409 where what it is about is not there, or not so. */
+  readonly conflicts?: true;
   /** The body is a form; the handler gets its text. */
   readonly form?: true;
   /** Whether the body is one of it or a list. Default: either. */

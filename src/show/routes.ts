@@ -7,6 +7,7 @@ import { changeRoutes } from "./change-routes.ts";
 import { takeChanges } from "./changes.ts";
 import { compareRoutes } from "./compare-routes.ts";
 import type { Check } from "./contract.ts";
+import { deliveryRoutes } from "./delivery-routes.ts";
 import { entityRoutes } from "./entity-routes.ts";
 import { feedbackRoutes } from "./feedback-routes.ts";
 import { incidentRoutes } from "./incident-routes.ts";
@@ -17,6 +18,7 @@ import { prometheusRoutes } from "./prometheus/routes.ts";
 import { listParameters, noParameters, parseListQuery, parseParameters, streamParameters } from "./query.ts";
 import { collections, findRecord, findSignal, listRecords, listSignals, type StoredCollection } from "./records.ts";
 import { reportRoute } from "./report-route.ts";
+import { resultRoute } from "./result-route.ts";
 import { type Answer, type Call, idOf, type Route, sendJson } from "./route.ts";
 import { webhookRoutes } from "./webhooks/routes.ts";
 
@@ -157,6 +159,8 @@ export const routes: readonly Route[] = [
   reportRoute,
   ...incidentRoutes,
   ...actRoutes,
+  resultRoute,
+  ...deliveryRoutes,
   ...(Object.keys(collections) as StoredCollection[]).flatMap(collectionRoutes),
   {
     method: "post",

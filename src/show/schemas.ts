@@ -20,11 +20,13 @@ import type {
   SignalRow,
   Status,
 } from "./contract.ts";
+import { deliverySchemas } from "./delivery-schemas.ts";
 import { feedbackSchemas } from "./feedback-schemas.ts";
 import { attributeReport, diagnosis, incident } from "./incident-schemas.ts";
 import { ledgerEntry, ledgerSchemas } from "./ledger-schemas.ts";
 import { logSchemas } from "./log-schemas.ts";
 import { prometheusAnswer, prometheusError } from "./prometheus/schemas.ts";
+import { resultSchemas } from "./result-schemas.ts";
 import { band, evidence, instant, labels, real, shapeOf } from "./shapes.ts";
 
 const roles = z.array(z.enum(["viewer", "operator", "approver", "admin"]));
@@ -250,6 +252,8 @@ export const schemas = {
   ...ledgerSchemas,
   ...logSchemas,
   ...compareSchemas,
+  ...deliverySchemas,
+  ...resultSchemas,
 } as const;
 
 export type SchemaName = keyof typeof schemas;

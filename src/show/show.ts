@@ -153,7 +153,7 @@ function createApp(
       const guard = (request: Request, _response: Response, next: NextFunction): void => {
         const principal = principals.get(request);
         const refusal: Refusal | undefined =
-          (hasProof(route, deps) ? undefined : forbids(principal, route.needs)) ??
+          (hasProof(route, request, deps) ? undefined : forbids(principal, route.needs)) ??
           (route.method === "get"
             ? undefined
             : crossSite(request, route.body !== undefined || route.raw !== undefined));
@@ -201,7 +201,8 @@ function audit(request: Request, { detail }: Refusal, principal: Principal | und
 }
 
 /** Whether the sender proves who it is by a secret of its own, which the handler judges. */
-function hasProof({ signed }: Route, { webhooks }: ShowDeps): boolean {
+function hasProof({ signed }: Route, request: Request, { webhooks }: ShowDeps): boolean {
+  if (signed === "receiver") return webhooks.door.isSigned(request.headers);
   return signed !== undefined && (webhooks.secrets[signed]?.length ?? 0) > 0;
 }
 

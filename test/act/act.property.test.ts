@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { verifyChain } from "../../src/act/ledger/verify.ts";
-import type { LedgerEntry } from "../../src/model/action.ts";
+import type { LedgerEntry, ReportedOutcome } from "../../src/model/action.ts";
 import type { DeliveryOutcome, OutgoingMessage } from "../../src/model/ports/notifier.ts";
 import { ada, approver, auto, bench, proposal, start, wordOn } from "./bench.ts";
 
@@ -15,6 +15,7 @@ type Command =
   | { readonly do: "approve" | "deny"; readonly pick: number; readonly by: string; readonly stale: boolean }
   | { readonly do: "world"; readonly tokens: number | undefined }
   | { readonly do: "receiver" | "ledger"; readonly fails: boolean }
+  | { readonly do: "report"; readonly pick: number; readonly outcome: ReportedOutcome }
   | { readonly do: "restart" };
 
 const one = <T extends Command["do"]>(name: T) => fc.constant(name);
@@ -45,6 +46,14 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ do: fc.constantFrom("receiver" as const, "ledger" as const), fails: fc.boolean() }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: one("report"),
+      pick: fc.nat(5),
+      outcome: fc.constantFrom("succeeded" as const, "failed" as const, "running" as const),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: one("restart") }) },
 );
 const failing: DeliveryOutcome = { kind: "failed", reason: "503", attempts: 3 };
@@ -53,6 +62,7 @@ const isRequest = ({ type }: OutgoingMessage): boolean => type === "action.reque
 test("sends are written down first, unique, and never made when they must not be", async () => {
   let requests = 0;
   let approved = 0;
+  let heard = 0;
   await fc.assert(
     fc.asyncProperty(
       fc.array(command, { maxLength: 50, size: "max" }),
@@ -128,6 +138,15 @@ test("sends are written down first, unique, and never made when they must not be
               const answer = await room.people[command.do](word, state.now).catch(() => undefined);
               if (answer?.kind === "denied") denied.add(key);
             }
+          } else if (command.do === "report") {
+            const { open } = room.status();
+            const key = open[command.pick % Math.max(1, open.length)]?.action.idempotencyKey ?? "none-1";
+            const from = { signedBy: ["fleet"], signers: ["fleet"], by: undefined };
+            const { outcome } = command;
+            const told = await room.reports
+              .take({ key, outcome, says: "", undo: false, ...from }, state.now)
+              .catch(() => {});
+            if (told?.kind === "noted") heard++;
           } else if (command.do === "world") state.tokens = command.tokens;
           else if (command.do === "receiver")
             state.answer = command.fails ? failing : { kind: "delivered", status: 202, attempts: 1 };
@@ -147,6 +166,11 @@ test("sends are written down first, unique, and never made when they must not be
             room = next;
           }
         }
+        for (const { state: is, after } of records.all.actions)
+          must(
+            is !== "verified" || after?.every(({ holds }) => holds === true) === true,
+            "verified on somebody's word",
+          );
         expect(violations).toEqual([]);
         records.onPut = () => {};
         await room.people.kill(true, ada, "", state.now);
@@ -158,6 +182,7 @@ test("sends are written down first, unique, and never made when they must not be
   // Otherwise the property would hold for lack of anything to hold for.
   expect(requests).toBeGreaterThan(100);
   expect(approved).toBeGreaterThan(10);
+  expect(heard).toBeGreaterThan(20);
 }, 120_000);
 
 /** The last entry of each repair that counts. */
@@ -165,7 +190,7 @@ function latest(entries: readonly LedgerEntry[]): ReadonlyMap<string, LedgerEntr
   const gone = new Set(entries.map(({ voids }) => voids));
   const states = new Map<string, LedgerEntry>();
   for (const entry of entries) {
-    const told = entry.state === "void" || entry.state === "approved" || entry.state === "refused";
+    const told = ["void", "approved", "refused", "reported"].includes(entry.state);
     if (!told && !gone.has(entry.sequence)) states.set(entry.action.idempotencyKey, entry);
   }
   return states;

@@ -102,6 +102,8 @@ test("an allowed action is written down, sent, and verified once its checks hold
     id: "action-a-x-1",
     receiver: "fleet",
     type: "action.requested",
+    lane: "incident-i1",
+    change: { action: "a-x-1", target: "replica:vllm-0" },
     data: {
       action: "restart-replica",
       target: "replica:vllm-0",
@@ -148,6 +150,22 @@ test("a repair that does not help is tried again after the pause, if somebody ap
   expect(states()).toEqual([...once, ...again, ...once.slice(1)]);
   expect(requests().map(({ data }) => data["idempotencyKey"])).toEqual(["key-x-1", "key-x-2"]);
   expect(sent.at(-1)).toMatchObject({ id: "escalated-a-x-2", type: "action.escalated" });
+});
+
+test("a verdict that the ledger does not take is given again when it does", async () => {
+  const { act, states, state, run, records } = bench();
+  await act.propose(proposal(), start);
+  state.tokens = 100;
+  await run(20_000);
+  records.onPut = () => {
+    throw new Error("disk full");
+  };
+  await run(40_000);
+  expect(states().at(-1)).toBe("verifying");
+  records.onPut = () => {};
+  await run(20_000);
+  expect(states().at(-1)).toBe("verified");
+  expect(act.status().open).toEqual([]);
 });
 
 test("a second attempt is not made when all is well by then", async () => {

@@ -113,6 +113,7 @@ export function bench(policies: readonly Policy[] = [auto], more: Partial<ActOpt
   return {
     act,
     again: () => createAct(options, deps),
+    notifier,
     records,
     source,
     kept,

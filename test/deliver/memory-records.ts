@@ -40,7 +40,7 @@ export function memoryRecords(): MemoryRecords {
     },
     list<K extends RecordKind>(kind: K, query: RecordQuery = {}) {
       const found = (all[kind] as RecordTypes[K][]).filter(
-        (record) => query.id === undefined || idOf(record) === query.id,
+        (record) => (query.id === undefined || idOf(record) === query.id) && isWithin(record, query.range),
       );
       return Promise.resolve(
         found
@@ -51,6 +51,13 @@ export function memoryRecords(): MemoryRecords {
     },
   };
   return memory;
+}
+
+/** Ranges are of messages only: by when they were written. */
+function isWithin(record: object, range: RecordQuery["range"]): boolean {
+  if (range === undefined || !("createdAt" in record)) return true;
+  const at = Number(record.createdAt);
+  return at >= range.from && at < range.to;
 }
 
 /** Entries of the ledger are found by the action they are about. */

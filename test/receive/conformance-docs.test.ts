@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 /** Files of one name may lie in several folders. */
 const tests = new Map<string, string[]>();
 for (const file of readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })) {
-  if (!/^receive.*\.test\.ts$/.test(file)) continue;
+  if (!/^(receive|deliver\/|security\/|act\/).*\.test\.ts$/.test(file)) continue;
   const name = basename(file, ".test.ts");
   tests.set(name, [...(tests.get(name) ?? []), ...literalsOf(readFileSync(join(root, "test", file), "utf8"))]);
 }

@@ -37,7 +37,7 @@ describe("with tokens", () => {
     const open = route.needs === "public";
     const path = route.path;
     const none = path.endsWith("/deny") ? 409 : 404;
-    const found = /:id(\/(accept|attributes|approve|deny))?$/.test(path) ? none : route.answers[0]!.status;
+    const found = /:id(\/(accept|attributes|approve|deny|replay))?$/.test(path) ? none : route.answers[0]!.status;
     const may = (role: Role): number =>
       route.needs === "operator" || route.needs === "approver" ? (route.needs === role ? found : 403) : found;
     return [

@@ -144,7 +144,7 @@ describe("the collections", () => {
     ["/api/v1/incidents/incident-1?from=-1h", 400],
     ["/api/v1/Incidents", 404],
     ["/api/v1/incidents/", 404],
-    ["/api/v1/deliveries", 404],
+    ["/api/v1/outbox", 404],
     ["/../package.json", 404],
     ["/page/index.html", 404],
     ["/healthz?x=1", 400],

@@ -6,6 +6,7 @@ import { createIntake } from "../../src/deliver/feeds/intake.ts";
 import { createSilences } from "../../src/deliver/feeds/silences.ts";
 import type { ChangeEvent } from "../../src/model/change.ts";
 import type { ActDesk } from "../../src/model/ports/act-desk.ts";
+import type { OutboxDesk } from "../../src/model/ports/outbox.ts";
 import type { RecordKind, Records, RecordTypes } from "../../src/model/ports/records.ts";
 import type { MadeSample } from "../../src/model/ports/series-sink.ts";
 import type { Telemetry } from "../../src/model/ports/telemetry.ts";
@@ -14,6 +15,7 @@ import { createMask, createRedactText } from "../../src/receive/privacy/redact-t
 import type { SignalView } from "../../src/show/contract.ts";
 import { createEventFeed } from "../../src/show/event-feed.ts";
 import { collections, type StoredCollection } from "../../src/show/records.ts";
+import { createResultDoor } from "../../src/show/result-door.ts";
 import type { ShowDeps } from "../../src/show/route.ts";
 import { type Show, type ShowOptions, startShow } from "../../src/show/show.ts";
 import { modes } from "../diagnose/fleet.ts";
@@ -25,6 +27,8 @@ const nobody = { requests: 0, replicas: [], models: [], gpus: [], nodes: [], ver
 
 export type Kept = Partial<{ [K in RecordKind]: RecordTypes[K][] }>;
 
+const outbox = { timeOf: (record: { readonly createdAt: number }) => record.createdAt };
+
 /** Records as the store promises them: newest first, by range, id and limit. */
 export function memoryRecords(kept: Kept): Records {
   const idOf = (kind: RecordKind, record: unknown): string =>
@@ -34,7 +38,7 @@ export function memoryRecords(kept: Kept): Records {
       kept[kind] = [...((kept[kind] ?? []) as typeof records), ...records] as never;
     },
     async list(kind, query = {}) {
-      const { timeOf } = collections[kind as StoredCollection] as { timeOf: (record: unknown) => number };
+      const { timeOf } = (collections[kind as StoredCollection] ?? outbox) as { timeOf: (record: unknown) => number };
       const all = (kept[kind] ?? []) as unknown[];
       const found = all
         .filter((one) => query.id === undefined || idOf(kind, one) === query.id)
@@ -61,10 +65,27 @@ function actDesk(turnedAway: string[]): ActDesk {
       id === "action-1" ? { kind: "denied" } : { kind: "refused", why: "conflict", reason: "it is under way already" },
     kill: async () => {},
     rearm: async () => ({ kind: "rearmed" }),
+    report: async () => ({ kind: "noted", says: "noted" }),
+    replayed: async () => {},
     turnedAway: async (who, reason) => void turnedAway.push(`${who}: ${reason}`),
     ledger: async () => ({
       ...{ intact: true, entries: 0, repeats: 0, unsealed: 0, breaks: [], says: "the chain has no entries" },
     }),
+  };
+}
+
+/** An outbox that sends whatever it is asked to send again. */
+function outboxDesk(kept: Kept): OutboxDesk {
+  return {
+    letters: async ({ state }) => (kept.deliveries ?? []).filter((one) => (state ?? one.state) === one.state),
+    async replay(id, approve) {
+      const letter = kept.deliveries?.find((one) => one.id === id);
+      if (letter === undefined)
+        return { kind: "refused", why: "unknown", reason: "the outbox has no message of this id" };
+      await approve(letter);
+      return { kind: "replayed", letter: { ...letter, state: "pending" } };
+    },
+    receivers: () => [{ name: "ops", url: "https://ops.example/", breaker: "closed", waiting: 0 }],
   };
 }
 
@@ -108,8 +129,10 @@ export async function openWorld(
       add: async (event) => void changes.push(event),
       within: async ({ from, to }) => changes.filter((event) => event.at >= from && event.at < to),
     },
+    outbox: outboxDesk(kept),
     webhooks: {
       secrets: {},
+      door: createResultDoor({}),
       map: [],
       onlyMapped: false,
       toleranceMs: 300_000,
@@ -231,6 +254,7 @@ export const bodies: Readonly<Record<string, unknown>> = {
   "/api/v1/actions/:id/deny": { hash },
   "/api/v1/actions/{id}/approve": { hash },
   "/api/v1/actions/{id}/deny": { hash },
+  "/api/v1/actions/results": { idempotencyKey: "key-1", outcome: "succeeded", says: "restarted" },
   "/api/v1/act/kill": { on: true },
   "/api/v1/act/rearm": { policy: "all", target: "replica:a" },
   "/api/v1/silences": { matchers: [{ name: "a", op: "=", value: "b" }], duration: "1h", comment: "upgrade" },

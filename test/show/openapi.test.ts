@@ -21,6 +21,7 @@ const ids: Record<string, string> = {
   recommendations: "recommendation-1",
   changes: "change-1",
   feedback: "feedback-1",
+  deliveries: "delivery-1",
 };
 
 describe("openapi.json", () => {

@@ -6,6 +6,7 @@ import type { Evidence } from "../../src/model/evidence.ts";
 import type { DiagnosisVerdict, Rating } from "../../src/model/feedback.ts";
 import type { Diagnosis, Incident } from "../../src/model/incident.ts";
 import type { LogFinding } from "../../src/model/log-finding.ts";
+import type { Delivery } from "../../src/model/ports/records.ts";
 import type { Recommendation } from "../../src/model/recommendation.ts";
 import { type Kept, now } from "./kit.ts";
 
@@ -213,6 +214,21 @@ export const verdict: DiagnosisVerdict = {
   undone: { at: now - 10_000, by: "ops" },
 };
 
+export const delivery: Delivery = {
+  id: "delivery-1",
+  receiver: "ops",
+  url: "https://ops.example/",
+  body: '{"type":"action.escalated"}',
+  state: "failed",
+  attempts: 14,
+  nextAttemptAt: now,
+  createdAt: now - 60_000,
+  lane: "incident-incident-1",
+  change: { action: "action-1", target: "replica:vllm-2", undo: true },
+  status: 503,
+  error: "gave up after 14 tries: answered 503",
+};
+
 export function samples(): Kept {
   return {
     anomalies: [anomaly],
@@ -224,5 +240,6 @@ export function samples(): Kept {
     recommendations: [recommendation],
     changes: [change],
     feedback: [rating, verdict],
+    deliveries: [delivery],
   };
 }

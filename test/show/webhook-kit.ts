@@ -4,6 +4,7 @@ import type { ChangeEvent } from "../../src/model/change.ts";
 import type { Entity } from "../../src/model/entity.ts";
 import { createMask } from "../../src/receive/privacy/redact-text.ts";
 import type { ChangeReceipt, Problem } from "../../src/show/contract.ts";
+import { createResultDoor } from "../../src/show/result-door.ts";
 import type { SenderName } from "../../src/show/webhooks/sender.ts";
 import type { WebhookOptions } from "../../src/show/webhooks/take.ts";
 import { type Kept, memoryRecords, now, openWorld, postJson } from "./kit.ts";
@@ -38,6 +39,7 @@ const options: WebhookOptions = {
     { name: "other/*", target: "service:others" },
   ],
   onlyMapped: false,
+  door: createResultDoor({}),
   toleranceMs: 300_000,
   actor: (name) => `digest-of-${name.length}`,
   mask: createMask(),

@@ -1,5 +1,5 @@
 // What people and programs may ask of the room that acts.
-import type { Action, ActionState, PolicyOnTarget } from "../action.ts";
+import type { Action, ActionState, PolicyOnTarget, ReportedOutcome } from "../action.ts";
 import type { LedgerHead, LedgerReport } from "../ledger.ts";
 import type { Principal } from "../principal.ts";
 import type { Instant } from "../time.ts";
@@ -14,6 +14,10 @@ export interface ActDesk {
   kill(on: boolean, principal: Principal, reason: string): Promise<void>;
   /** Lets a demoted policy act by itself again on the target. */
   rearm(concerns: PolicyOnTarget, principal: Principal, reason: string): Promise<Rearmed>;
+  /** A receiver says what became of an action. Its word ends an attempt or begins verification, and never stands in for it. */
+  report(report: Report): Promise<Reported>;
+  /** A message that did not get through is about to be sent again on somebody's word. Rejects when the ledger fails. */
+  replayed(principal: Principal, says: string): Promise<void>;
   /** Somebody was turned away at the door: who, and from what. Never rejects. */
   turnedAway(who: string, reason: string): Promise<void>;
   /** Reads the whole ledger and says whether it is what was written. */
@@ -52,6 +56,29 @@ export interface Word {
   readonly principal: Principal;
   readonly says: string;
 }
+
+export interface Report {
+  /** Idempotency key of the action, with its attempt. */
+  readonly key: string;
+  readonly outcome: ReportedOutcome;
+  /** For people; one line, without secrets. */
+  readonly says: string;
+  /** It is about taking the action back. */
+  readonly undo: boolean;
+  /** Receivers whose key signed it. None: whoever has a token says so. */
+  readonly signedBy: readonly string[];
+  /** Receivers that have a key: of what they were asked they have to sign. */
+  readonly signers: readonly string[];
+  /** Name of whoever has the token. */
+  readonly by: string | undefined;
+}
+
+export type Reported =
+  /** In the ledger, and it counts. */
+  | { readonly kind: "noted"; readonly says: string }
+  /** Said before, or of an attempt that is over: it changes nothing. */
+  | { readonly kind: "known" | "over"; readonly says: string }
+  | Refused;
 
 export type Decided =
   | { readonly kind: "approved"; readonly given: number; readonly needed: number }

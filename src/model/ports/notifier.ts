@@ -1,4 +1,6 @@
 // Getting a message to a receiver, surely and safely.
+import type { EntityId } from "../entity.ts";
+import type { Diagnosis } from "../incident.ts";
 
 export interface OutgoingMessage {
   /** The same id on every attempt; receivers drop repeats by it. */
@@ -14,7 +16,30 @@ export interface OutgoingMessage {
   readonly body?: string;
   /** Tried once and kept nowhere: the next of its kind stands in for it. */
   readonly transient?: boolean;
+  /** It changes the fleet: right before each attempt it is asked whether it may still go. People are told without asking. */
+  readonly change?: FleetChange;
+  /** What is thought of the incident it is about, for formats that carry it. */
+  readonly diagnosis?: Diagnosis;
 }
+
+/** What a message is about that changes the fleet. */
+export interface FleetChange {
+  /** Id of the action in the ledger. */
+  readonly action: string;
+  readonly target: EntityId;
+  /** It takes the action back. */
+  readonly undo?: true;
+}
+
+/** Whether such a message may go now, `ageMs` after it was written. */
+export type Clear = (change: FleetChange, ageMs: number) => Clearance;
+
+export type Clearance =
+  | { readonly kind: "go" }
+  /** Not now; it is asked again. */
+  | { readonly kind: "wait"; readonly reason: string }
+  /** Not any more: it is a dead letter. */
+  | { readonly kind: "never"; readonly reason: string };
 
 export type DeliveryOutcome =
   | {
@@ -30,4 +55,9 @@ export type DeliveryOutcome =
 export interface Notifier {
   /** Puts the message in the outbox (durable), delivers with retries, and tells how it ended. */
   send(message: OutgoingMessage): Promise<DeliveryOutcome>;
+}
+
+/** A notifier that holds what changes the fleet until it is told whom to ask. */
+export interface HeedingNotifier extends Notifier {
+  heed(clear: Clear): void;
 }

@@ -8,6 +8,7 @@ import type { Diagnosis, Incident } from "../incident.ts";
 import type { LogFinding } from "../log-finding.ts";
 import type { Recommendation } from "../recommendation.ts";
 import type { TimeRange } from "../time.ts";
+import type { FleetChange } from "./notifier.ts";
 
 export interface RecordTypes {
   readonly anomalies: Anomaly;
@@ -38,6 +39,7 @@ export interface Delivery {
   readonly createdAt: number;
   /** Order of messages: one after another within a lane. */
   readonly lane?: string;
+  readonly change?: FleetChange;
   readonly status?: number;
   readonly error?: string;
 }

@@ -12,6 +12,7 @@ import type { DurationMs, Instant } from "../../model/time.ts";
 import { jsonOf } from "../body.ts";
 import type { ChangeReceipt } from "../contract.ts";
 import { fromStore, type Refusal, refuse } from "../problem.ts";
+import type { ResultDoor } from "../result-door.ts";
 import { instantMax, instantMin } from "../schemas.ts";
 import type { Facts, Reading, Sender, SenderName, ToldChange } from "./sender.ts";
 import { type Placed, placeOf, type TargetRule } from "./targets.ts";
@@ -20,6 +21,8 @@ import { type Placed, placeOf, type TargetRule } from "./targets.ts";
 export interface WebhookOptions {
   /** Secrets by sender; several while one is exchanged for the next. None: a token with the role operator is needed. */
   readonly secrets: Readonly<Partial<Record<SenderName, readonly string[]>>>;
+  /** Receivers of ours that say what became of an action. */
+  readonly door: ResultDoor;
   readonly map: readonly TargetRule[];
   readonly onlyMapped: boolean;
   /** How far a signed time may be from ours. */
