@@ -40,8 +40,8 @@ export interface Model {
 }
 
 /** Minutes. Leaks of a quarter of an hour and of a day are told by different ones. */
-const windows = [15, 30, 60, 120, 240];
-const historyMin = 30;
+const windows = [8, 15, 30, 60, 120, 240];
+const historyMin = 20;
 const day = 1440;
 const originsMax = 48;
 const originsMin = 8;

@@ -53,7 +53,7 @@ interface Watched {
 
 const minuteMs = 60_000;
 /** Looks in a row before it counts, and before it is over: one odd minute is neither. */
-const foreseenMin = 5;
+const foreseenMin = 3;
 const quietMin = 10;
 const seriesMax = 20_000;
 const forgetMinutes = 60;
