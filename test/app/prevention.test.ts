@@ -4,10 +4,10 @@ import { parse } from "yaml";
 import { backtestOf, episodesOf } from "../../src/app/incident/rule-backtest.ts";
 import { safeguardsOf } from "../../src/app/incident/safeguards.ts";
 import type { Story } from "../../src/app/incident/story.ts";
+import { readFolder, shipped } from "../../src/app/paths.ts";
 import { createPrevention } from "../../src/app/prevention.ts";
 import type { Foreseen } from "../../src/detect/forecast/watch.ts";
 import { loadFailureModes } from "../../src/diagnose/failure-modes.ts";
-import { readFolder, shipped } from "../../src/app/paths.ts";
 import type { Proposal } from "../../src/model/action.ts";
 import type { Incident } from "../../src/model/incident.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
@@ -54,7 +54,9 @@ test("a leak is told once, with its interval, proposed as preventive, and over w
   expect(proposals).toMatchObject([
     { origin: "preventive", action: { kind: "restart-replica", target: "replica:r", failureMode: "host-memory-leak" } },
   ]);
-  const remedy = modes.find(({ id }) => id === "host-memory-leak")!.remedies.find((one) => one.action === "restart-replica");
+  const remedy = modes
+    .find(({ id }) => id === "host-memory-leak")!
+    .remedies.find((one) => one.action === "restart-replica");
   expect(proposals[0]!.action.safety).toBe(remedy!.safety);
   expect(prevention.open()[0]!.incident).toMatchObject({ severity: "warning", origin: "preventive", state: "open" });
   foreseen = [];
@@ -78,11 +80,15 @@ const incident: Incident = {
 };
 
 test("a backtest counts firings for nothing, and neither those of incidents nor single looks", () => {
-  const value = (i: number): number => (i >= -100 && i < -95) || i === -50 || i >= 3 ? 10 : 1;
+  const value = (i: number): number => ((i >= -100 && i < -95) || i === -50 || i >= 3 ? 10 : 1);
   const points = Array.from({ length: 200 }, (_, i) => [start + (i - 180) * minute, value(i - 180)] as const);
   const courses = [{ entity: "replica:r", points }];
   const episodes = episodesOf(courses, (one) => one > 5);
-  expect(backtestOf(episodes, courses, incident, [])).toEqual({ firedAt: start + 5 * minute, falseAlarms: 1, days: 0.125 });
+  expect(backtestOf(episodes, courses, incident, [])).toEqual({
+    firedAt: start + 5 * minute,
+    falseAlarms: 1,
+    days: 0.125,
+  });
   const other = { ...incident, onset: start - 101 * minute, resolvedAt: start - 90 * minute };
   expect(backtestOf(episodes, courses, incident, [other]).falseAlarms).toBe(0);
 });
@@ -90,7 +96,16 @@ test("a backtest counts firings for nothing, and neither those of incidents nor 
 test("the change that set it off brings a guard, and names from outside cannot break the text", async () => {
   const change = { id: "c1", at: start, kind: "config", target: 'deployment:x"\n- y', summary: "s" } as const;
   const trigger = { ...change, before: { max_num_seqs: "256", "--flag`": "on" }, after: { max_num_seqs: "8" } };
-  const cause = { failureMode: "disk-full", trigger: "c1", code: "", title: "", probability: 1, location: "x", for: [], against: [] };
+  const cause = {
+    failureMode: "disk-full",
+    trigger: "c1",
+    code: "",
+    title: "",
+    probability: 1,
+    location: "x",
+    for: [],
+    against: [],
+  };
   const diagnosis = { id: "d", incident: "i1", at: start, causes: [cause], summary: "", falsifiedBy: "" };
   const story: Story = {
     ...{ incident, anomalies: [], alerts: [], diagnoses: [diagnosis], actions: [], findings: [], changes: [trigger] },
