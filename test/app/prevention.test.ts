@@ -38,7 +38,12 @@ function open(foreseen: () => readonly Foreseen[]) {
   const prevention = createPrevention({
     ...{ modes, feed, telemetry: silentTelemetry, coverage: 0.8, entities: () => entities },
     watch: { step: () => Promise.resolve(foreseen()) },
-    act: { propose: (proposal) => Promise.resolve((proposals.push(proposal), [])) },
+    act: {
+      propose(proposal) {
+        proposals.push(proposal);
+        return Promise.resolve([]);
+      },
+    },
     keeper: { keep: () => Promise.resolve() },
   });
   return { prevention, told, proposals };

@@ -155,7 +155,8 @@ function listen(
     if (type === "incident") {
       const incident = data as Incident;
       // Foreseen, not found: judged by itself.
-      if (incident.origin !== "preventive" && !incidents.has(incident.id)) incidents.set(incident.id, { incident, at: now() });
+      if (incident.origin !== "preventive" && !incidents.has(incident.id))
+        incidents.set(incident.id, { incident, at: now() });
     }
     if (type === "diagnosed") diagnoses.push(data as Diagnosis);
     if (type !== "baseline-learned" && type !== "started") {
