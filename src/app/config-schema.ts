@@ -5,6 +5,7 @@ import { Acting, beyondQuorum } from "./config-act.ts";
 import { Changes, Code } from "./config-changes.ts";
 import { Deliver } from "./config-deliver.ts";
 import { duration } from "./config-duration.ts";
+import { Prevent } from "./config-prevent.ts";
 import { Probes } from "./config-probes.ts";
 
 const port = (fallback: number, what: string) =>
@@ -274,6 +275,7 @@ export const Config = z
     deliver: Deliver.prefault({}),
     probes: Probes.prefault({}).describe("Test cases asked of served models. Off while no target is named."),
     act: Acting.prefault({}).describe("What may be repaired without asking, or after asking."),
+    prevent: Prevent.prefault({}).describe("What will run out is told before it does."),
     telemetry: z
       .strictObject({
         level: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),

@@ -41,6 +41,7 @@ import { createLease } from "./lease.ts";
 import { startNotifications } from "./notifications.ts";
 import { shipped, version } from "./paths.ts";
 import { createPipeline } from "./pipeline.ts";
+import { openPrevention } from "./prevention-job.ts";
 import { startProbes } from "./probes-job.ts";
 import { prometheusDeps } from "./prometheus-deps.ts";
 import { createReadiness } from "./readiness.ts";
@@ -238,8 +239,12 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     undo.push("saving series", () => savingSeries.stop());
     const tick = clock.every(config.observe.tick, "tick", (now) => readiness.watch(() => pipeline.tick(now)));
     undo.push("tick", () => tick.stop());
+    const foresight = { source: head, past: history, records: store.records, entities: () => head.entities(), act };
+    const prevention = await openPrevention(config, knowledge.modes, { ...foresight, keeper, clock, feed, telemetry });
+    undo.push("prevention", prevention.stop);
+    const open = { snapshot: () => ({ open: [...diagnose.snapshot().open, ...prevention.open()] }) };
     const telling = startAlertingJob(
-      { alerting, clock, feed, rules, diagnose, pipeline, readiness },
+      { alerting, clock, feed, rules, diagnose: open, pipeline, readiness },
       config.deliver.watchdog.stuckAfter,
     );
     undo.push("telling", telling);

@@ -23,6 +23,8 @@ export interface Incident {
   readonly symptoms: readonly string[];
   /** Which requests carry the change; absent while nothing is known of requests. */
   readonly attributes?: AttributeReport;
+  /** Nothing is wrong yet: a forecast says that it will be. Absent: something is. */
+  readonly origin?: "preventive";
 }
 
 export interface RankedCause {

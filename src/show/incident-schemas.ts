@@ -56,6 +56,7 @@ export const incident = shapeOf<Incident>()({
   entities: z.array(z.string()).describe("Most affected first."),
   symptoms: z.array(z.string()).describe("Ids of anomalies and alerts."),
   attributes: attributeReport.optional(),
+  origin: z.enum(["preventive"]).optional().describe("A forecast says that it will happen; nothing is wrong yet."),
 });
 
 const pathStep = shapeOf<PathStep>()({

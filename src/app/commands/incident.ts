@@ -13,6 +13,7 @@ import { printList, printReport } from "../incident/print.ts";
 import { printReplay } from "../incident/print-replay.ts";
 import { replayBundle } from "../incident/replay.ts";
 import { reportOf } from "../incident/report.ts";
+import { safeguardsOf } from "../incident/safeguards.ts";
 import { gatherStory } from "../incident/story.ts";
 import { plain } from "../incident/untrusted.ts";
 import { readFolder, shipped } from "../paths.ts";
@@ -27,7 +28,7 @@ export const incident: Command = {
        homeostat incident export ID FILE [--json]      all that is on record of one, in a file
        homeostat incident replay FILE [--json]         think it through again, without a service
 
-  --markdown        the draft of a post-mortem
+  --markdown        the draft of a post-mortem; once it is over, with what would have stopped it, as text to paste
   --json            one JSON document
 ${apiHelp}
 
@@ -71,7 +72,10 @@ async function tellOne(api: Api, id: string, as: "text" | "markdown" | "json", i
   const story = await gatherStory(api, id);
   const { onset, resolvedAt, updatedAt } = story.incident;
   const open = { from: onset, to: resolvedAt ?? updatedAt };
-  const report = reportOf(story, catalogue(), await budgetsOf(api, open, Date.now()));
+  const now = Date.now();
+  const modes = catalogue();
+  const budgets = await budgetsOf(api, open, now);
+  const report = reportOf(story, modes, budgets, await safeguardsOf(api, story, modes, now));
   if (as === "json") io.out(JSON.stringify(report));
   else if (as === "markdown") io.out(postMortem(report));
   else printReport(report, io);

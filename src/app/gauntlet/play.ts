@@ -154,7 +154,9 @@ function listen(
   feed.follow(({ type, text, data }) => {
     if (type === "incident") {
       const incident = data as Incident;
-      if (!incidents.has(incident.id)) incidents.set(incident.id, { incident, at: now() });
+      // Foreseen, not found: judged by itself.
+      if (incident.origin !== "preventive" && !incidents.has(incident.id))
+        incidents.set(incident.id, { incident, at: now() });
     }
     if (type === "diagnosed") diagnoses.push(data as Diagnosis);
     if (type !== "baseline-learned" && type !== "started") {

@@ -3,6 +3,7 @@ import type { RankedCause } from "../../model/incident.ts";
 import { budgetText } from "./budget.ts";
 import { formatAt, formatSpan } from "./print.ts";
 import { type Report, words } from "./report.ts";
+import type { Safeguard } from "./safeguards.ts";
 import { percent } from "./timeline.ts";
 import { markdown as safe } from "./untrusted.ts";
 
@@ -43,6 +44,7 @@ export function postMortem(report: Report): string {
     "*To add: what people did*",
     "## Prevention",
     safe(report.prevention ?? "") || "The catalogue has no advice while the cause is not known.",
+    ...report.safeguards.flatMap(safeguardText),
     "## Open questions",
     report.questions.length === 0 ? "None that Homeostat knows of." : list(report.questions.map(safe)),
     "",
@@ -78,6 +80,11 @@ function causeText(cause: RankedCause, explanation: string | undefined): string 
       ...cause.against.map(({ says }) => `against: ${safe(says)}`),
     ]),
   ].join("\n\n");
+}
+
+/** The text is ours but for names, which are quoted; nothing in it can end the fence. */
+function safeguardText({ kind, says, yaml }: Safeguard): readonly string[] {
+  return [`**Proposed ${kind}**: ${safe(says)}`, `\`\`\`yaml\n${yaml.replaceAll("`", "'")}\n\`\`\``];
 }
 
 function list(items: readonly string[]): string {

@@ -56,6 +56,11 @@ export function printReport(report: Report, io: Io): void {
   if (report.falsifiedBy !== "") say(`what would prove it wrong: ${report.falsifiedBy}`);
   say(done.length === 0 ? "done: nothing by Homeostat" : "done:");
   for (const one of done) item(one);
+  for (const { kind, says, yaml } of report.safeguards) {
+    io.out("");
+    say(`proposed ${kind}: ${says}`);
+    for (const line of yaml.split("\n")) item(line);
+  }
 }
 
 /** The newest incidents, one a line. */

@@ -4,6 +4,7 @@ import type { FailureMode } from "../../model/failure-mode.ts";
 import type { Diagnosis, Incident, PathStep, RankedCause } from "../../model/incident.ts";
 import { type DurationMs, formatDuration } from "../../model/time.ts";
 import type { Budget, Budgets } from "./budget.ts";
+import type { Safeguard } from "./safeguards.ts";
 import type { Story } from "./story.ts";
 import { actionText, type Moment, percent, timelineOf } from "./timeline.ts";
 
@@ -33,6 +34,8 @@ export interface Report {
   readonly done: readonly string[];
   readonly explanation?: string;
   readonly prevention?: string;
+  /** What would have told of it earlier, or kept it from happening; proposed, never applied. */
+  readonly safeguards: readonly Safeguard[];
   readonly questions: readonly string[];
 }
 
@@ -47,6 +50,7 @@ export function reportOf(
   story: Story,
   modes: readonly FailureMode[],
   { budgets, missing: budgetsMissing }: Budgets = noBudgets,
+  safeguards: readonly Safeguard[] = [],
 ): Report {
   const { incident, diagnoses, anomalies } = story;
   const diagnosis = diagnoses.at(-1);
@@ -91,6 +95,7 @@ export function reportOf(
     }),
     budgets,
     budgetsMissing,
+    safeguards,
     done,
     ...(mode === undefined ? {} : { explanation: mode.explanation, prevention: mode.prevention }),
     questions,
