@@ -3,7 +3,10 @@ import { z } from "zod";
 import { duration } from "./config-duration.ts";
 
 export const Prevent = z.strictObject({
-  enabled: z.boolean().default(true).describe("Whether what will run out is told before it does."),
+  enabled: z
+    .boolean()
+    .default(false)
+    .describe("Whether what will run out is told before it does. Off until its false alarms are known."),
   horizon: duration("2h").refine((ms) => ms >= 300_000 && ms <= 86_400_000, "must be from 5m to 1d"),
   coverage: z
     .number()

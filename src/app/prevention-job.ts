@@ -16,8 +16,13 @@ interface Means extends Pick<PreventionMeans, "entities" | "act" | "keeper" | "f
 }
 
 export interface PreventionJob {
-  open(): readonly Open[];
+  /** All open incidents: those that were found, and those that are foreseen. */
+  beside(found: Snapshots): Snapshots;
   stop(): Promise<void>;
+}
+
+interface Snapshots {
+  snapshot(): { readonly open: readonly (Pick<Open, "incident"> & Partial<Open>)[] };
 }
 
 const newestMax = 1000;
@@ -29,7 +34,7 @@ export async function openPrevention(
   means: Means,
 ): Promise<PreventionJob> {
   const { source, past, records, clock, telemetry } = means;
-  if (!prevent.enabled) return { open: () => [], stop: () => Promise.resolve() };
+  if (!prevent.enabled) return { beside: (found) => found, stop: () => Promise.resolve() };
   const { horizon: horizonMs, certificates: certificatesMs, coverage, queueLimit } = prevent;
   const watch = createForecastWatch({ horizonMs, certificatesMs, coverage, queueLimit }, { source, telemetry });
   const prevention = createPrevention({ ...means, watch, coverage, modes });
@@ -44,5 +49,8 @@ export async function openPrevention(
     }
     await prevention.step(now);
   });
-  return { open: prevention.open, stop: () => job.stop() };
+  return {
+    beside: (found) => ({ snapshot: () => ({ open: [...found.snapshot().open, ...prevention.open()] }) }),
+    stop: () => job.stop(),
+  };
 }

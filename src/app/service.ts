@@ -242,9 +242,8 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const foresight = { source: head, past: history, records: store.records, entities: () => head.entities(), act };
     const prevention = await openPrevention(config, knowledge.modes, { ...foresight, keeper, clock, feed, telemetry });
     undo.push("prevention", prevention.stop);
-    const open = { snapshot: () => ({ open: [...diagnose.snapshot().open, ...prevention.open()] }) };
     const telling = startAlertingJob(
-      { alerting, clock, feed, rules, diagnose: open, pipeline, readiness },
+      { alerting, clock, feed, rules, diagnose: prevention.beside(diagnose), pipeline, readiness },
       config.deliver.watchdog.stuckAfter,
     );
     undo.push("telling", telling);

@@ -116,7 +116,11 @@ test("the change that set it off brings a guard, and names from outside cannot b
     ...{ incident, anomalies: [], alerts: [], diagnoses: [diagnosis], actions: [], findings: [], changes: [trigger] },
     ...{ window: { from: 0, to: 1 }, heard: {} },
   };
-  const api = { find: () => Promise.resolve(undefined), list: () => Promise.resolve([]) };
+  const api = {
+    find: () => Promise.resolve(undefined),
+    list: () => Promise.resolve([]),
+    post: () => Promise.reject(new Error("reads only")),
+  };
   const proposed = await safeguardsOf(api, story, modes, start);
   expect(proposed.map(({ kind }) => kind)).toEqual(["config-guard", "config-guard", "forecast-watch"]);
   expect(proposed[0]!.says).toBe("max_num_seqs may not fall below 256");
