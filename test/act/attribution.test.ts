@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { attribute } from "../../src/act/verify/attribution.ts";
 import { compareByRanks } from "../../src/math/mann-whitney.ts";
 import { seededRandom } from "../../src/math/random.ts";
+import type { Action } from "../../src/model/action.ts";
 import { deployment, memorySeries } from "../diagnose/memory-sources.ts";
 import { auto, bench, proposal, start } from "./bench.ts";
 
@@ -93,6 +94,12 @@ describe("a recovery", () => {
     expect(await attribute(whole, fleetOf(half, 1, now), now)).toMatchObject({ kind: "worse" });
   });
 
+  test("of every second moment only is not clear enough to judge by", async () => {
+    const flickers: Shape = (n, at) =>
+      ofTarget(n, at) > 1 && (at / stepMs) % 8 < 5 ? 1.8 : ofTarget(n, at) > 1 ? 0.85 : 1;
+    expect(await ask(flickers)).toMatchObject({ kind: "untold" });
+  });
+
   test("keeps its figures for the ledger", async () => {
     const { figures } = await ask(busyHour);
     const ttft = figures.find(({ metric }) => metric === "llm:ttft_seconds:p95")!;
@@ -116,8 +123,9 @@ test("over many fleets: a recovery of all is hardly ever called the repair's, a 
 
 describe("in the room", () => {
   /** Plays the shape beside the repair; returns the room's bench. */
-  async function play(shape: Shape) {
-    const room = bench([{ ...auto, attempts: 1 }]);
+  async function play(shape: Shape, also = async (_room: ReturnType<typeof bench>) => {}, more: Partial<Action> = {}) {
+    const blastRadius = { maxConcurrent: 9, maxShare: 1, maxPerHour: 9 };
+    const room = bench([{ ...auto, attempts: 1, blastRadius }]);
     const { records, run, state, source } = room;
     const history = fleetOf(shape, 1, start + 40 * minute);
     for (const view of history.select([], { from: 0, to: Number.MAX_SAFE_INTEGER }) as never as Iterable<View>)
@@ -125,7 +133,8 @@ describe("in the room", () => {
     state.now = sentAt;
     state.tokens = 0;
     await run(10_000);
-    await room.act.propose(proposal({ troubleSince: since, proposedAt: sentAt }), state.now);
+    await also(room);
+    await room.act.propose(proposal({ troubleSince: since, proposedAt: sentAt, ...more }), state.now);
     await run(minute);
     state.tokens = 100;
     await run(10 * minute);
@@ -142,6 +151,31 @@ describe("in the room", () => {
     expect(last.compared!.length).toBeGreaterThan(0);
     expect(room.sent.map(({ type }) => type)).toEqual(["action.requested"]);
     expect(room.act.status().demoted).toEqual([]);
+  });
+
+  test("a sibling that was repaired as well is no control", async () => {
+    const verify = [{ id: "is", says: "it is", expr: "vector(1)", forMs: 5000, withinMs: minute }];
+    const { last } = await play(busyHour, async ({ act, state, run }) => {
+      for (const name of ["vllm-1", "vllm-2"]) {
+        await act.propose(proposal({ target: `replica:${name}`, verify, proposedAt: sentAt }), state.now);
+        await run(40_000);
+      }
+    });
+    expect(last).toMatchObject({ state: "verified", reason: expect.stringContaining("1 of 1 sibling had") });
+  });
+
+  test("what is half cured has its time, and then a person looks", async () => {
+    const half: Shape = (n, at) => (ofTarget(n, at) > 1 ? 8 : n === "vllm-0" && at > since ? 3 : 1);
+    const verify = proposal().action.verify.map((check) => ({ ...check, withinMs: 8 * minute }));
+    const { room, last } = await play(half, undefined, { verify });
+    expect(last).toMatchObject({
+      state: "failed",
+      verdict: "inconclusive",
+      reason: expect.stringContaining("above that before"),
+    });
+    const judgedAfter = last.at - room.records.all.actions.find(({ state }) => state === "verifying")!.at;
+    expect(judgedAfter).toBeGreaterThanOrEqual(8 * minute);
+    expect(room.sent.map(({ type }) => type)).toEqual(["action.requested", "action.escalated"]);
   });
 
   test("a cure is a success", async () => {

@@ -85,6 +85,12 @@ test("a check is compared with the time before, in seconds as PromQL counts", ()
   expect(bindCheck(check, "replica:a", 1_500_500)!.expr).toBe('x{entity="replica:a"} @ 1500.500');
 });
 
+test("says since when there is trouble: its effect is compared with the time before", () => {
+  const earlier = { ...signal, at: start - 90_000 };
+  const { action } = remedyFor(diagnosis("stuck-engine", [signal, earlier]), mode("stuck-engine"), start)!;
+  expect(action.troubleSince).toBe(start - 90_000);
+});
+
 test("the others that fit are what to try otherwise, in the catalogue's order; telling people ends a ladder", () => {
   const found = remedyFor(
     diagnosis("kv-cache-saturation", [signal, changed("config")]),
