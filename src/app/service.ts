@@ -41,7 +41,7 @@ import { createLease } from "./lease.ts";
 import { startNotifications } from "./notifications.ts";
 import { shipped, version } from "./paths.ts";
 import { createPipeline } from "./pipeline.ts";
-import { startProbes } from "./probes-job.ts";
+import { type ProbeWays, startProbes } from "./probes-job.ts";
 import { prometheusDeps } from "./prometheus-deps.ts";
 import { createReadiness } from "./readiness.ts";
 import { privacyOf, receiveOptions } from "./receive-options.ts";
@@ -67,7 +67,10 @@ export interface Service extends AsyncDisposable {
   readonly summary: string;
 }
 
-export async function startService(config: Config, deps: { clock: Clock; telemetry: AppTelemetry }): Promise<Service> {
+export async function startService(
+  config: Config,
+  deps: { clock: Clock; telemetry: AppTelemetry; probing?: ProbeWays },
+): Promise<Service> {
   const { clock, telemetry } = deps;
   const knowledge = loadKnowledge(config);
   if (knowledge.mistakes.length > 0) {
@@ -171,7 +174,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     };
     const upkeep = startUpkeep({ store, clock, feed, telemetry }, config.observe.lateness);
     undo.push("upkeep", () => upkeep.stop());
-    const probes = startProbes(config.probes, knowledge.probes, { head, clock, feed, telemetry });
+    const probes = startProbes(config.probes, knowledge.probes, { head, clock, feed, telemetry, ...deps.probing });
     undo.push("probes", () => probes[Symbol.asyncDispose]());
     const readiness = createReadiness({ store, upkeep, pipeline, now: Date.now });
     const show = await startShow(
