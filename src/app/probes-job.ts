@@ -1,5 +1,6 @@
 // Probes of the running service: woken by the clock and after repairs; what they cost is measured by what is served.
 import { randomInt } from "node:crypto";
+import type { Random } from "../math/random.ts";
 import type { LedgerEntry } from "../model/action.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Entity } from "../model/entity.ts";
@@ -9,6 +10,7 @@ import type { SeriesSink } from "../model/ports/series-sink.ts";
 import type { SeriesSource } from "../model/ports/series-source.ts";
 import type { Telemetry } from "../model/ports/telemetry.ts";
 import type { Instant } from "../model/time.ts";
+import type { AskEngine } from "../probe/exchange.ts";
 import { createProbes, type ProbesStatus } from "../probe/probes.ts";
 import type { ProbeResult } from "../probe/result.ts";
 import { targetEntity } from "../probe/target.ts";
@@ -21,7 +23,15 @@ export interface ProbesJob extends AsyncDisposable {
   status(): ProbesStatus | "off";
 }
 
-interface Deps {
+/** What is different where engines are simulated. */
+export interface ProbeWays {
+  /** How engines are asked; unset = over HTTP. */
+  readonly exchange?: AskEngine;
+  /** Unset = a source nobody can foresee. */
+  readonly random?: Random;
+}
+
+interface Deps extends ProbeWays {
   readonly head: SeriesSink &
     SeriesSource & {
       entities(): readonly Entity[];
@@ -51,9 +61,10 @@ export function startProbes(config: Probes, knowledge: ProbeKnowledge, deps: Dep
         entities: head.entities,
         eventTime,
         readFacts: factsOf,
-        random,
+        random: deps.random ?? random,
         telemetry,
         tell: teller(telemetry),
+        ...(deps.exchange === undefined ? {} : { exchange: deps.exchange }),
       },
     },
   );

@@ -42,11 +42,12 @@ import { startNotifications } from "./notifications.ts";
 import { shipped, version } from "./paths.ts";
 import { createPipeline } from "./pipeline.ts";
 import { openPrevention } from "./prevention-job.ts";
-import { startProbes } from "./probes-job.ts";
+import { type ProbeWays, startProbes } from "./probes-job.ts";
 import { prometheusDeps } from "./prometheus-deps.ts";
 import { createReadiness } from "./readiness.ts";
 import { privacyOf, receiveOptions } from "./receive-options.ts";
 import { createRecordKeeper } from "./record-keeper.ts";
+import { startSaving } from "./saving.ts";
 import { openSeries, seriesShare } from "./series.ts";
 import { openState } from "./state.ts";
 import { storeOptions } from "./store-options.ts";
@@ -68,7 +69,10 @@ export interface Service extends AsyncDisposable {
   readonly summary: string;
 }
 
-export async function startService(config: Config, deps: { clock: Clock; telemetry: AppTelemetry }): Promise<Service> {
+export async function startService(
+  config: Config,
+  deps: { clock: Clock; telemetry: AppTelemetry; probing?: ProbeWays },
+): Promise<Service> {
   const { clock, telemetry } = deps;
   const knowledge = loadKnowledge(config);
   if (knowledge.mistakes.length > 0) {
@@ -172,7 +176,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     };
     const upkeep = startUpkeep({ store, clock, feed, telemetry }, config.observe.lateness);
     undo.push("upkeep", () => upkeep.stop());
-    const probes = startProbes(config.probes, knowledge.probes, { head, clock, feed, telemetry });
+    const probes = startProbes(config.probes, knowledge.probes, { head, clock, feed, telemetry, ...deps.probing });
     undo.push("probes", () => probes[Symbol.asyncDispose]());
     const readiness = createReadiness({ store, upkeep, pipeline, now: Date.now });
     const show = await startShow(
@@ -223,20 +227,7 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     const receive = await openReceive(receiveOptions(config), { journal: store.journal, telemetry, now: Date.now });
     undo.push("receive", () => receive[Symbol.asyncDispose]());
 
-    const remember = async (): Promise<void> => {
-      await state.save("baselines", await detection.snapshot());
-      await state.save("logs", logs.snapshot());
-      await state.save("gpus", gpus.snapshot());
-      await state.save("alerts", encoder.encode(rules.snapshot()));
-      await state.save("incidents", encoder.encode(JSON.stringify(diagnose.snapshot())));
-    };
-    undo.push("state", remember);
-    const saving = clock.every("30 * * * * *", "state", remember);
-    undo.push("saving", () => saving.stop());
-    // Far more than all else: seldom, and when it ends.
-    undo.push("series state", series.remember);
-    const savingSeries = clock.every("15 */5 * * * *", "series state", series.remember);
-    undo.push("saving series", () => savingSeries.stop());
+    startSaving({ clock, state, detection, logs, gpus, rules, diagnose, series }, undo);
     const tick = clock.every(config.observe.tick, "tick", (now) => readiness.watch(() => pipeline.tick(now)));
     undo.push("tick", () => tick.stop());
     const foresight = { source: head, past: history, records: store.records, entities: () => head.entities(), act };
@@ -268,8 +259,6 @@ export async function startService(config: Config, deps: { clock: Clock; telemet
     throw error;
   }
 }
-
-const encoder = new TextEncoder();
 
 function text(bytes: Uint8Array | undefined): string | undefined {
   return bytes === undefined ? undefined : new TextDecoder().decode(bytes);

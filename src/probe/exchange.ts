@@ -40,7 +40,10 @@ export interface Ask {
   readonly probe: string;
 }
 
-/** Resolves whatever happens. Nothing of the answer is logged. */
+/** The way a question goes to an engine and its answer comes back. Resolves whatever happens. */
+export type AskEngine = (ask: Ask, limits: ExchangeLimits, signal: AbortSignal) => Promise<Exchange>;
+
+/** Over HTTP. Nothing of the answer is logged. */
 export function exchange(ask: Ask, limits: ExchangeLimits, signal: AbortSignal): Promise<Exchange> {
   return new Promise((resolve) => {
     const url = new URL(`${ask.base.replace(/\/+$/, "")}${ask.path}`);
@@ -103,7 +106,8 @@ export function exchange(ask: Ask, limits: ExchangeLimits, signal: AbortSignal):
   });
 }
 
-function silenceOf(status: number): readonly [Silence, string] | undefined {
+/** What a status other than 200 says; undefined for 200. */
+export function silenceOf(status: number): readonly [Silence, string] | undefined {
   if (status === 200) return undefined;
   if (status === 408 || status === 429 || status === 503) return ["busy", `says it is busy (${status})`];
   if (status >= 500) return ["server-error", `answers ${status}`];

@@ -19,7 +19,10 @@ type Of<K extends ProbeSpec["kind"]> = Extract<ProbeSpec, { kind: K }>;
 type Heeded = Extract<Heard, { kind: "heard" }>;
 type Part = Pick<ProbeResult, "outcome" | "reason" | "says" | "seconds" | "tokens" | "score">;
 
-/** Runs it once against the target: one result a case. Never rejects for what an engine does. */
+/**
+ * Runs it once against the target: one result a case. Who let one case wait until its time was over is asked no further ones: what is
+ * due next of the same replica, such as whether it lives at all, would wait for each. Never rejects for what an engine does.
+ */
 export async function runProbe(
   spec: ProbeSpec,
   target: ProbeTarget,
@@ -34,7 +37,9 @@ export async function runProbe(
   if (spec.kind === "secret") return [{ ...about, case: "", model: name, ...(await secret(spec, target, name, deps)) }];
   const results: ProbeResult[] = [];
   for (const one of spec.cases) {
-    results.push({ ...about, case: one.id, model: name, ...(await askCase(spec, target, name, one, deps)) });
+    const result = { ...about, case: one.id, model: name, ...(await askCase(spec, target, name, one, deps)) };
+    results.push(result);
+    if (result.reason === "timeout") break;
   }
   return results;
 }

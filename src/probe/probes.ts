@@ -7,6 +7,7 @@ import type { Instant } from "../model/time.ts";
 import { type BudgetOptions, type BudgetStatus, createTokenBudget } from "./budget.ts";
 import { type CanaryTest, createCanaryTest, runPair, type Verdict } from "./canary.ts";
 import { type Manifest, runManifest } from "./checksums.ts";
+import { type AskEngine, exchange } from "./exchange.ts";
 import type { ReadFacts } from "./health.ts";
 import { type KindDeps, runProbe } from "./kinds.ts";
 import { createLanes } from "./lanes.ts";
@@ -34,6 +35,8 @@ export interface ProbesDeps {
   readonly telemetry: Telemetry;
   /** Is told every result as soon as there is one. */
   readonly tell: (result: ProbeResult) => void;
+  /** How engines are asked; unset = over HTTP. */
+  readonly exchange?: AskEngine;
 }
 
 export interface ProbesStatus {
@@ -76,7 +79,7 @@ export function createProbes(options: ProbesOptions, deps: ProbesDeps): Probes {
   const { telemetry } = deps;
   const stopping = new AbortController();
   const budget = createTokenBudget(options.budget);
-  const kind: KindDeps = { ...deps, asker: createAsker(budget, stopping.signal) };
+  const kind: KindDeps = { ...deps, asker: createAsker(budget, stopping.signal, deps.exchange ?? exchange) };
   const lanes = createLanes();
   const series = new Map<string, { readonly target: ProbeTarget; readonly series: ProbeSeries }>();
   const tests = new Map<string, CanaryTest>();

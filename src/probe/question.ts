@@ -1,7 +1,7 @@
 // One question to one engine, and what was said: the step every kind of probe is made of.
 import type { IncomingHttpHeaders } from "node:http";
 import { type Answer, guessTokens, readAnswer, readFirstModel } from "./answer.ts";
-import { exchange, type Silence } from "./exchange.ts";
+import type { AskEngine, Silence } from "./exchange.ts";
 import type { ProbeSpec } from "./spec.ts";
 import type { ProbeTarget } from "./target.ts";
 
@@ -30,6 +30,7 @@ const modelsTimeoutMs = 10_000;
 export function createAsker(
   budget: { take(tokens: number, essential: boolean): boolean; settle(taken: number, used: number): void },
   signal: AbortSignal,
+  exchange: AskEngine,
 ): Asker {
   return {
     async ask(spec, target, model, question) {

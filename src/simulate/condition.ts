@@ -21,6 +21,8 @@ export interface Condition {
   nanShare: number;
   garbledShare: number;
   foreignShare: number;
+  /** Share of answers that the hardware computes wrongly, drawn anew for each. */
+  miscomputedShare: number;
   /** How much worse answers are than they should be, in points of a score from 0 to 1. */
   qualityLoss: number;
   /** Bytes of host memory that each second leaves behind. */
@@ -42,6 +44,7 @@ export function neutral(): Condition {
     nanShare: 0,
     garbledShare: 0,
     foreignShare: 0,
+    miscomputedShare: 0,
     qualityLoss: 0,
     rssLeakPerSecond: 0,
     spins: false,

@@ -50,8 +50,8 @@ export function createFeltMeter(): FeltMeter {
   return {
     witness: {
       finished({ condition }, request) {
-        const { nanShare, garbledShare, foreignShare, runsOnShare, qualityLoss } = condition;
-        const wrong = Math.max(nanShare, garbledShare, foreignShare, runsOnShare, qualityLoss);
+        const { nanShare, garbledShare, foreignShare, runsOnShare, miscomputedShare, qualityLoss } = condition;
+        const wrong = Math.max(nanShare, garbledShare, foreignShare, runsOnShare, miscomputedShare, qualityLoss);
         finishedAt.push(request.finishedAt);
         firstToken.push(request.firstTokenAt - request.arrivedAt);
         pace.push(paceOf(request));

@@ -3,6 +3,7 @@ import type { Actions, Answer, Change, Request } from "./action.ts";
 import { createActions } from "./actions.ts";
 import { createCapacity } from "./capacity.ts";
 import { createDelivery } from "./delivery.ts";
+import { createDirectDoor, type DirectDoor } from "./direct-door.ts";
 import { scheduleFault } from "./faults/schedule.ts";
 import type { EndKind, GatewayCounts } from "./gateway.ts";
 import { createGateway } from "./gateway.ts";
@@ -84,6 +85,8 @@ export interface Fleet {
   observe(): Observation;
   /** Adds a fault to those of the scenario, at `atMs`. */
   inject(fault: Fault, atMs: number): void;
+  /** Asks one replica itself, past the gateway. */
+  readonly direct: DirectDoor["ask"];
   /** Does what an operator asks for, with all its side effects, from now on. */
   perform(request: Request, by: string): Answer;
 }
@@ -91,7 +94,7 @@ export interface Fleet {
 const inFlightMax = 16_384;
 const statsEveryMs = 10_000;
 
-/** Everything follows from the scenario: the same one gives the same run, down to the byte. */
+/** Everything follows from the scenario and what is asked directly: the same gives the same run, down to the byte. */
 export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
   const requests = createRequests(inFlightMax);
   const timeline = createTimeline();
@@ -116,6 +119,7 @@ export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
       return;
     }
     if (replica.condition.nanShare > 0) replica.engine.stats.corrupted++;
+    if (door.finished(slot, atMs)) return;
     sink.finished?.(replica, finishedRequest(requests, slot, atMs, reason));
     gateway.finished(slot, atMs);
   }
@@ -124,13 +128,14 @@ export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
   const nodes = replicas.map((replica) => createNode(scenario, replica, replica.host));
   const tick = createMachines(scenario, nodes, replicas);
   const delivery = createDelivery(scenario, requests, timeline, nodes);
+  const door = createDirectDoor(scenario, replicas, requests, timeline, delivery, () => nowMs);
   const gateway = createGateway(scenario, replicas, requests, timeline, createRandom(scenario.seed, "gateway"), {
     deliver: delivery,
     ended: (kind, slot, atMs) => sink.answered?.(kind, slot < 0 ? 0 : atMs - requests.arrivedAt[slot]!, atMs),
   });
   const processes = createProcesses(timeline, scenario.coldStartMs, {
     stopped(replica, atMs) {
-      gateway.replicaDied(replica, replica.engine.slots(), atMs);
+      gateway.replicaDied(replica, door.died(replica, replica.engine.slots(), atMs), atMs);
       sink.event?.("stopped", `${replica.name} stopped`, atMs);
     },
     ready(replica, atMs) {
@@ -245,6 +250,7 @@ export function createFleet(scenario: Scenario, sink: FleetSink = {}): Fleet {
     misrouted: () => gateway.policy.misrouteShare,
     advance,
     inject,
+    direct: door.ask,
     observe: () => ({
       nowMs,
       gateway: { ...gateway.counts },

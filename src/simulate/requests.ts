@@ -20,6 +20,8 @@ export const ZOMBIE = 1;
 export const STRUCTURED = 2;
 /** It ends at the most tokens it may have. */
 export const CAPPED = 4;
+/** Somebody asks the engine itself, past the gateway, and waits for what it says. */
+export const DIRECT = 8;
 
 export interface Requests {
   readonly capacity: number;

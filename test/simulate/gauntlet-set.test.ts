@@ -2,20 +2,24 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { formatMistake } from "../../src/model/yaml.ts";
 import { parseScenario, type ScenarioFile } from "../../src/simulate/scenario-file.ts";
 
 /** Modes of the catalogue that no kind of fault shows, and why. */
 const notShown: Readonly<Record<string, string>> = {
   "FM-19": "simulated engines have no data-parallel ranks: one engine label each",
-  "FM-39": "every fault that makes answers wrong is rolled out, with a change event: none is of one device alone",
 };
 
 const root = join(import.meta.dirname, "../..");
 const files = yamlIn("test/gauntlet");
 const read = files.map(({ name, text }) => ({ name, text, parsed: parseScenario(name, text) }));
 const scenarios = read.flatMap(({ name, parsed }) => (parsed.ok ? [{ name, value: parsed.value }] : []));
-const modes = yamlIn("rules/failure-modes").map(({ text }) => /^code: (FM-\d+)$/m.exec(text)![1]!);
+const catalogue = yamlIn("rules/failure-modes").map(({ text }) => {
+  const mode = parse(text) as { id: string; code: string; discriminators?: readonly { against: string }[] };
+  return { ...mode, against: (mode.discriminators ?? []).map(({ against }) => against) };
+});
+const modes = catalogue.map(({ code }) => code);
 
 describe("the shipped scenarios", () => {
   test("can be read without a mistake", () => {
@@ -41,6 +45,18 @@ describe("the shipped scenarios", () => {
     const shown = new Set(scenarios.map(({ value }) => value.truth.mode.slice(0, 5)));
     expect(modes.filter((code) => !shown.has(code))).toEqual(modes.filter((code) => code in notShown));
     expect([...shown].filter((code) => code !== "NONE" && !modes.includes(code))).toEqual([]);
+  });
+
+  test("show, for every mode of the catalogue, one that it must lose to a look-alike", () => {
+    const shown = new Set(scenarios.map(({ value }) => value.truth.mode.slice(0, 5)));
+    const codes = new Map(catalogue.map(({ id, code }) => [id, code]));
+    const unknown = catalogue.flatMap(({ against }) => against.filter((id) => !codes.has(id)));
+    expect(unknown).toEqual([]);
+    const untried = catalogue
+      .filter(({ code, against }) => !against.some((id) => codes.get(id) !== code && shown.has(codes.get(id)!)))
+      .map(({ id }) => id);
+    expect(untried).toEqual([]);
+    expect(catalogue).toHaveLength(55);
   });
 
   test("have nothing wrong in three of ten, and say so", () => {

@@ -24,7 +24,8 @@ export const gauntlet: Command = {
 
 Every scenario is a simulated fleet on virtual time whose telemetry goes in at the real doors of a service of its own (embedded
 store), and whose truth is known. Told: found or not, after how long, cause and place named right, false incidents; beside them what
-plain thresholds would have told of the same telemetry.
+plain thresholds would have told of the same telemetry. The probes of rules/probes ask every simulated replica, as often and for as
+many tokens as they would ask real ones, on virtual time; a setting probes.targets: [] leaves them out.
 
   --scenarios PATH  a folder of scenario files, or one (default: those of the repository, test/gauntlet)
   --seeds N         play each with N seeds: its own and the N-1 after it (default 1)

@@ -11,6 +11,7 @@ import { type ActScore, actScore, isOverFor } from "./acting/act-score.ts";
 import { type ActOrder, createRehearsal, type Rehearsal } from "./acting/rehearsal.ts";
 import { createBaseline } from "./baseline.ts";
 import { openMemorySubject } from "./memory/memory-subject.ts";
+import { createProbing } from "./probing.ts";
 import { openRealSubject } from "./real-subject.ts";
 import { renewedOf, type Score, score, type Told, type Truth, toldOf } from "./score.ts";
 import { createStudyBook, type Lesson } from "./study-book.ts";
@@ -64,17 +65,19 @@ export async function play(
   const studies = createStudyBook(startAt, gold.onset === null ? undefined : startAt + gold.onset);
   const meter = createFeltMeter();
   const simulation = createSimulation(scenario, { startAt, witness: meter.witness });
+  const probing = createProbing(simulation);
   const rehearsal = act === undefined ? undefined : createRehearsal(simulation, gold, act);
   const onsetMs = gold.onset ?? writtenMs;
   const isLonger = rehearsal !== undefined && gold.mode !== "NONE";
   const durationMs = isLonger ? Math.max(writtenMs, onsetMs + repairMs) : writtenMs;
   await using subject =
     through === "memory"
-      ? await openMemorySubject(settings, {
+      ? await openMemorySubject(startAt, settings, {
+          probing,
           studied: studies.take,
           ...(rehearsal === undefined ? {} : { acting: (means) => rehearsal.open(means) }),
         })
-      : await openRealSubject(startAt, { folder, settings });
+      : await openRealSubject(startAt, { folder, settings, probing });
   const baseline = createBaseline(subject.head.source, silentTelemetry);
   let now = startAt;
   const heard = listen(subject.feed, () => now);

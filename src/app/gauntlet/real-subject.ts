@@ -12,12 +12,13 @@ import { version } from "../paths.ts";
 import { startService } from "../service.ts";
 import { createTelemetry } from "../telemetry.ts";
 import { createUndo } from "../undo.ts";
+import { type Probing, withTargets } from "./probing.ts";
 import type { Subject } from "./subject.ts";
 
 /** Rejects if the service does not start. `folder`: where its data lie until it is closed; what is left there is the caller's. */
 export async function openRealSubject(
   startAt: Instant,
-  { folder, settings }: { readonly folder: string; readonly settings: object },
+  { folder, settings, probing }: { readonly folder: string; readonly settings: object; readonly probing: Probing },
 ): Promise<Subject> {
   const directory = mkdtempSync(join(folder, "scenario-"));
   const telemetry = createTelemetry({ level: "error", version });
@@ -27,8 +28,8 @@ export async function openRealSubject(
   undo.push("data", () => void rm(directory, { recursive: true, force: true, maxRetries: 5 }).catch(() => {}));
   try {
     const clock = onlyTicks(createSteppedClock(startAt));
-    const config = Config.parse({ ...gauntletConfig(directory), ...settings });
-    const service = await startService(config, { clock, telemetry });
+    const config = Config.parse(withTargets({ ...gauntletConfig(directory), ...settings }, probing));
+    const service = await startService(config, { clock, telemetry, probing });
     undo.push("service", () => service[Symbol.asyncDispose]());
     const shipper = createShipper({ endpoint: service.otlpUrl, telemetry, attemptsMax: 3 });
     undo.push("shipper", () => shipper.stop());
@@ -56,7 +57,7 @@ function onlyTicks(clock: SteppedClock): SteppedClock {
   return {
     ...clock,
     every: (cron, name, run) =>
-      name === "tick" ? clock.every(cron, name, run) : { name, stop: () => Promise.resolve() },
+      name === "tick" || name === "probes" ? clock.every(cron, name, run) : { name, stop: () => Promise.resolve() },
   };
 }
 

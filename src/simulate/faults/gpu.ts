@@ -153,6 +153,16 @@ export const gpuFaults: readonly FaultKind[] = [
       for (const { gpu } of gpusOf(scene)) gpu.slowFactor = 1 + level * (params.factor - 1);
     },
   }),
+  defineFault({
+    kind: "miscompute",
+    says: "one GPU computes some answers wrongly, and nothing says so: no Xid, no memory error, no slower token",
+    targets: ["gpu"],
+    params: { share: z.number().gt(0).max(1).default(0.3) },
+    set: (scene, { share }, level) => miscomputes(scene, level * share),
+    everyMs: 1000,
+    // A process that starts anew on the same GPU errs as the one before.
+    run: (scene, { share }) => miscomputes(scene, share),
+  }),
 ];
 
 interface Struck {
@@ -172,6 +182,15 @@ function gpusOf(scene: Scene): readonly Struck[] {
     struckOf.set(scene, struck);
   }
   return struck;
+}
+
+/** Of the processes that still run on the devices that were struck. */
+function miscomputes(scene: Scene, share: number): void {
+  for (const { gpu } of gpusOf(scene)) {
+    const { replica } = gpu;
+    if (replica === undefined || !scene.world.nodes[replica.index]!.gpus.includes(gpu)) continue;
+    replica.condition.miscomputedShare = share;
+  }
 }
 
 /** Spare ones too. */

@@ -1,6 +1,8 @@
 // The service's rooms that think, on telemetry handed to them: no wire, no database, no saved state, nothing sent. An order of
 // magnitude faster than the real service. Blind to what only those do: privacy rules, late and lost inserts, attributes of single
-// requests, code evidence, feedback, probes.
+// requests, code evidence, feedback.
+
+import { setImmediate as drained } from "node:timers/promises";
 import type { Act } from "../../../act/act.ts";
 import { remedyFor } from "../../../act/remedy.ts";
 import { createDetection } from "../../../detect/detection.ts";
@@ -12,32 +14,42 @@ import type { Study } from "../../../diagnose/study.ts";
 import type { ChangeEvent } from "../../../model/change.ts";
 import type { EventFeed } from "../../../model/ports/event-feed.ts";
 import { silentTelemetry } from "../../../model/ports/telemetry.ts";
+import type { Instant } from "../../../model/time.ts";
 import { createGpuNames } from "../../../observe/gpu-names.ts";
 import { createHead } from "../../../observe/head.ts";
 import { createEventFeed } from "../../../show/event-feed.ts";
+import { createSteppedClock } from "../../clock/stepped.ts";
 import { Config } from "../../config-schema.ts";
 import { descendantsOf, withDescendants } from "../../descendants.ts";
 import { type Knowledge, loadKnowledge } from "../../knowledge.ts";
 import { createPipeline } from "../../pipeline.ts";
+import { startProbes } from "../../probes-job.ts";
 import { seriesShare } from "../../series.ts";
 import { createUndo } from "../../undo.ts";
 import type { RehearsalMeans } from "../acting/rehearsal.ts";
+import { type Probing, withTargets } from "../probing.ts";
 import type { Subject } from "../subject.ts";
 import { createLogBook } from "./log-book.ts";
 import { createMetricPages } from "./metric-pages.ts";
 import { createSpanGroups } from "./span-groups.ts";
 
-export interface MemoryListeners {
+export interface MemoryDeps {
   /** Hears of each look through the catalogue. */
   readonly studied?: (study: Study) => void;
+  /** The engines that probes ask; without it, none is asked. */
+  readonly probing?: Probing;
   /** Gives the room that acts; without one, proposals are only told. */
   readonly acting?: (means: RehearsalMeans) => Pick<Act, "propose" | "step">;
 }
 
 /** `settings` are merged into the configuration as for the real service; a Config that makes no sense throws. */
-export async function openMemorySubject(settings: object, { studied, acting }: MemoryListeners = {}): Promise<Subject> {
+export async function openMemorySubject(
+  startAt: Instant,
+  settings: object,
+  { studied, acting, probing }: MemoryDeps = {},
+): Promise<Subject> {
   const telemetry = silentTelemetry;
-  const config = Config.parse({ dataDirectory: "unused", ...settings });
+  const config = Config.parse(withTargets({ dataDirectory: "unused", ...settings }, probing));
   const knowledge = knowledgeOf(config);
   const [pages, spans, logBook] = [createMetricPages(), createSpanGroups(), createLogBook()];
   const { window: windowMs, step: stepMs, rateWindow, lateness, idle, maxSeries } = config.observe;
@@ -109,6 +121,10 @@ export async function openMemorySubject(settings: object, { studied, acting }: M
     telemetry,
   });
 
+  const clock = createSteppedClock(startAt);
+  const probes = startProbes(config.probes, knowledge.probes, { head, clock, feed, telemetry, ...probing });
+  undo.push("probes", () => probes[Symbol.asyncDispose]());
+
   return {
     feed,
     head: { source: head, entities: () => head.entities() },
@@ -124,7 +140,12 @@ export async function openMemorySubject(settings: object, { studied, acting }: M
         }
       }
     },
-    step: (at) => pipeline.tick(at),
+    async step(at) {
+      // What came while time went on is worked off first, up to the next question.
+      await drained();
+      await clock.step(at);
+      await pipeline.tick(at);
+    },
     [Symbol.asyncDispose]: () => undo[Symbol.asyncDispose](),
   };
 }
@@ -144,7 +165,7 @@ let last: { readonly key: string; readonly knowledge: Knowledge } | undefined;
 
 /** Reading all rules takes longer than some scenarios: kept while the configuration stays. */
 function knowledgeOf(config: Config): Knowledge {
-  const key = JSON.stringify([config.rules, config.probes]);
+  const key = JSON.stringify([config.rules, { ...config.probes, targets: [] }]);
   if (last?.key !== key) last = { key, knowledge: loadKnowledge(config) };
   const { knowledge } = last;
   if (knowledge.mistakes.length > 0) throw new Error(knowledge.mistakes.map(({ says }) => says).join("; "));
