@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { DirectReply, DirectRequest } from "../../src/simulate/direct-door.ts";
 import { createFleet, type Fleet } from "../../src/simulate/fleet.ts";
-import { healthyScenario } from "../../src/simulate/scenario.ts";
+import { conversation, healthyScenario } from "../../src/simulate/scenario.ts";
 
 const name = "vllm-1";
 const minuteMs = 60_000;
@@ -98,6 +98,28 @@ describe("an engine asked itself", () => {
     expect(ask(fleet, chat("What is 1 + 1?")).reply.kind).toBe("refused");
     fleet.advance(fleet.nowMs + minuteMs);
     expect(ask(fleet, chat("What is 1 + 1?")).text).toBe("2");
+  });
+
+  test("is neither asked again nor given up by a gateway in a hurry: it never was the gateway's", () => {
+    const fault = { target: "gateway", atMs: 0, rampMs: 0 };
+    const fleet = createFleet(
+      healthyScenario(3, {
+        workload: { ...conversation, ratePerReplica: 1e-6 },
+        faults: [
+          { ...fault, kind: "retry_policy", params: { try_timeout_ms: 1000 } },
+          { ...fault, kind: "gateway_timeout", params: { timeout_ms: 3000 } },
+        ],
+      }),
+    );
+    fleet.advance(1000);
+    at(fleet).engine.setHung(true, fleet.nowMs);
+    const { reply, ms } = ask(fleet, chat("What is 1 + 1?"), name, 20_000);
+    expect(reply.kind).toBe("timeout");
+    expect(ms).toBe(20_000);
+    fleet.advance(fleet.nowMs + minuteMs);
+    const { gateway, inFlight } = fleet.observe();
+    expect(gateway).toMatchObject({ arrived: 0, attempts: 0, retried: 0, finished: 0, timedOut: 0 });
+    expect(inFlight).toBe(0);
   });
 
   test("no longer works on what was taken back", () => {
