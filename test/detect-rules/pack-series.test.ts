@@ -21,6 +21,8 @@ const { mappings } = await loadMappings("rules/signals");
 /** Metrics of what engines run on that become no canonical signal: exporters that are there all the same. */
 const ofOtherExporters = new Set([
   "up",
+  // Of the process collector of Prometheus's client libraries, which vLLM and SGLang answer with.
+  "process_start_time_seconds",
   "apiserver_request_duration_seconds",
   "controller_runtime_reconcile_total",
   "kubelet_volume_stats_available_bytes",

@@ -21,6 +21,19 @@ export const machineRows: Readonly<Record<string, Row>> = {
       expect(sick.logs(/uncorrectable ECC error/)).toBeGreaterThan(0);
     },
   },
+  // Silent by its nature: what it leaves is in answers alone, and only of the replica on it.
+  miscompute: {
+    target: "gpu:1/0",
+    params: "share: 0.4",
+    holds(sick, well) {
+      const shares = sick.simulation.fleet.replicas.map(({ condition }) => condition.miscomputedShare);
+      expect(shares).toEqual([0, 0.4, 0]);
+      expect(sick.logs(/NVRM: Xid/)).toBe(0);
+      const errors = dcgm("DEV_ECC_SBE_VOL_TOTAL");
+      expect(sick.gained(errors, gpu)).toBe(well.gained(errors, gpu));
+      expect(tokens(sick)).toBe(tokens(well));
+    },
+  },
   gpu_missing: {
     target: "gpu:1/0",
     holds(sick) {
