@@ -47,7 +47,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({ do: fc.constantFrom("receiver" as const, "ledger" as const), fails: fc.boolean() }),
   },
   {
-    weight: 2,
+    weight: 5,
     arbitrary: fc.record({
       do: one("report"),
       pick: fc.nat(5),

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { backtestOf, episodesOf } from "../../src/app/incident/rule-backtest.ts";
-import { safeguardsOf } from "../../src/app/incident/safeguards.ts";
+import { probeOf, safeguardsOf } from "../../src/app/incident/safeguards.ts";
 import type { Story } from "../../src/app/incident/story.ts";
 import { readFolder, shipped } from "../../src/app/paths.ts";
 import { createPrevention } from "../../src/app/prevention.ts";
@@ -126,6 +126,14 @@ test("the change that set it off brings a guard, and names from outside cannot b
   expect(proposed[0]!.says).toBe("max_num_seqs may not fall below 256");
   expect(proposed[1]!.says).toBe("--flag` may not be removed");
   for (const { yaml } of proposed) expect(() => parse(yaml)).not.toThrow();
+  const severities = proposed.flatMap(({ yaml }) => /severity: (\w+)/.exec(yaml)?.[1] ?? []);
+  expect(severities).toEqual(["ticket"]);
   expect(parse(proposed[0]!.yaml).guards[0].target).toBe(change.target);
   expect(await safeguardsOf(api, { ...story, incident: { ...incident, state: "open" } }, modes, start)).toEqual([]);
+});
+
+test("every probe that is proposed is one that ships", async () => {
+  const shippedIds = readFolder(shipped.probes, ".yaml").map(({ text }) => (parse(text) as { id: string }).id);
+  expect(Object.values(probeOf).filter((id) => !shippedIds.includes(id))).toEqual([]);
+  expect(Object.keys(probeOf).filter((id) => !modes.some((mode) => mode.id === id))).toEqual([]);
 });

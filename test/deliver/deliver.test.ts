@@ -1,67 +1,14 @@
 // Webhooks against real receivers on loopback: signed, retried, durable, and sent nowhere they should not go.
-import http from "node:http";
-import type { AddressInfo } from "node:net";
 import { Webhook } from "standardwebhooks";
-import { afterEach, expect, test, vi } from "vitest";
-import { createDeliver, type Deliver, type DeliverOptions } from "../../src/deliver/deliver.ts";
+import { expect, test, vi } from "vitest";
+import { createDeliver } from "../../src/deliver/deliver.ts";
 import type { OutgoingMessage } from "../../src/model/ports/notifier.ts";
 import { silentTelemetry } from "../../src/model/ports/telemetry.ts";
-import { type MemoryRecords, memoryRecords } from "./memory-records.ts";
+import { answering, atEnd, deliverTo, receiver, secret } from "./hook-kit.ts";
+import { memoryRecords } from "./memory-records.ts";
 
-const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 const otherSecret = `whsec_${Buffer.alloc(24, 9).toString("base64")}`;
 const message: OutgoingMessage = { id: "m-1", receiver: "ops", type: "action.requested", data: { n: 1 } };
-
-interface Seen {
-  readonly headers: http.IncomingHttpHeaders;
-  readonly body: string;
-}
-type Answer = (response: http.ServerResponse, count: number) => void;
-
-const cleanup: (() => Promise<unknown> | unknown)[] = [];
-afterEach(async () => {
-  for (const undo of cleanup.splice(0).reverse()) await undo();
-});
-
-async function receiver(answer: Answer): Promise<{ url: string; seen: Seen[] }> {
-  const seen: Seen[] = [];
-  const server = http.createServer((request, response) => {
-    let body = "";
-    request.on("data", (chunk) => (body += chunk));
-    request.on("end", () => {
-      seen.push({ headers: request.headers, body });
-      answer(response, seen.length);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  cleanup.push(() => {
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, seen };
-}
-
-function deliverTo(
-  url: string,
-  options: Partial<DeliverOptions> = {},
-  records: MemoryRecords = memoryRecords(),
-): { deliver: Deliver; records: MemoryRecords } {
-  const deliver = createDeliver(
-    {
-      receivers: [{ name: "ops", url, secret }],
-      allow: ["127.0.0.0/8"],
-      backoff: { firstMs: 1, maxMs: 2 },
-      ...options,
-    },
-    { records, telemetry: silentTelemetry, now: () => Date.now() },
-  );
-  cleanup.push(() => deliver[Symbol.asyncDispose]());
-  return { deliver, records };
-}
-
-const answering = (...statuses: number[]): Answer => {
-  return (response, count) => response.writeHead(statuses[Math.min(count, statuses.length) - 1]!).end();
-};
 
 test("a delivered message carries a signature that the reference library accepts", async () => {
   const { url, seen } = await receiver(answering(204));
@@ -92,7 +39,7 @@ test("the outbox holds the message before the first attempt", async () => {
   });
   const records = memoryRecords();
   records.onPut = (kind, [record]) => order.push(`${kind} ${(record as { state: string }).state}`);
-  await deliverTo(url, {}, records).deliver.send(message);
+  await deliverTo(url, {}, { records }).deliver.send(message);
   expect(order).toEqual(["deliveries pending", "received", "deliveries delivered"]);
 });
 
@@ -161,13 +108,13 @@ test("what a stopped run left in the outbox is sent by the next one", async () =
     else response.end();
   });
   const records = memoryRecords();
-  const first = deliverTo(url, {}, records).deliver;
+  const first = deliverTo(url, {}, { records }).deliver;
   const outcome = first.send(message);
   await asked;
   await first[Symbol.asyncDispose]();
   expect(await outcome).toMatchObject({ kind: "failed" });
   expect(records.all.deliveries).toMatchObject([{ state: "pending" }]);
-  const second = deliverTo(url, {}, records).deliver;
+  const second = deliverTo(url, {}, { records }).deliver;
   expect(await second.resume()).toBe(1);
   expect(await second.send(message)).toMatchObject({ kind: "delivered" });
   expect(seen.map(({ body }) => body)).toEqual([seen[0]!.body, seen[0]!.body]);
@@ -191,7 +138,7 @@ test("nothing goes out when the outbox cannot hold it", async () => {
   records.onPut = () => {
     throw new Error("disk full");
   };
-  expect(await deliverTo(url, {}, records).deliver.send(message)).toMatchObject({ kind: "failed", attempts: 0 });
+  expect(await deliverTo(url, {}, { records }).deliver.send(message)).toMatchObject({ kind: "failed", attempts: 0 });
   expect(seen).toHaveLength(0);
 });
 
@@ -225,7 +172,7 @@ test("messages of one lane arrive in order although the first has to be tried ag
 test("a lane keeps its order over a restart", async () => {
   const down = await receiver(answering(500));
   const records = memoryRecords();
-  const first = deliverTo(down.url, { backoff: { firstMs: 60_000, maxMs: 60_000 } }, records).deliver;
+  const first = deliverTo(down.url, { backoff: { firstMs: 60_000, maxMs: 60_000 } }, { records }).deliver;
   const sent = ["b", "a"].map((id) => first.send({ ...message, id, lane: "group" }));
   await vi.waitUntil(() => down.seen.length === 1 && records.all.deliveries.length === 2);
   await first[Symbol.asyncDispose]();
@@ -233,7 +180,7 @@ test("a lane keeps its order over a restart", async () => {
   for (const [at, delivery] of records.all.deliveries.entries())
     records.all.deliveries[at] = { ...delivery, nextAttemptAt: 0 };
   const { url, seen } = await receiver(answering(200));
-  await deliverTo(url, {}, records).deliver.resume();
+  await deliverTo(url, {}, { records }).deliver.resume();
   await vi.waitUntil(() => seen.length === 2);
   expect(seen.map(({ headers }) => headers["webhook-id"])).toEqual(["b", "a"]);
 });
@@ -262,7 +209,7 @@ test("a body that says no makes a 200 a refusal, keys go on the wire only, and a
     { receivers: [ops], allow: ["127.0.0.0/8"] },
     { records, telemetry: silentTelemetry, now: Date.now, ended: ({ id }, { kind }) => ended.push(`${id} ${kind}`) },
   );
-  cleanup.push(() => deliver[Symbol.asyncDispose]());
+  atEnd(() => deliver[Symbol.asyncDispose]());
   expect(await deliver.send({ ...message, body: '{"a":1}' })).toMatchObject({ kind: "failed", reason: "it said no" });
   expect(seen[0]).toMatchObject({ body: '{"a":1,"key":"k"}', headers: { authorization: "Bearer t" } });
   expect(seen[0]!.headers["webhook-signature"]).toBeUndefined();

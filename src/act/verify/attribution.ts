@@ -80,7 +80,8 @@ export async function attribute(question: Question, source: SeriesSource, now: I
   if (harmed.length > 0) return answer("harmed", harmed[0]!);
 
   const suffered = felt.filter((signal) => own.some((one) => isAbove(one, signal, "before", "during")));
-  if (suffered.length === 0) return answer("untold", "no felt signal of it was worse than before the trouble");
+  if (suffered.length === 0)
+    return answer("untold", "until it was sent, nothing people feel of it had clearly got worse");
   if (siblings.length === 0) return answer("untold", "there is no sibling to compare with");
   const alike = suffered.flatMap((signal) => {
     const same = siblings.filter((one) => isAbove(one, signal, "before", "during"));

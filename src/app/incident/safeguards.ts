@@ -27,8 +27,8 @@ const triedMax = 3;
 const ways = [0.25, 0.5, 0.75];
 const bySignal = new Map(catalogue.map(({ id, metric }) => [id as string, metric]));
 
-/** Shipped probes that ask what the mode breaks. */
-const probes: Readonly<Record<string, string>> = {
+/** Shipped probes that ask what a mode breaks, by its slug. */
+export const probeOf: Readonly<Record<string, string>> = {
   "stuck-engine": "liveness",
   "garbled-output": "known_answer",
   "nan-logits": "known_answer",
@@ -85,7 +85,7 @@ async function ruleOf(
   if (best === undefined) return undefined;
   const { metric, by, op, threshold } = best.candidate;
   const expr = `${by} by (entity) (${metric}) ${op} ${threshold}`;
-  const labels = [`          severity: warning`, ...(mode === undefined ? [] : [`          failure_mode: ${mode.id}`])];
+  const labels = [`          severity: ticket`, ...(mode === undefined ? [] : [`          failure_mode: ${mode.id}`])];
   const yaml = [
     ...["groups:", `  - name: learned-from-${word(incident.id)}`, "    rules:"],
     ...[
@@ -181,7 +181,8 @@ function guardsOf({ before = {}, after = {}, kind, at, target }: ChangeEvent): r
 }
 
 function forecastsOf(mode: FailureMode | undefined): readonly Safeguard[] {
-  return resourcesOf({ queueLimit: 500 })
+  // No mode is about the queue's room, so its limit is not asked for.
+  return resourcesOf({ queueLimit: Number.POSITIVE_INFINITY })
     .filter(({ failureMode }) => failureMode !== undefined && failureMode === mode?.id)
     .map(({ id, name, metric, per, limit }) => {
       const ends = per === undefined ? `> ${limit}` : `> on (entity) max by (entity) (${per})`;
@@ -192,7 +193,7 @@ function forecastsOf(mode: FailureMode | undefined): readonly Safeguard[] {
           `        expr: ${JSON.stringify(expr)}`,
           "        for: 10m",
           "        labels:",
-          "          severity: warning",
+          "          severity: ticket",
         ],
       ].join("\n");
       return {
@@ -204,7 +205,7 @@ function forecastsOf(mode: FailureMode | undefined): readonly Safeguard[] {
 }
 
 function probesOf(mode: FailureMode | undefined): readonly Safeguard[] {
-  const probe = mode === undefined ? undefined : probes[mode.id];
+  const probe = mode === undefined ? undefined : probeOf[mode.id];
   if (probe === undefined) return [];
   const yaml = ["probes:", "  targets:", '    - { url: "http://REPLICA:8000" } # each replica by itself'].join("\n");
   return [{ kind: "probe", says: `the probe ${probe} asks for what broke; it runs once a target is named`, yaml }];

@@ -1,6 +1,6 @@
 // When something runs out: a robust trend or yesterday's course, whichever told the recent past better, with an interval made of
 // what it got wrong there.
-import { quantileOf } from "./quantile-of.ts";
+import { quantileOf } from "../../math/quantile.ts";
 import { theilSen } from "./theil-sen.ts";
 
 /** One value a minute, the newest last; NaN where nothing was measured. Rising means running out, and `limit` is the end. */

@@ -1,5 +1,5 @@
 // A robust straight line: a third of the points may be anything.
-import { quantileOf } from "./quantile-of.ts";
+import { quantileOf } from "../../math/quantile.ts";
 
 export interface Line {
   /** Per step. */

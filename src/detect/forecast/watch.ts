@@ -86,7 +86,7 @@ export function createForecastWatch(
           continue;
         }
         series++;
-        const entity = labels["entity"] ?? entityOf(labels);
+        const entity = entityOf(labels);
         watched = { entity, labels, own: createMinutes(), load: load && createMinutes(), foreseen: 0, quiet: 0 };
         book.set(key, watched);
       }
@@ -127,7 +127,7 @@ export function createForecastWatch(
         const advice = "renew it, and have a look at what should have";
         const resource = { id: "certificate", name: "validity of the certificate", metric, advice };
         const times = { earliest: ends, likely: ends, latest: ends };
-        const entity = labels["entity"] ?? entityOf(labels);
+        const entity = entityOf(labels);
         found.push({
           key: `forecast:${metric}:${key}`,
           resource,
@@ -205,7 +205,7 @@ interface Read {
 function minutesOf(views: Awaited<ReturnType<SeriesSource["select"]>>): Map<string, Read> {
   const found = new Map<string, Read>();
   for (const { labels, length, times, values, quality } of views) {
-    const key = labels["entity"] ?? entityOf(labels);
+    const key = entityOf(labels);
     const points = new Map<number, number>();
     for (let i = 0; i < length; i++) {
       if (((quality?.[i] ?? 0) & UNUSABLE) === 0 && Number.isFinite(values[i]!))
@@ -220,9 +220,10 @@ function minutesOf(views: Awaited<ReturnType<SeriesSource["select"]>>): Map<stri
   return found;
 }
 
-/** What a series without an entity is about, of its labels. */
+/** What a series is about; of one without an entity its labels say it. */
 function entityOf(labels: Labels): EntityId {
-  const { __name__: _, ...rest } = labels;
+  const { __name__: _, entity, ...rest } = labels;
+  if (entity !== undefined) return entity;
   const told = Object.entries(rest).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return `service:${told.map(([name, value]) => `${name}=${value}`).join(",") || "everything"}`;
 }
