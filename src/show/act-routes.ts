@@ -117,6 +117,9 @@ const statuses: Readonly<Record<Refused["why"], number>> = {
 };
 
 /** What the room that acts refused, as this API says it. */
-export function refusedBy({ why, reason }: Pick<Refused, "why" | "reason">): Refusal {
-  return refuse(statuses[why], `Refused: ${reason}. See /api/v1/act for what waits.`);
+export function refusedBy(
+  { why, reason }: Pick<Refused, "why" | "reason">,
+  look = "/api/v1/act for what waits",
+): Refusal {
+  return refuse(statuses[why], `Refused: ${reason}. See ${look}.`);
 }

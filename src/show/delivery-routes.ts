@@ -70,7 +70,7 @@ export const deliveryRoutes: readonly Route[] = [
       );
       if (replayed.kind === "refused") {
         await deps.act.turnedAway(principal!.name, `POST ${path}/${id}/replay: ${replayed.reason}`);
-        throw refusedBy(replayed);
+        throw refusedBy(replayed, `${path} for what there is`);
       }
       deps.telemetry.log.info("a message is sent again", { id, by: principal!.name });
       sendJson(response, 200, { data: withoutBody(replayed.letter) });

@@ -33,6 +33,8 @@ describe("homeostat deliveries", () => {
     const [pending] = await run(["--state", "pending", "--json"]);
     expect(JSON.parse(pending!)).toMatchObject({ id: "d-2", bytes: delivery.body.length });
     expect(pending).not.toContain('"body"');
+    expect(await run(["--state", "delivered"])).toEqual(["no message is delivered; --state all lists every one"]);
+    expect(await run(["--state", "delivered", "--json"])).toEqual([]);
   });
 
   test("sends one again, and says what there is not", async () => {

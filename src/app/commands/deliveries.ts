@@ -68,7 +68,14 @@ Example: homeostat deliveries --state pending --receiver fleet`,
       ...(values.state === "all" ? {} : { state: values.state }),
       ...(values.receiver === undefined ? {} : { receiver: values.receiver }),
     });
-    tell(await dataOf<Letter>(api.find(`/api/v1/deliveries?${asked}`)), letterLine);
+    const letters = await dataOf<Letter>(api.find(`/api/v1/deliveries?${asked}`));
+    if (letters.length === 0 && !values.json)
+      io.out(
+        values.state === "all"
+          ? "no message was sent yet"
+          : `no message is ${values.state}; --state all lists every one`,
+      );
+    tell(letters, letterLine);
     return 0;
   },
 };
